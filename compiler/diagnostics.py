@@ -1,0 +1,148 @@
+"""What can be said about a wrong program, as data: the rule that finds a mistake states facts, and renderers word them."""
+
+from typing import Any, NamedTuple
+
+from .catalogue import CATALOGUE
+from .limits import MAX_ERRORS
+from .source import Span
+
+
+class Label(NamedTuple):
+    """A stretch of source with a remark about it."""
+
+    span: Span
+    text: str
+
+
+class Diagnostic(NamedTuple):
+    """One finding: its code in the catalogue, the facts that fill the code's sentences, and where it is."""
+
+    code: str
+    facts: dict[str, Any]
+    span: Span | None
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        return self.code.startswith("E")
+
+    @property
+    def title(self) -> str:
+        return _fill(CATALOGUE[self.code].title, self.facts)
+
+    @property
+    def label(self) -> str:
+        return _fill(CATALOGUE[self.code].label, self.facts)
+
+    @property
+    def help(self) -> str:
+        return str(self.facts["help"]) if "help" in self.facts else _fill(CATALOGUE[self.code].help, self.facts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain JSON data, positions counted from 1."""
+        return {
+            "code": self.code,
+            "severity": "error" if self.is_error else "warning",
+            "title": self.title,
+            "label": self.label,
+            "span": _place(self.span),
+            "labels": [{"span": _place(label.span), "text": label.text} for label in self.labels],
+            "notes": list(self.notes),
+            "help": self.help,
+        }
+
+
+def _fill(template: str, facts: dict[str, Any]) -> str:
+    return template.format_map({name: show(value) for name, value in facts.items()})
+
+
+def show(value: object) -> str:
+    """A fact as a reader writes it: shapes as 3×224×224, big integers with separators, long text clipped."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return f"{value:,}" if value.bit_length() <= 256 else f"a {value.bit_length()}-bit integer"
+    if isinstance(value, tuple):
+        return "×".join(str(v) for v in value) if all(isinstance(v, int) for v in value) else ", ".join(map(show, value))
+    text = str(value)
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    return text if len(text) <= 240 else text[:237] + "..."
+
+
+def _place(span: Span | None) -> dict[str, Any] | None:
+    if span is None:
+        return None
+    end_line, end_column = span.source.position(span.end)
+    return {"file": span.source.name, "line": span.line, "column": span.column, "end_line": end_line, "end_column": end_column}
+
+
+class Reject(Exception):
+    """Raised by a rule that knows what is wrong but not where; the caller attaches the place."""
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.facts = facts
+
+
+class CnncError(Exception):
+    """Base of every error that cnnc raises for its input. Carries `code`, `span`, `notes`, `help` and `diagnostics`."""
+
+    exit_code = 1
+
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        self.diagnostics = diagnostics
+        first = next((d for d in diagnostics if d.is_error), diagnostics[0])
+        self.code, self.span, self.notes, self.help = first.code, first.span, first.notes, first.help
+        super().__init__(first.title)
+
+    def __str__(self) -> str:
+        from .render import render_text
+
+        return "\n".join(render_text(d) for d in self.diagnostics)
+
+
+class NetworkError(CnncError):
+    """The network is wrong: syntax, names, arguments, shapes or limits."""
+
+
+class UsageError(CnncError):
+    """The request is wrong rather than the network: a missing file, an unknown target, an option that does not apply."""
+
+    exit_code = 2
+
+
+class InternalError(CnncError):
+    """cnnc itself is at fault; the message asks for a report."""
+
+    exit_code = 3
+
+
+class Sink:
+    """Collects the findings of one compilation, each once, in the order in which they were found."""
+
+    def __init__(self) -> None:
+        self.found: list[Diagnostic] = []
+        self._seen: set[tuple[str, int, int]] = set()
+
+    def add(self, diagnostic: Diagnostic) -> None:
+        span = diagnostic.span
+        key = (diagnostic.code, span.start, id(span.source)) if span else (diagnostic.code, -1, len(self.found))
+        if key not in self._seen and len(self.found) < MAX_ERRORS:
+            self._seen.add(key)
+            self.found.append(diagnostic)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(d.is_error for d in self.found)
+
+    def stop_on_error(self) -> None:
+        """Raise everything found so far if any of it is an error."""
+        if self.has_errors:
+            raise NetworkError(self.found)
+
+
+def usage(code: str, **facts: Any) -> UsageError:
+    """A `UsageError` with one finding that has no place in a source."""
+    return UsageError([Diagnostic(code, facts, None)])

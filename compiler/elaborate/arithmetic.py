@@ -1,0 +1,120 @@
+"""The language's number operators and functions, each bounded so that no program can make cnnc compute for long."""
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from ..diagnostics import Reject
+from ..limits import MAX_NUMBER_BITS
+from ..ops.kinds import describe
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """base ** exponent, refused (E0406) before it is computed if the result would be huge."""
+    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1:
+        if exponent * (abs(base).bit_length() - 1) > MAX_NUMBER_BITS:
+            raise Reject("E0406", bits=MAX_NUMBER_BITS)
+    return base**exponent
+
+
+def divide(left: Any, right: Any) -> Any:
+    """True division that stays whole where it is exact, so that a channel count may be halved with `/`."""
+    if isinstance(left, int) and isinstance(right, int) and right and left % right == 0:
+        return left // right
+    return left / right
+
+
+def round_to(value: Any, divisor: Any) -> int:
+    """The nearest multiple of divisor, but never below 90 % of the value (MobileNet's channel rounding).
+
+    Sandler et al., "MobileNetV2", 2018, in the published code.
+    """
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return int(rounded + divisor if rounded < 0.9 * value else rounded)
+
+
+def total(*values: Any) -> Any:
+    return sum(_numbers(_flat(values)))
+
+
+def smallest(*values: Any) -> Any:
+    return min(_numbers(_flat(values)))
+
+
+def largest(*values: Any) -> Any:
+    return max(_numbers(_flat(values)))
+
+
+def length(value: Any) -> int:
+    if not isinstance(value, tuple):
+        raise TypeError(f"len needs a list, got {describe(value)}")
+    return len(value)
+
+
+def whole(value: Any) -> int:
+    return int(_numbers([value])[0])
+
+
+def log2(value: Any) -> Any:
+    value = _numbers([value])[0]
+    if isinstance(value, int) and value > 0 and value & (value - 1) == 0:
+        return value.bit_length() - 1
+    return math.log2(value)
+
+
+def _flat(values: tuple[Any, ...]) -> Any:
+    return values[0] if len(values) == 1 and isinstance(values[0], tuple) else values
+
+
+def _numbers(values: Any) -> Any:
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"a number is needed, got {describe(value)}")
+    return values
+
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": divide,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": power,
+}
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
+    "min": (smallest, 1, 10_000),
+    "max": (largest, 1, 10_000),
+    "ceil": (lambda x: math.ceil(*_numbers([x])), 1, 1),
+    "floor": (lambda x: math.floor(*_numbers([x])), 1, 1),
+    "round": (lambda x: round(*_numbers([x])), 1, 1),
+    "int": (whole, 1, 1),
+    "len": (length, 1, 1),
+    "sum": (total, 1, 10_000),
+    "range": (range, 1, 3),
+    "log2": (log2, 1, 1),
+    "round_to": (lambda x, d: round_to(*_numbers([x, d])), 2, 2),
+}
+"""Name to function, fewest and most arguments."""
+
+
+def call_function(name: str, values: list[Any], max_list: int) -> Any:
+    """The value of a number function. Raises Reject, or the arithmetic errors that the caller turns into one."""
+    function, least, most = FUNCTIONS[name]
+    if not least <= len(values) <= most:
+        raise Reject("E0307" if len(values) > most else "E0303", layer=name, given=len(values), most=most, name="value")
+    if name != "range":
+        return function(*values)
+    span = range(*_numbers(values))
+    if len(span) > max_list:
+        raise Reject("E0405", length=len(span), most=max_list)
+    return tuple(span)

@@ -1,0 +1,154 @@
+"""Building regions: frames that collect steps, the naming of steps, and tensors that cross region borders."""
+
+import keyword
+from typing import Any
+
+from ..ir import Apply, Call, Region, Value
+from ..source import Span
+
+BARE_KINDS = frozenset({"fc", "downsample"})
+"""Kinds that carry no number when a body has only one of them, as everyone calls them."""
+
+RESERVED = frozenset(
+    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
+    extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia
+    named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer
+    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
+    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory
+    state_dict to to_empty train training type xpu zero_grad self super nn torch""".split()
+)
+"""Attributes of `torch.nn.Module`, which no weight may be called; a test compares this with PyTorch's own list."""
+
+
+def safe_name(name: str) -> str:
+    """A name that Python and PyTorch modules accept: a reserved one gets an underscore after it."""
+    if keyword.iskeyword(name) or name in RESERVED or name.startswith("_"):
+        return f"{name.lstrip('_') or 'x'}_"
+    return name
+
+
+class Tag:
+    """The name wanted for the next value of its own: a label, or the kind that a number is appended to."""
+
+    __slots__ = ("kind", "label", "skip")
+
+    def __init__(self, kind: str | None = None, label: str | None = None, skip: bool = False) -> None:
+        self.kind = kind
+        self.label = label
+        self.skip = skip
+
+
+class Frame:
+    """A region under construction. `pure` falls when the region reads or sets tensors of the scopes around it."""
+
+    __slots__ = ("call", "captured", "exports", "imports", "is_open", "layers", "parent", "positional", "pure", "region")
+
+    def __init__(self, region: Region, parent: "Frame | None", positional: bool) -> None:
+        self.region = region
+        self.parent = parent
+        self.positional = positional
+        region.positional = positional
+        self.is_open = True
+        self.pure = True
+        self.layers = 0  # expanded layers so far
+        self.imports: dict[Value, Value] = {}
+        self.exports: dict[Value, Value] = {}
+        self.captured: list[Value] = []
+        self.call: Call | None = None
+
+    def receive(self, outer: Value) -> Value:
+        """A new input of the region, standing for a tensor of the frame around it."""
+        inner = Value(outer.shape, outer.origin, self)
+        self.region.inputs.append(inner)
+        self.imports[outer] = inner
+        return inner
+
+    def bring(self, value: Value) -> Value:
+        """The tensor as this region sees it, threaded through as many borders as lie between."""
+        if value.frame is self:
+            return value
+        if value in self.imports:
+            return self.imports[value]
+        if not value.frame.is_open:
+            return self.bring(value.frame.surface(value))
+        assert self.parent is not None, "a tensor of an unrelated region"
+        outer = self.parent.bring(value)
+        self.captured.append(outer)
+        self.pure = False
+        inner = Value(outer.shape, outer.origin, self)
+        self.region.inputs.append(inner)
+        self.imports[value] = inner
+        return inner
+
+    def surface(self, value: Value) -> Value:
+        """A tensor inside this finished region as one more result of the call to it."""
+        if value not in self.exports:
+            assert self.call is not None and self.parent is not None
+            self.region.outputs.append(value)
+            outer = Value(value.shape, value.origin, self.parent)
+            outer.maker = self.call
+            self.call.outputs.append(outer)
+            self.exports[value] = outer
+        return self.exports[value]
+
+    def add(self, step: Apply | Call) -> None:
+        self.region.steps.append(step)
+
+    def close(self, result: Value) -> None:
+        """Finish the region: its main result, and names for its steps."""
+        self.region.outputs.insert(0, self.bring(result))
+        self.finish()
+
+    def finish(self) -> None:
+        self.is_open = False
+        if self.positional:
+            _number(self.region.steps)
+        else:
+            _name_by_kind(self.region.steps)
+
+
+def _number(steps: list[Apply | Call]) -> None:
+    """Names by position, 0, 1, 2, …; labels win."""
+    taken: set[str] = set()
+    index = 0
+    for step in steps:
+        step.name = _unique(safe_name(step.label), taken) if step.label else str(index)
+        index += step.count if isinstance(step, Call) else 1
+
+
+def _name_by_kind(steps: list[Apply | Call]) -> None:
+    """Names by kind and number, conv1, conv2, bn1, …; labels win."""
+    totals: dict[str, int] = {}
+    for step in steps:
+        totals[step.kind] = totals.get(step.kind, 0) + 1
+    taken: set[str] = set()
+    for step in steps:
+        if step.label:
+            step.name = _unique(safe_name(step.label), taken)
+    counts: dict[str, int] = {}
+    for step in steps:
+        if step.label:
+            continue
+        kind = step.kind
+        if kind in BARE_KINDS and totals[kind] == 1 and kind not in taken:
+            step.name = kind
+            continue
+        counts[kind] = counts.get(kind, 0) + 1
+        while f"{kind}{counts[kind]}" in taken:
+            counts[kind] += 1
+        step.name = f"{kind}{counts[kind]}"
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or with a number from 2 on where the body has used it already (a label set anew in a loop)."""
+    candidate, n = name, 2
+    while candidate in taken:
+        candidate, n = f"{name}{n}", n + 1
+    taken.add(candidate)
+    return candidate
+
+
+def open_region(kind: str, title: str, key: tuple[Any, ...], span: Span, parent: Frame | None, positional: bool) -> Frame:
+    """A frame for a new region inside another."""
+    return Frame(Region(kind, title, key, span), parent, positional)

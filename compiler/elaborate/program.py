@@ -1,0 +1,273 @@
+"""A whole file: declarations are collected first, then inputs, bindings, the flow and outputs are run in order."""
+
+from typing import Any
+
+from .. import syntax as ast
+from ..diagnostics import Diagnostic, Label, Reject, Sink
+from ..ir import Graph, Terminal, Value
+from ..limits import Limits
+from ..ops import NAMES, Shape
+from ..ops.base import check_extents
+from ..ops.composite import COMPOSITES
+from ..ops.kinds import describe
+from ..source import Source, Span
+from .apply import Applier
+from .bind import suggest
+from .build import open_region
+from .evaluate import COMBINATORS, EXTENTS, is_layer
+from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
+
+Shapes = dict[str, Shape]
+
+
+class Program(Applier):
+    """Elaborates one file into a graph."""
+
+    def __init__(self, source: Source, tree: ast.File, sink: Sink, limits: Limits) -> None:
+        super().__init__(sink, limits)
+        self.source = source
+        self.tree = tree
+        self.frame = open_region("net", "net", (source.name, (0, 0), "net"), Span(source, *tree.pos), None, False)
+        self.scope = Scope(None, {}, self.frame, "net")
+        self.env = Env(source, None, self.scope, 0)
+        self.inputs: list[Terminal] = []
+        self.outputs: list[Terminal] = []
+        self.aux: list[Terminal] = []
+        self.params: dict[str, Any] = {}
+        self.title = ""
+        self.flow_end: Value | None = None
+        self.places: dict[str, Span] = {}
+
+    def run(self, params: dict[str, Any], shapes: Shapes | Shape | None) -> Graph | None:
+        """The graph, or None where mistakes were found. Everything found goes to the sink."""
+        try:
+            settings = self.declare()
+            self.bind_params(params)
+            self.env.key = self.key_of("file", self.source.name, *map(self.fingerprint, self.params.values()))
+            self.frame.positional = self.frame.region.positional = self.is_sequence()
+            self.execute(settings, shapes)
+            self.check_layers()
+        except Problem as problem:
+            self.report(problem)
+        return None if self.sink.has_errors else self.graph()
+
+    # Declarations
+
+    def declare(self) -> dict[int, Settings]:
+        """Bind blocks, shared layers and build parameters; the `set` defaults in force at each item."""
+        settings: Settings = {}
+        in_force: dict[int, Settings] = {}
+        for index, item in enumerate(self.tree.items):
+            if isinstance(item, ast.Set):
+                settings = self.extend_settings(settings, item)
+            in_force[index] = settings
+            if isinstance(item, ast.Net):
+                self.declare_net(item)
+            elif isinstance(item, ast.Block):
+                self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
+            elif isinstance(item, ast.Shared):
+                self.declare_name(item.name, Ref(SharedDecl(item, self.env, settings), item.name.id))
+        return in_force
+
+    def declare_name(self, name: ast.Name, value: Any) -> None:
+        span = self.env.span(name)
+        if name.id in self.env.names:
+            labels = (Label(self.places[name.id], "declared here before"),) if name.id in self.places else ()
+            self.report(Problem("E0312", span, labels=labels, name=name.id))
+            return
+        if name.id in EXTENTS:
+            self.report(Problem("E0312", span, name=name.id, help=f"`{name.id}` always means an extent of the block's input"))
+            return
+        if name.id in NAMES or name.id in COMPOSITES or name.id in COMBINATORS:
+            self.sink.add(Diagnostic("W0601", {"name": name.id}, span))
+        self.env.names[name.id] = value
+        self.places[name.id] = span
+
+    def declare_net(self, item: ast.Net) -> None:
+        if self.title:
+            raise self.problem("E0318", item, self.env, what="`net` line")
+        self.title = item.name.id
+        self.net = item
+
+    def extend_settings(self, settings: Settings, item: ast.Set) -> Settings:
+        """The defaults with those of one `set` line added. The line's own mistakes are reported here."""
+        name = item.name.id
+        entry = NAMES.get(name) or COMPOSITES.get(name)
+        known = list(entry.params) if entry is not None else self.block_params(name)
+        if known is None:
+            help_text = self.did_you_mean(name, self.env)
+            self.report(self.problem("E0325", item.name, self.env, name=name, help=help_text))
+            return settings
+        added = {}
+        for argument in item.args:
+            if argument.name is None:
+                self.report(self.problem("E0325", argument, self.env, name=name, help="give defaults by name: set conv(p=same)"))
+            elif argument.name not in known:
+                help_text = suggest(argument.name, known, name)
+                self.report(self.problem("E0302", argument, self.env, name=argument.name, layer=name, help=help_text))
+            else:
+                added[argument.name] = (argument.value, self.env)
+        return {**settings, name: {**settings.get(name, {}), **added}}
+
+    def block_params(self, name: str) -> list[str] | None:
+        for item in self.tree.items:
+            if isinstance(item, ast.Block) and item.name.id == name:
+                return [param.name for param in item.params]
+        return None
+
+    def bind_params(self, given: dict[str, Any]) -> None:
+        """Build parameters from the request, then from their defaults, which may read earlier ones."""
+        net: ast.Net | None = getattr(self, "net", None)
+        names = [param.name for param in net.params] if net is not None else []
+        for name in given:
+            if name not in names:
+                where = self.env.span(net.name) if net is not None else Span(self.source, 0, 0)
+                self.report(Problem("E0322", where, name=name, help=suggest(name, names, "the net")))
+        for param in net.params if net is not None else ():
+            if param.name in given:
+                value = given[param.name]
+            elif param.default is None:
+                raise self.problem("E0323", param, self.env, name=param.name)
+            else:
+                value = self.evaluate(param.default, self.env)
+            self.declare_name(ast.Name(param.pos, param.name), value)
+            self.params[param.name] = value
+
+    # The flow
+
+    def is_sequence(self) -> bool:
+        """Whether the network is nothing but blocks in a chain."""
+        flows = [item for item in self.tree.items if isinstance(item, (ast.Input, ast.Flow, ast.Output, ast.Aux, ast.Binding))]
+        flow = flows[0].flow if len(flows) == 1 and isinstance(flows[0], ast.Input) else None
+        if len(flows) == 1 and isinstance(flows[0], ast.Flow):
+            flow = flows[0].body
+        return flow is not None and self.only_blocks(flow, self.env, 0)
+
+    def execute(self, settings: dict[int, Settings], shapes: Shapes | Shape | None) -> None:
+        for index, item in enumerate(self.tree.items):
+            self.scope.settings = settings[index]
+            try:
+                if isinstance(item, ast.Input):
+                    self.run_input(item, shapes)
+                elif isinstance(item, ast.Flow):
+                    self.run_bare(item, shapes)
+                elif isinstance(item, ast.Binding):
+                    self.run_binding(item.define)
+                elif isinstance(item, ast.Output):
+                    self.run_output(item)
+                elif isinstance(item, ast.Aux):
+                    self.aux += [Terminal(d.name.id, self.tensor(d.value)) for d in item.results]
+            except Fatal:
+                raise
+            except Problem as problem:
+                self.report(problem)
+                self.flow_end = self.flow_end or self.unknown(item, self.env)
+
+    def run_input(self, item: ast.Input, shapes: Shapes | Shape | None) -> None:
+        if not item.sources:
+            self.run_flow(item.flow, item, shapes)
+            return
+        single = len(item.sources) == 1 and not self.inputs
+        for source in item.sources:
+            name = source.name.id if source.name is not None else "input"
+            given = shapes.get(name) if isinstance(shapes, dict) else shapes if single else None
+            value = self.add_input(name, given or self.shape_of(source), self.env.span(source))
+            if source.name is not None:
+                self.declare_name(source.name, value)
+        if item.flow is not None:
+            if len(item.sources) > 1:
+                raise self.problem("E0318", item.flow, self.env, what="input before an arrow", help="name the flow's start: output y = a -> …")
+            self.start_flow(item.flow, self.inputs[-1].value)
+
+    def run_bare(self, item: ast.Flow, shapes: Shapes | Shape | None) -> None:
+        if self.inputs:
+            raise self.problem("E0318", item.body, self.env, what="chain", help="name what it makes: output y = …")
+        self.run_flow(item.body, item, shapes)
+
+    def run_flow(self, flow: Any, item: Any, shapes: Shapes | Shape | None) -> None:
+        """A flow whose input shape comes from the request."""
+        shape = next(iter(shapes.values()), None) if isinstance(shapes, dict) else shapes
+        if shape is None:
+            raise self.problem("E0211", item, self.env)
+        self.start_flow(flow, self.add_input("input", shape, self.env.span(item)))
+
+    def start_flow(self, flow: Any, value: Value) -> None:
+        if self.flow_end is not None:
+            raise self.problem("E0318", flow, self.env, what="chain", help="name what it makes: output y = …")
+        links = flow.links if isinstance(flow, ast.Chain) else (flow,)
+        self.flow_end = self.links(links, self.env, value)
+
+    def add_input(self, name: str, shape: Shape, span: Span) -> Value:
+        value = Value(shape, span, self.frame)
+        self.frame.region.inputs.append(value)
+        self.inputs.append(Terminal(name, value))
+        if self.scope.input is None:
+            self.scope.input = value
+        return value
+
+    def shape_of(self, source: ast.InputShape) -> Shape:
+        """An input's shape as declared. Raises Problem for what is no shape."""
+        node = source.shape
+        if isinstance(node, ast.Dims) and not all(isinstance(p, int) for p in node.parts):
+            raise self.problem("E0331", node, self.env, symbols=", ".join(p for p in node.parts if isinstance(p, str)))
+        value = self.evaluate(node, self.env)
+        value = (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(value, tuple) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+            raise self.problem("E0212", node, self.env, got=describe(value))
+        if not 1 <= len(value) <= 4 or min(value) < 1:
+            raise self.problem("E0212", node, self.env, got=value)
+        try:
+            return check_extents(value)
+        except Reject as reject:
+            raise self.problem(reject.code, node, self.env, **reject.facts) from None
+
+    def run_binding(self, define: ast.Define) -> None:
+        value = self.evaluate(define.value, self.env)
+        if is_layer(value) or value is ABSENT:
+            raise self.problem("E0332", define.value, self.env, name=define.name.id)
+        self.declare_name(define.name, value)
+
+    def tensor(self, node: ast.Expr) -> Value:
+        value = self.evaluate(node, self.env)
+        if isinstance(value, Value):
+            return value
+        if is_layer(value) and self.flow_end is not None:
+            return self.apply_value(value, node, self.env, self.flow_end)
+        if value is UNKNOWN:
+            return self.unknown(node, self.env)
+        raise self.problem("E0333", node, self.env, got=describe(value))
+
+    def run_output(self, item: ast.Output) -> None:
+        for result in item.results:
+            name = result.name.id if isinstance(result, ast.Define) else f"output{len(self.outputs)}" if self.outputs else "output"
+            node = result.value if isinstance(result, ast.Define) else result
+            value = self.tensor(node)
+            if isinstance(result, ast.Define):
+                self.declare_name(result.name, value)
+                self.env.used.add(name)
+            self.outputs.append(Terminal(name, self.frame.bring(value)))
+
+    # The result
+
+    def check_layers(self) -> None:
+        if self.frame.layers > self.limits.max_layers:
+            span = Span(self.source, *self.tree.items[-1].pos)
+            raise Fatal("E0404", span, count=self.frame.layers, most=self.limits.max_layers, bound="")
+
+    def graph(self) -> Graph | None:
+        if not self.outputs and self.flow_end is not None:
+            self.outputs = [Terminal("output", self.frame.bring(self.flow_end))]
+        if not self.outputs:
+            return None
+        self.frame.region.outputs = [t.value for t in (*self.outputs, *self.aux)]
+        self.frame.region.title = self.title or "net"
+        self.frame.region.args = {n: v for n, v in self.params.items() if isinstance(v, (int, float, str, tuple))}
+        self.frame.finish()
+        self.warn_unused_names()
+        return Graph(self.title or "net", self.frame.region, tuple(self.inputs), tuple(self.outputs), tuple(self.aux), self.shared_regions)
+
+    def warn_unused_names(self) -> None:
+        for name, span in self.places.items():
+            value = self.env.names.get(name)
+            if name not in self.env.used and not (isinstance(value, Ref) and isinstance(value.target, BlockDecl)):
+                self.sink.add(Diagnostic("W0602", {"name": name}, span))

@@ -1,0 +1,179 @@
+"""What names mean while a program is elaborated: values of every kind, environments, and the scope of a block."""
+
+from typing import Any, Final
+
+from .. import syntax as ast
+from ..ir import Region, Value
+from ..ops import Op
+from ..ops.composite import Composite
+from ..source import Source, Span
+
+
+class Problem(Exception):
+    """A mistake at a known place; caught by the nearest layer, which then has an unknown shape."""
+
+    def __init__(self, code: str, span: Span, labels: tuple[Any, ...] = (), notes: tuple[str, ...] = (), **facts: Any) -> None:
+        super().__init__(code)
+        self.code, self.span, self.labels, self.notes, self.facts = code, span, labels, notes, facts
+
+
+class Fatal(Problem):
+    """A mistake after which going on makes no sense, such as a limit reached."""
+
+
+class Sentinel:
+    """A value that stands for itself."""
+
+    def __init__(self, description: str) -> None:
+        self.description = description
+
+
+ABSENT: Final = Sentinel("nothing: the condition does not hold")
+UNKNOWN: Final = Sentinel("unknown, after an earlier mistake")
+
+
+class BlockDecl:
+    """A block declaration with all that its body sees: the file's names and the `set` defaults at its place."""
+
+    __slots__ = ("body_names", "env", "node", "settings")
+
+    def __init__(self, node: ast.Block, env: "Env", settings: "Settings") -> None:
+        self.node = node
+        self.env = env
+        self.settings = settings
+
+    @property
+    def name(self) -> str:
+        return self.node.name.id
+
+
+class SharedDecl:
+    """A `shared` declaration: one set of weights, one region for each input shape it meets."""
+
+    __slots__ = ("env", "node", "regions", "settings")
+
+    def __init__(self, node: ast.Shared, env: "Env", settings: "Settings") -> None:
+        self.node = node
+        self.env = env
+        self.settings = settings
+        self.regions: dict[Any, Region] = {}
+
+    @property
+    def name(self) -> str:
+        return self.node.name.id
+
+
+class Combinator:
+    """A built-in form that takes layers as arguments: id, res, split."""
+
+    __slots__ = ("doc", "name")
+
+    def __init__(self, name: str, doc: str) -> None:
+        self.name = name
+        self.doc = doc
+
+
+Target = Op[Any] | Composite | BlockDecl | SharedDecl | Combinator
+
+
+class Ref:
+    """A layer or block by name, with its kernel suffix, not yet given arguments."""
+
+    __slots__ = ("name", "suffix", "target")
+
+    def __init__(self, target: Target, name: str, suffix: tuple[int, ...] | None = None) -> None:
+        self.target = target
+        self.name = name
+        self.suffix = suffix
+
+    @property
+    def description(self) -> str:
+        return f"the layer `{self.name}`"
+
+
+class Layer:
+    """A layer expression with the environment that it is read in."""
+
+    __slots__ = ("env", "node")
+
+    description = "a layer"
+
+    def __init__(self, node: ast.Expr, env: "Env") -> None:
+        self.node = node
+        self.env = env
+
+
+class Branches:
+    """A list with layers or tensors in it: applied, it concatenates; given to `split`, it shares channels out."""
+
+    __slots__ = ("items", "node")
+
+    description = "a list of layers"
+
+    def __init__(self, node: ast.Expr, items: list[Any]) -> None:
+        self.node = node
+        self.items = items
+
+
+class Lazy:
+    """A `where` name, evaluated when first read."""
+
+    __slots__ = ("busy", "node")
+
+    def __init__(self, node: ast.Define) -> None:
+        self.node = node
+        self.busy = False
+
+
+Settings = dict[str, dict[str, tuple[ast.Expr, "Env"]]]
+"""`set` defaults: layer name to argument name to expression and the environment it is read in."""
+
+
+class Scope:
+    """The part of a block's meaning that all its loops and branches share: its input, its taps, its `set` defaults."""
+
+    __slots__ = ("frame", "input", "settings", "taps", "title")
+
+    def __init__(self, input_value: Value | None, settings: Settings, frame: Any, title: str) -> None:
+        self.input = input_value
+        self.settings = settings
+        self.frame = frame
+        self.taps: dict[str, Value] = {}
+        self.title = title
+
+
+class Env:
+    """Names bound at one place, the environment around it, and a key that is equal where the meaning is."""
+
+    __slots__ = ("key", "names", "parent", "scope", "source", "used")
+
+    def __init__(self, source: Source, parent: "Env | None", scope: Scope, key: object) -> None:
+        self.source = source
+        self.parent = parent
+        self.scope = scope
+        self.key = key
+        self.names: dict[str, Any] = {}
+        self.used: set[str] = set()
+
+    def span(self, node: Any) -> Span:
+        """The place of a node that was read in this environment."""
+        return Span(self.source, *node.pos)
+
+    def find(self, name: str) -> "Env | None":
+        """The innermost environment that binds a name."""
+        env: Env | None = self
+        while env is not None:
+            if name in env.names:
+                env.used.add(name)
+                return env
+            env = env.parent
+        return None
+
+    def find_tap(self, name: str) -> Value | None:
+        """The tensor that `as name` set in this block or in the file around it."""
+        env: Env | None = self
+        while env is not None:
+            if name in env.scope.taps:
+                return env.scope.taps[name]
+            env = env.parent
+        return None

@@ -1,0 +1,22 @@
+"""How much a program may ask for. Each limit is one field here, one diagnostic, and one flag of the same name."""
+
+from typing import NamedTuple
+
+MAX_EXTENT = 2**63 - 1  # what an int64 tensor extent, and so every backend, can hold
+MAX_NUMBER_BITS = 1024  # the longest integer that arithmetic in a program may produce
+MAX_ERRORS = 50  # diagnostics shown in one run; more would only repeat the same mistake
+
+
+class Limits(NamedTuple):
+    """The limits of one compilation; `cnnc … --max-layers 5000000` raises the field `max_layers`."""
+
+    max_bytes: int = 16 * 2**20
+    """size of one source file"""
+    max_nesting: int = 1_200
+    """brackets within brackets in the text"""
+    max_calls: int = 20_000
+    """blocks within blocks"""
+    max_layers: int = 1_000_000
+    """layers after every repeat, loop and block is expanded"""
+    max_list: int = 100_000
+    """entries of one list, tuple or range"""

@@ -1,0 +1,53 @@
+"""What operators and brackets in a program become: elementwise combination with broadcasting, and concatenation."""
+
+from collections.abc import Callable
+
+from ..diagnostics import Reject
+from .base import NoParams, Op, Shape, Work, check_extents, define, no_work, size
+
+
+def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
+    """The common shape of two operands; an axis of extent 1 stretches. Raises E0203."""
+    if len(x) != len(y):
+        raise Reject("E0203", left=x, right=y)
+    if x == y:
+        return x
+    for m, n in zip(x, y, strict=True):
+        if m != n and m != 1 and n != 1:
+            raise Reject("E0203", left=x, right=y)
+    return check_extents(tuple(n if m == 1 else m for m, n in zip(x, y, strict=True)))
+
+
+def concat_shape(a: NoParams, *xs: Shape) -> Shape:
+    """Channels add up, all other extents must agree. Raises E0204 with the first that differs."""
+    for i, x in enumerate(xs):
+        if x[1:] != xs[0][1:]:
+            raise Reject("E0204", first=xs[0], other=x, index=i + 1)
+    return check_extents((sum(x[0] for x in xs), *xs[0][1:]))
+
+
+def _one(kind: str) -> Callable[[NoParams, Shape, Shape], Work]:
+    return lambda a, x, out: Work(**{kind: size(out)})
+
+
+def _elementwise(name: str, doc: str, kind: str) -> Op[NoParams]:
+    return define(
+        Op(name=name, doc=doc, signature=NoParams, shape=broadcast, work=_one(kind), inplace=True, operator=True)
+    )
+
+
+add = _elementwise("add", "Elementwise sum of two tensors.", "add")
+sub = _elementwise("sub", "Elementwise difference of two tensors.", "add")
+mul = _elementwise("mul", "Elementwise product of two tensors; a C×1×1 operand is a gate.", "mul")
+div = _elementwise("div", "Elementwise quotient of two tensors.", "div")
+
+concat: Op[NoParams] = define(
+    Op(
+        name="concat",
+        doc="Concatenation on channels.",
+        signature=NoParams,
+        shape=concat_shape,
+        work=no_work,
+        operator=True,
+    )
+)

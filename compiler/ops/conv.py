@@ -1,0 +1,137 @@
+"""Convolutions."""
+
+from math import prod
+from typing import Annotated, NamedTuple
+
+from ..diagnostics import Reject
+from .base import Op, Shape, Weight, Work, check_extents, define, size
+from .kinds import Flag, Integer, Ints, Padding, Pairs, PerAxis, Word
+from .windows import resolve_padding, window_of, window_shape
+
+PAD_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+class Conv(NamedTuple):
+    """A convolution's arguments, and its attributes once `p` is resolved to pairs."""
+
+    c: Annotated[int, Integer("output channels")]
+    k: Annotated[Ints, PerAxis("kernel extent")]
+    s: Annotated[Ints, PerAxis("stride", 1)]
+    p: Annotated[Pairs, Padding("padding", 0)]
+    d: Annotated[Ints, PerAxis("dilation", 1)]
+    g: Annotated[int, Integer("groups; input and output channels must both be multiples of it", 1)]
+    bias: Annotated[bool, Flag("whether a bias is added", True)]
+    pad_mode: Annotated[str, Word("what the padding is filled with", PAD_MODES, "zeros")]
+
+
+class DepthwiseConv(NamedTuple):
+    k: Annotated[Ints, PerAxis("kernel extent")]
+    s: Annotated[Ints, PerAxis("stride", 1)]
+    p: Annotated[Pairs, Padding("padding", 0)]
+    d: Annotated[Ints, PerAxis("dilation", 1)]
+    m: Annotated[int, Integer("depth multiplier: output channels per input channel", 1)]
+    bias: Annotated[bool, Flag("whether a bias is added", True)]
+    pad_mode: Annotated[str, Word("what the padding is filled with", PAD_MODES, "zeros")]
+
+
+def resolve_conv(a: Conv, x: Shape) -> Conv:
+    return a._replace(p=resolve_padding(a.p, x, a.k, a.s, a.d))
+
+
+def resolve_depthwise(a: DepthwiseConv, x: Shape) -> Conv:
+    p = resolve_padding(a.p, x, a.k, a.s, a.d)
+    return Conv(x[0] * a.m, a.k, a.s, p, a.d, x[0], a.bias, a.pad_mode)
+
+
+def conv_shape(a: Conv, x: Shape) -> Shape:
+    """Cout×N…, N from `window_extent`. Raises E0210 (groups), E0216 (padding mode), E0201 (kernel too large)."""
+    if x[0] % a.g or a.c % a.g:
+        raise Reject("E0210", groups=a.g, cin=x[0], cout=a.c)
+    if a.pad_mode in ("reflect", "circular"):
+        _check_pad_mode(a, x)
+    return check_extents((a.c, *window_shape(x, a.k, a.s, a.p, a.d)))
+
+
+def _check_pad_mode(a: Conv, x: Shape) -> None:
+    most = 1 if a.pad_mode == "reflect" else 0
+    for extent, pad in zip(x[1:], a.p, strict=True):
+        if max(pad) > extent - most:
+            raise Reject("E0216", mode=a.pad_mode, pad=max(pad), extent=extent)
+
+
+def conv_weights(a: Conv, x: Shape) -> tuple[Weight, ...]:
+    """Cout·(Cin/g)·∏k, and Cout biases."""
+    shape = (a.c, x[0] // a.g, *a.k)
+    fan_in = prod(shape[1:])
+    weight = Weight("weight", shape, "uniform", fan_in)
+    return (weight, Weight("bias", (a.c,), "uniform", fan_in)) if a.bias else (weight,)
+
+
+def conv_work(a: Conv, x: Shape, out: Shape) -> Work:
+    """MAC = Cout·∏out·(Cin/g)·∏k, padding counted as dense; a bias is one addition per output."""
+    return Work(mac=size(out) * (x[0] // a.g) * prod(a.k), add=size(out) if a.bias else 0)
+
+
+CONV_SAMPLES = (
+    "conv3(8) @ 3x16",
+    "conv3x3(8) @ 3x10x10",
+    "conv3x3x3(4) @ 2x6x6x6",
+    "conv5(4, s=2, p=2) @ 3x11x12",
+    "conv(6, 3x1, p=(1, 0), bias=false) @ 4x7x9",
+    "conv3x3(8, d=2, g=2, p=same) @ 4x9x9",
+    "conv3x3(8, s=2, p=same_upper) @ 4x9x8",
+    "conv2x2(5, p=same_upper) @ 3x7x7",
+    "conv3x3(5, p=((1, 2), (0, 1))) @ 3x7x7",
+    "conv3x3(5, p=1, pad_mode=reflect) @ 3x7x7",
+    "conv3x3(5, p=((1, 2), (0, 1)), pad_mode=circular) @ 3x7x7",
+    "conv3(5, p=2, pad_mode=replicate) @ 3x7",
+    "conv3x3(5, p=valid) @ 3x7x7",
+)
+
+conv: Op[Conv] = define(
+    Op(
+        name="conv",
+        doc="Convolution over 1, 2 or 3 spatial axes.",
+        signature=Conv,
+        resolve=resolve_conv,
+        shape=conv_shape,
+        weights=conv_weights,
+        work=conv_work,
+        window=window_of,
+        suffix="k",
+        ranks=(1, 2, 3),
+        depth=True,
+        samples=CONV_SAMPLES,
+        rejects=(
+            ("conv3x3(5, g=2) @ 4x8x8", "E0210"),
+            ("conv7x7(5) @ 3x5x5", "E0201"),
+            ("conv4x4(5, p=same) @ 3x8x8", "E0205"),
+            ("conv3x3(0) @ 3x8x8", "E0305"),
+            ("conv3x3(5, s=0) @ 3x8x8", "E0305"),
+            ("conv3x3(2.5) @ 3x8x8", "E0304"),
+            ("conv3x3(5) @ 12", "E0215"),
+            ("conv3x3(5) @ 3x8", "E0304"),
+            ("conv3x3(5, p=8, pad_mode=reflect) @ 3x8x8", "E0216"),
+        ),
+    )
+)
+
+dwconv: Op[Conv] = define(
+    Op(
+        name="dwconv",
+        doc="Depthwise convolution: every channel is filtered by itself, m outputs each.",
+        signature=DepthwiseConv,
+        resolve=resolve_depthwise,
+        shape=conv_shape,
+        weights=conv_weights,
+        work=conv_work,
+        window=window_of,
+        suffix="k",
+        ranks=(1, 2, 3),
+        family="conv",
+        depth=True,
+        samples=("dwconv3(p=1) @ 4x9", "dwconv3x3(s=2, p=1, bias=false) @ 6x9x9", "dwconv3x3x3(m=2) @ 3x5x5x5"),
+        rejects=(("dwconv3x3(m=0) @ 3x8x8", "E0305"), ("dwconv9x9 @ 3x8x8", "E0201")),
+    )
+)
+

@@ -1,0 +1,171 @@
+"""Kinds of argument: what an op's parameter accepts, how it is read, and how the reference describes it.
+
+A kind stands in the annotation of a signature field, `k: Annotated[Ints, PerAxis("kernel extent")]`, so that name,
+static type, default and documentation are written once.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+from ..diagnostics import Reject
+
+Ints: TypeAlias = tuple[int, ...]
+Pairs: TypeAlias = tuple[tuple[int, int], ...]
+
+REQUIRED: Final = object()
+
+
+class Kind:
+    """Base of all kinds. `read` turns the value that a program gave into what the op's rules use, or rejects it."""
+
+    type_name = "value"
+
+    def __init__(self, doc: str, default: Any = REQUIRED) -> None:
+        self.doc = doc
+        self.default = default
+
+    def read(self, value: Any, rank: int) -> Any:
+        """The value for an input with `rank` spatial axes. Raises Reject (E0304 wrong type, E0305 out of range)."""
+        raise NotImplementedError
+
+    def wrong(self, value: Any) -> Reject:
+        return Reject("E0304", expected=self.type_name, got=describe(value))
+
+
+class Integer(Kind):
+    """A whole number of at least `least`."""
+
+    def __init__(self, doc: str, default: Any = REQUIRED, least: int = 1) -> None:
+        super().__init__(doc, default)
+        self.least = least
+        self.type_name = "a positive whole number" if least == 1 else f"a whole number of at least {least}"
+
+    def read(self, value: Any, rank: int) -> int:
+        return self.check(value)
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.wrong(value)
+        if value < self.least:
+            raise Reject("E0305", got=value, bound=f"at least {self.least}")
+        if value.bit_length() > 63:
+            raise Reject("E0209", extent=value)
+        return value
+
+
+class PerAxis(Integer):
+    """One whole number for all spatial axes, or one per axis."""
+
+    def __init__(self, doc: str, default: Any = REQUIRED, least: int = 1) -> None:
+        super().__init__(doc, default, least)
+        self.type_name += " or one per axis"
+
+    def read(self, value: Any, rank: int) -> Ints:
+        if not isinstance(value, tuple):
+            return (self.check(value),) * rank
+        if len(value) != rank:
+            raise Reject("E0304", expected=f"one number or {rank} of them", got=f"{len(value)} numbers")
+        return tuple(self.check(v) for v in value)
+
+
+class Padding(Kind):
+    """Padding as a number, one per axis, `(before, after)` pairs per axis, or `same`, `same_upper`, `valid`."""
+
+    type_name = "a number, one per axis, pairs per axis, same, same_upper or valid"
+    words = ("same", "same_upper", "valid")
+
+    def read(self, value: Any, rank: int) -> Any:
+        if isinstance(value, str):
+            if value not in self.words:
+                raise self.wrong(value)
+            return ((0, 0),) * rank if value == "valid" else value
+        if not isinstance(value, tuple):
+            return (self._pair(value),) * rank
+        if len(value) != rank:
+            raise Reject("E0304", expected=f"one padding or {rank} of them", got=f"{len(value)} values")
+        return tuple(self._pair(v) for v in value)
+
+    def _pair(self, value: Any) -> tuple[int, int]:
+        before, after = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
+        for side in (before, after):
+            if isinstance(side, bool) or not isinstance(side, int):
+                raise self.wrong(side)
+            if not 0 <= side < 2**31:
+                raise Reject("E0305", got=side, bound="from 0 to 2³¹")
+        return before, after
+
+
+class Number(Kind):
+    """A real number between `low` and `high`, both allowed unless `open_low`."""
+
+    type_name = "a number"
+
+    def __init__(
+        self, doc: str, default: Any = REQUIRED, low: float = -1e308, high: float = 1e308, open_low: bool = False
+    ) -> None:
+        super().__init__(doc, default)
+        self.low, self.high, self.open_low = low, high, open_low
+
+    def read(self, value: Any, rank: int) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise self.wrong(value)
+        if not self.low <= value <= self.high or (self.open_low and value == self.low):
+            raise Reject("E0305", got=value, bound=self._bound())
+        return float(value)
+
+    def _bound(self) -> str:
+        low = f"above {self.low:g}" if self.open_low else f"at least {self.low:g}"
+        return low if self.high >= 1e308 else f"{low} and at most {self.high:g}"
+
+
+class Flag(Kind):
+    """`true` or `false`."""
+
+    type_name = "true or false"
+
+    def read(self, value: Any, rank: int) -> bool:
+        if not isinstance(value, bool):
+            raise self.wrong(value)
+        return value
+
+
+class Word(Kind):
+    """One of a few words."""
+
+    def __init__(self, doc: str, words: Sequence[str], default: Any = REQUIRED) -> None:
+        super().__init__(doc, default)
+        self.words = tuple(words)
+        self.type_name = "one of " + ", ".join(words)
+
+    def read(self, value: Any, rank: int) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            raise self.wrong(value)
+        return value
+
+
+class Optional(Kind):
+    """Another kind, or nothing given: then the value is None and the op's own rule supplies one."""
+
+    def __init__(self, kind: Kind, otherwise: str) -> None:
+        super().__init__(kind.doc, None)
+        self.kind = kind
+        self.otherwise = otherwise
+        self.type_name = kind.type_name
+
+    def read(self, value: Any, rank: int) -> Any:
+        return None if value is None else self.kind.read(value, rank)
+
+
+def describe(value: Any) -> str:
+    """What a value is, for a message: `the number 3.5`, `a layer`, `true`."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"the number {value if not isinstance(value, int) or value.bit_length() < 200 else 'beyond 2²⁰⁰'}"
+    if isinstance(value, str):
+        return f"the word `{value}`"
+    if isinstance(value, tuple):
+        return f"a list of {len(value)} values"
+    return getattr(value, "description", "a layer")

@@ -1,0 +1,177 @@
+"""Pooling."""
+
+from math import prod
+from typing import Annotated, Any, NamedTuple
+
+from ..diagnostics import Reject
+from .base import NoParams, Op, Shape, Work, check_extents, define, size
+from .kinds import Flag, Ints, Optional, Padding, Pairs, PerAxis
+from .windows import resolve_padding, window_of, window_shape
+
+STRIDE = Optional(PerAxis("stride"), "as k")
+
+
+class MaxPool(NamedTuple):
+    k: Annotated[Ints, PerAxis("window extent")]
+    s: Annotated[Ints, STRIDE]
+    p: Annotated[Pairs, Padding("padding, at most half the window", 0)]
+    d: Annotated[Ints, PerAxis("dilation", 1)]
+    ceil: Annotated[bool, Flag("round output extents up", False)]
+
+
+class AvgPool(NamedTuple):
+    k: Annotated[Ints, PerAxis("window extent")]
+    s: Annotated[Ints, STRIDE]
+    p: Annotated[Pairs, Padding("padding, at most half the window", 0)]
+    ceil: Annotated[bool, Flag("round output extents up", False)]
+    count_pad: Annotated[bool, Flag("whether padding counts in the mean", True)]
+
+    @property
+    def d(self) -> Ints:
+        return (1,) * len(self.k)
+
+
+class Adaptive(NamedTuple):
+    size: Annotated[Ints, PerAxis("output extent")]
+
+
+def resolve_pool(a: Any, x: Shape) -> Any:
+    """Stride defaults to the window; padding becomes pairs, at most half the window as in PyTorch (E0208)."""
+    s = a.s or a.k
+    p = resolve_padding(a.p, x, a.k, s, a.d)
+    for k, d, pair in zip(a.k, a.d, p, strict=True):
+        if max(pair) > (d * (k - 1) + 1) // 2:
+            raise Reject("E0208", pad=max(pair), k=k, most=(d * (k - 1) + 1) // 2)
+    return a._replace(s=s, p=p)
+
+
+def pool_shape(a: Any, x: Shape) -> Shape:
+    return check_extents((x[0], *window_shape(x, a.k, a.s, a.p, a.d, a.ceil)))
+
+
+def max_work(a: MaxPool, x: Shape, out: Shape) -> Work:
+    """∏k − 1 comparisons per output."""
+    return Work(cmp=size(out) * (prod(a.k) - 1))
+
+
+def avg_work(a: AvgPool, x: Shape, out: Shape) -> Work:
+    """∏k − 1 additions and one division per output."""
+    return Work(add=size(out) * (prod(a.k) - 1), div=size(out))
+
+
+def adaptive_bins(extent: int, out: int) -> list[tuple[int, int]]:
+    """The stretches that adaptive pooling averages: from ⌊i·W/N⌋ to ⌈(i + 1)·W/N⌉."""
+    return [(i * extent // out, -(-(i + 1) * extent // out)) for i in range(out)]
+
+
+def bins_total(extent: int, out: int) -> int:
+    """Total length of the bins of `adaptive_bins`, without listing them when there are many.
+
+    A bin has length ⌈(i + 1)W/N⌉ − ⌊iW/N⌋. Summed by telescoping: W, plus one for each of the N − gcd(W, N) inner
+    borders that is not whole.
+    """
+    from math import gcd
+
+    return extent + out - gcd(extent, out)
+
+
+def adaptive_shape(a: Adaptive, x: Shape) -> Shape:
+    return check_extents((x[0], *a.size))
+
+
+def adaptive_work(a: Adaptive, x: Shape, out: Shape) -> Work:
+    reads = x[0] * prod(bins_total(w, n) for w, n in zip(x[1:], out[1:], strict=True))
+    return Work(add=reads - size(out), div=size(out))
+
+
+def global_shape(a: NoParams, x: Shape) -> Shape:
+    return (x[0], *(1 for _ in x[1:]))
+
+
+def global_work(a: NoParams, x: Shape, out: Shape) -> Work:
+    return Work(add=size(x) - size(out), div=size(out))
+
+
+maxpool: Op[MaxPool] = define(
+    Op(
+        name="maxpool",
+        doc="Largest value of each window; the stride is the window unless given.",
+        signature=MaxPool,
+        resolve=resolve_pool,
+        shape=pool_shape,
+        work=max_work,
+        window=window_of,
+        suffix="k",
+        ranks=(1, 2, 3),
+        samples=(
+            "maxpool2 @ 3x9",
+            "maxpool3(s=2, p=1) @ 3x9x8",
+            "maxpool2 @ 2x4x4x4",
+            "maxpool3(s=2, ceil=true) @ 3x8x8",
+            "maxpool2x3(s=1, d=2) @ 2x9x9",
+            "maxpool3(s=2, p=same_upper) @ 2x8x7",
+            "maxpool3(s=2, p=1, ceil=true) @ 2x8x7",
+        ),
+        rejects=(("maxpool3(p=2) @ 3x8x8", "E0208"), ("maxpool9 @ 3x8x8", "E0201"), ("maxpool2 @ 10", "E0215")),
+    )
+)
+
+avgpool: Op[AvgPool] = define(
+    Op(
+        name="avgpool",
+        doc="Mean of each window; the stride is the window unless given.",
+        signature=AvgPool,
+        resolve=resolve_pool,
+        shape=pool_shape,
+        work=avg_work,
+        window=window_of,
+        suffix="k",
+        ranks=(1, 2, 3),
+        samples=(
+            "avgpool2 @ 3x9",
+            "avgpool3(s=2, p=1) @ 3x9x8",
+            "avgpool3(s=2, p=1, count_pad=false) @ 3x9x8",
+            "avgpool2 @ 2x4x4x4",
+            "avgpool3(s=2, ceil=true) @ 3x8x8",
+            "avgpool3(s=2, p=1, ceil=true, count_pad=false) @ 3x8x8",
+            "avgpool3(s=2, p=1, ceil=true) @ 3x8x8",
+            "avgpool3(s=2, p=same_upper) @ 2x8x7",
+            "avgpool2(s=1, p=same_upper, count_pad=false) @ 2x8x7",
+        ),
+        rejects=(("avgpool3(p=2) @ 3x8x8", "E0208"), ("avgpool9 @ 3x8x8", "E0201")),
+    )
+)
+
+adaptive_avgpool: Op[Adaptive] = define(
+    Op(
+        name="adaptive_avgpool",
+        doc="Mean over as many bins as the output has positions.",
+        signature=Adaptive,
+        shape=adaptive_shape,
+        work=adaptive_work,
+        sees_all=True,
+        ranks=(1, 2, 3),
+        samples=(
+            "adaptive_avgpool(3) @ 2x7",
+            "adaptive_avgpool(6) @ 2x13x13",
+            "adaptive_avgpool(3x5) @ 2x7x9",
+            "adaptive_avgpool(7) @ 2x3x3",
+            "adaptive_avgpool(2) @ 2x4x5x6",
+        ),
+        rejects=(("adaptive_avgpool(0) @ 2x7x7", "E0305"), ("adaptive_avgpool(1x2x3) @ 2x7x7", "E0304")),
+    )
+)
+
+gap: Op[NoParams] = define(
+    Op(
+        name="gap",
+        doc="Global average pooling: the mean of each channel, kept as C×1×1.",
+        signature=NoParams,
+        shape=global_shape,
+        work=global_work,
+        sees_all=True,
+        ranks=(1, 2, 3),
+        samples=("gap @ 3x7", "gap @ 3x7x5", "gap @ 3x4x4x2"),
+        rejects=(("gap @ 10", "E0215"),),
+    )
+)

@@ -1,0 +1,60 @@
+"""Arithmetic of sliding windows, shared by convolutions and pooling."""
+
+from typing import Any
+
+from ..diagnostics import Reject
+from .base import Shape, Window
+from .kinds import Ints, Pairs
+
+
+def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, ceil: bool = False) -> int:
+    """Output extent along one axis: N = ⌊(W + P₀ + P₁ − D(F − 1) − 1)/S⌋ + 1.
+
+    Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, relationship 15. With `ceil` the
+    division rounds up, and a last window that would start in the padding after the input is dropped, as PyTorch does.
+    Raises E0201 when the window is larger than the padded input.
+    """
+    room = extent + pad[0] + pad[1] - d * (k - 1) - 1
+    if room < 0:
+        raise Reject("E0201", extent=extent, before=pad[0], after=pad[1], have=extent + pad[0] + pad[1], k=k, d=d, cover=d * (k - 1) + 1)
+    n: int = room // s + 1
+    if ceil and room % s:
+        n += 1
+        if (n - 1) * s >= extent + pad[0]:
+            n -= 1
+    return n
+
+
+def window_shape(x: Shape, k: Ints, s: Ints, p: Pairs, d: Ints, ceil: bool = False) -> Shape:
+    """The spatial extents after a window has slid over `x`."""
+    return tuple(window_extent(*axis, ceil) for axis in zip(x[1:], k, s, p, d, strict=True))
+
+
+def resolve_padding(p: Any, x: Shape, k: Ints, s: Ints, d: Ints) -> Pairs:
+    """Padding as `(before, after)` per axis; the words `same` and `same_upper` become numbers here.
+
+    `same` is D(F − 1)/2 on each side (E0205 if that is not whole); `same_upper` is TensorFlow's SAME: the output has
+    ⌈W/S⌉ positions and an odd element of padding goes after the input.
+    """
+    if p == "same":
+        return tuple(_same(kk, dd) for kk, dd in zip(k, d, strict=True))
+    if p == "same_upper":
+        return tuple(_same_upper(*axis) for axis in zip(x[1:], k, s, d, strict=True))
+    pairs: Pairs = p
+    return pairs
+
+
+def _same(k: int, d: int) -> tuple[int, int]:
+    if d * (k - 1) % 2:
+        raise Reject("E0205", k=k, d=d, cover=d * (k - 1) + 1)
+    return d * (k - 1) // 2, d * (k - 1) // 2
+
+
+def _same_upper(extent: int, k: int, s: int, d: int) -> tuple[int, int]:
+    total = max(0, (-(-extent // s) - 1) * s + d * (k - 1) + 1 - extent)
+    return total // 2, total - total // 2
+
+
+def window_of(a: Any, x: Shape) -> Window:
+    """The window of any attributes with fields k, s, p and d."""
+    return Window(a.k, a.s, a.p, a.d)

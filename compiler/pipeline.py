@@ -1,0 +1,73 @@
+"""The stages of a compilation, in order."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from .diagnostics import Diagnostic, Sink
+from .elaborate.program import Program, Shapes
+from .ir import Graph
+from .limits import Limits
+from .ops import Shape
+from .parse import parse
+from .source import Source, Span
+from .syntax import File
+
+
+class Result(NamedTuple):
+    """What a compilation found: a graph, or none and errors that say why."""
+
+    graph: Graph | None
+    diagnostics: list[Diagnostic]
+    params: dict[str, Any]
+
+
+def compile_source(source: Source, shapes: Shapes | Shape | None, params: dict[str, Any], limits: Limits) -> Result:
+    """Text to checked graph."""
+    sink = Sink()
+    with deep_recursion():
+        tree = parse(source, sink, limits)
+        if sink.has_errors:
+            return Result(None, sink.found, {})
+        return elaborate(source, tree, sink, shapes, params, limits)
+
+
+def elaborate(
+    source: Source, tree: File, sink: Sink, shapes: Shapes | Shape | None, params: dict[str, Any], limits: Limits
+) -> Result:
+    """Syntax tree to checked graph; the tree may be used again with other parameters."""
+    with deep_recursion():
+        program = Program(source, tree, sink, limits)
+        graph = program.run(params, shapes)
+    if graph is None and not sink.has_errors:
+        sink.add(Diagnostic("E0317", {}, Span(source, 0, min(1, len(source.text)))))
+    return Result(graph, sink.found, program.params)
+
+
+_depth_lock = threading.Lock()
+_depth_users = 0
+_depth_before = 0
+RECURSION = 400_000  # Python frames: about ten for each of `max_calls` nested blocks, with room to spare
+
+
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Let Python recurse as deeply as programs may nest; the former limit returns when the last user leaves.
+
+    Calls between Python functions take no C stack (from CPython 3.11 on), so a high limit is safe here.
+    """
+    global _depth_users, _depth_before
+    with _depth_lock:
+        if _depth_users == 0:
+            _depth_before = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(RECURSION, _depth_before))
+        _depth_users += 1
+    try:
+        yield
+    finally:
+        with _depth_lock:
+            _depth_users -= 1
+            if _depth_users == 0:
+                sys.setrecursionlimit(_depth_before)

@@ -1,0 +1,35 @@
+"""The grammar as data: Lark's tables, built once by `python -m cnnc.grammar.build` and shipped with the package."""
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lark import Lark
+
+OPTIONS = {"parser": "lalr", "lexer": "basic", "keep_all_tokens": True, "maybe_placeholders": False}
+
+
+def grammar_text() -> str:
+    """The text of `cnn.lark`."""
+    return files(__package__).joinpath("cnn.lark").read_text(encoding="utf-8")
+
+
+def load_tables(**hooks: Any) -> "Lark":
+    """A parser from the shipped tables, or from the grammar's text when another Lark version made them.
+
+    `hooks` are Lark's `postlex` and `transformer`. The loader is the one that Lark's own stand-alone parsers use.
+    """
+    import lark
+
+    from . import tables
+
+    if tables.LARK_VERSION != lark.__version__:
+        return build_tables(**hooks)
+    return lark.Lark._load_from_dict(tables.DATA, tables.MEMO, **hooks)
+
+
+def build_tables(**hooks: Any) -> "Lark":
+    """A parser built from the grammar's text, which takes about twenty times as long as loading the tables."""
+    from lark import Lark
+
+    return Lark(grammar_text(), **OPTIONS, **hooks)
