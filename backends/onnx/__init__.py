@@ -1,0 +1,105 @@
+"""The ONNX target: the expanded graph with weights as initializers, the same bytes on every run."""
+
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from ...compiler.diagnostics import usage
+from ...compiler.files import write_file
+from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
+from ...compiler.cost import inference_steps
+from ..weights import draw, read_weights
+from . import lower
+from .builder import Builder
+
+OPSET = 20
+OPSETS = range(18, onnx.defs.onnx_opset_version() + 1)
+INLINE_LIMIT = 2**31 - 2**20  # a protobuf message cannot exceed 2 GiB
+
+
+def model(
+    net: Any,
+    *,
+    batch: int | str = "dynamic",
+    seed: int = 0,
+    weights: str | Path | None = None,
+    opset: int | None = None,
+    inference: bool = False,
+    path: str | Path | None = None,
+) -> onnx.ModelProto:
+    """The model of a network; see `Net.to_onnx`. Raises UsageError for an opset outside 18 to onnx's own newest."""
+    graph: Graph = net.graph
+    opset = OPSET if opset is None else opset
+    if opset not in OPSETS:
+        raise usage("E0512", op=f"opset {opset}", backend="ONNX", reason=f"{OPSETS[0]} to {OPSETS[-1]} are supported")
+    arrays = draw(graph, seed) if weights is None else read_weights(weights, graph)
+    leading: int | str = "N" if batch == "dynamic" else int(batch)
+    builder = Builder(leading, opset, arrays, inference)
+    result = _emit(graph, builder)
+    proto = _model(result, opset)
+    if path is not None:
+        _write(proto, Path(path))
+    return proto
+
+
+def _model(graph: onnx.GraphProto, opset: int) -> onnx.ModelProto:
+    imports = [helper.make_opsetid("", opset)]
+    version = helper.find_min_ir_version_for(imports)
+    return helper.make_model(graph, opset_imports=imports, ir_version=version, producer_name="cnnc")
+
+
+def _emit(graph: Graph, builder: Builder) -> onnx.GraphProto:
+    names: dict[Value, str] = {}
+    builder.reserve([t.name for t in graph.outputs])
+    for terminal in graph.inputs:
+        names[terminal.value] = builder.input(terminal.name, known(terminal.value))
+    _region(graph.root, inference_steps(graph), "", names, builder)
+    for terminal in graph.outputs:
+        builder.output(terminal.name, names[terminal.value], known(terminal.value))
+    return builder.graph(graph.name)
+
+
+def _region(region: Region, steps: list[Apply | Call], prefix: str, names: dict[Value, str], builder: Builder) -> None:
+    uses = builder.use_counts(region)
+    for step in steps:
+        if isinstance(step, Apply):
+            inputs = [names[v] for v in step.inputs]
+            builder.begin(join(prefix, step.name), step, uses)
+            names[step.outputs[0]] = lower.LOWERINGS[step.op.name](builder, step.attrs, step, inputs)
+            continue
+        tensors = [names[v] for v in step.inputs]
+        for i in range(step.count):
+            path = step.shared or join(prefix, step.instance_name(i))
+            inner = dict(zip(step.region.inputs, tensors, strict=True))
+            _region(step.region, step.region.steps, path, inner, builder)
+            tensors = [inner[value] for value in step.region.outputs]
+        names.update(zip(step.outputs, tensors, strict=True))
+
+
+def _write(proto: onnx.ModelProto, path: Path) -> None:
+    """Write the model; weights go to a second file beside it where one message cannot hold them."""
+    if proto.ByteSize() > INLINE_LIMIT:
+        proto = _externalize(proto, path)
+    write_file(path, proto.SerializeToString(deterministic=True))
+
+
+def _externalize(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
+    from onnx.external_data_helper import set_external_data
+
+    outside = onnx.ModelProto()
+    outside.CopyFrom(proto)
+    data = bytearray()
+    name = f"{path.name}.data"
+    for tensor in outside.graph.initializer:
+        if len(tensor.raw_data) < 1024:
+            continue
+        set_external_data(tensor, name, len(data), len(tensor.raw_data))
+        data += tensor.raw_data
+        tensor.ClearField("raw_data")
+    write_file(path.with_name(name), bytes(data))
+    return outside
+
+
+__all__ = ["model"]

@@ -1,0 +1,125 @@
+"""Collects the nodes, initializers and shapes of an ONNX graph."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from ...compiler.ir import Apply, Region, Value
+from ...compiler.ops import Shape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Extent = int | str
+
+
+class Builder:
+    """One graph under construction. Tensors are named by the path of the layer that makes them."""
+
+    def __init__(self, batch: Extent, opset: int, arrays: "dict[str, NDArray[Any]]", inference: bool) -> None:
+        self.batch, self.opset, self.arrays, self.inference = batch, opset, arrays, inference
+        self.nodes: list[onnx.NodeProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self.outputs: list[onnx.ValueInfoProto] = []
+        self.stored: dict[str, NDArray[Any]] = {}
+        self.shapes: dict[str, tuple[Extent, ...]] = {}
+        self.taken: set[str] = set()
+        self.path, self.doc = "", ""
+        self.step: Apply | None = None
+        self.uses: dict[Value, int] = {}
+        self.makers: dict[str, onnx.NodeProto] = {}
+        self.folded: dict[str, str] = {}
+
+    # Graph inputs and outputs
+
+    def reserve(self, names: list[str]) -> None:
+        """Keep names for graph outputs and weights, so that no inner tensor takes them."""
+        self.taken.update(names, self.arrays)
+
+    def input(self, name: str, shape: Shape) -> str:
+        name = self.unique(name)
+        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (self.batch, *shape)))
+        return name
+
+    def output(self, name: str, tensor: str, shape: Shape) -> None:
+        """Make a tensor an output under its public name; an Identity where the tensor is an input or another output."""
+        maker = self.makers.get(tensor)
+        public = {o.name for o in self.outputs} | {i.name for i in self.inputs}
+        if name in public:
+            name = self.unique(name)
+        if maker is None or tensor in public:
+            self.nodes.append(helper.make_node("Identity", [tensor], [name], name=self.unique(f"{name}.out")))
+        else:
+            self.rename(tensor, name)
+        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (self.batch, *shape)))
+
+    def rename(self, old: str, new: str) -> None:
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                for i, name in enumerate(names):
+                    if name == old:
+                        names[i] = new
+        self.makers[new] = self.makers.pop(old)
+        self.shapes.pop(old, None)
+
+    # Nodes
+
+    def use_counts(self, region: Region) -> dict[Value, int]:
+        uses: dict[Value, int] = {}
+        for values in (*(s.inputs for s in region.steps), region.outputs):
+            for value in values:
+                uses[value] = uses.get(value, 0) + 1
+        return uses
+
+    def begin(self, path: str, step: Apply, uses: dict[Value, int]) -> None:
+        """Say which layer the next nodes belong to."""
+        self.path, self.step, self.uses = path, step, uses
+        self.doc = f"{step.span.source.name}:{step.span.line}"
+
+    def node(self, op: str, inputs: list[str], shape: Shape, part: str = "", **attributes: Any) -> str:
+        """Add a node and return its output's name: the layer's path, or path.part for a step of a decomposition."""
+        return self.raw_node(op, inputs, (self.batch, *shape), part, **attributes)
+
+    def raw_node(self, op: str, inputs: list[str], shape: tuple[Extent, ...], part: str = "", **attributes: Any) -> str:
+        name = self.unique(f"{self.path}.{part}" if part else self.path)
+        node = helper.make_node(op, inputs, [name], name=name, doc_string=self.doc, **attributes)
+        self.nodes.append(node)
+        self.makers[name] = node
+        self.shapes[name] = shape
+        return name
+
+    def weight(self, name: str) -> str:
+        """The initializer of this layer's weight of that name; shared layers meet theirs again."""
+        full = f"{self.path}.{name}" if self.path else name
+        self.stored.setdefault(full, self.arrays[full])
+        return full
+
+    def constant(self, part: str, array: "NDArray[Any]") -> str:
+        """An initializer that is no weight."""
+        name = self.unique(f"{self.path}.{part}")
+        self.stored[name] = array
+        return name
+
+    def ints(self, part: str, values: list[int]) -> str:
+        return self.constant(part, np.array(values, np.int64))
+
+    def unique(self, name: str) -> str:
+        candidate, n = name or "layer", 2
+        while candidate in self.taken:
+            candidate, n = f"{name}_{n}", n + 1
+        self.taken.add(candidate)
+        return candidate
+
+    def graph(self, name: str) -> onnx.GraphProto:
+        """The finished graph, with a shape for every tensor between inputs and outputs."""
+        initializers = [_tensor(key, array) for key, array in self.stored.items()]
+        infos = [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in self.shapes.items()]
+        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, initializers, value_info=infos)
+
+
+def _tensor(name: str, array: "NDArray[Any]") -> TensorProto:
+    tensor = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), dims=array.shape)
+    tensor.raw_data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    return tensor

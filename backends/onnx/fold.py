@@ -1,0 +1,45 @@
+"""Folding batch normalisation into the convolution or linear layer before it, for inference."""
+
+from typing import Any
+
+import numpy as np
+
+from ...compiler.ir import Apply
+from .builder import Builder
+
+
+def fold_norm(b: Builder, a: Any, step: Apply, x: str) -> str | None:
+    """The tensor that stands for the normalised one, or None where the layer before cannot take the fold.
+
+    Before: conv(W, c) then γ(y − μ)/√(σ² + ε) + β. After: conv(W·γ/√(σ² + ε), (c − μ)·γ/√(σ² + ε) + β).
+    The layer before must be a convolution or linear layer whose result nothing else reads.
+    """
+    maker = b.makers.get(x)
+    source = step.inputs[0].maker
+    if not isinstance(source, Apply) or source.op.name not in ("conv", "dwconv", "fc") or b.uses[step.inputs[0]] != 1 or maker is None:
+        return None
+    weight = maker.input[1]
+    if weight in b.folded:
+        return x if b.folded[weight] == b.path else None
+    scale, shift = _affine(b, a, step.in_shapes[0][0])
+    kernel = b.stored[weight]
+    b.stored[weight] = (kernel * scale.reshape(-1, *(1,) * (kernel.ndim - 1))).astype(np.float32)
+    bias = b.stored[maker.input[2]] if len(maker.input) > 2 else np.float32(0)
+    folded = (bias * scale + shift).astype(np.float32)
+    if len(maker.input) > 2:
+        b.stored[maker.input[2]] = folded
+    else:
+        name = weight.removesuffix("weight") + "bias"
+        b.stored[name] = folded
+        maker.input.append(name)
+    b.folded[weight] = b.path
+    return x
+
+
+def _affine(b: Builder, a: Any, channels: int) -> tuple[Any, Any]:
+    """The normalisation as one scale and one shift per channel, computed in double precision."""
+    arrays = {name: b.arrays[f"{b.path}.{name}"].astype(np.float64) for name in ("running_mean", "running_var")}
+    gamma = b.arrays[f"{b.path}.weight"].astype(np.float64) if a.affine else np.ones(channels)
+    beta = b.arrays[f"{b.path}.bias"].astype(np.float64) if a.affine else np.zeros(channels)
+    scale = gamma / np.sqrt(arrays["running_var"] + a.eps)
+    return scale, beta - arrays["running_mean"] * scale

@@ -1,0 +1,233 @@
+"""Which classes the source has: regions of one block become one class, what differs between them its arguments.
+
+Instances are compared after elaboration. Every value in a constructor call is a leaf; where all instances agree it is
+written as a literal, elsewhere as an argument, named after the block's own parameter when its values are the same. A
+step that only some instances have, such as the projection of a skip connection, becomes optional behind a flag.
+"""
+
+from typing import Any, NamedTuple
+
+from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
+from .lower import Code, New, lower
+
+OVERWRITABLE = frozenset({"conv", "dwconv", "bn", "fc", "add", "sub", "avgpool", "adaptive_avgpool", "gap", "concat"})
+"""Ops whose backward pass does not read their result, so that the next op may overwrite it."""
+
+
+class Leaf(NamedTuple):
+    """The place of a value in a constructor call: its index among the step's values."""
+
+    index: int
+
+
+class Repeat(NamedTuple):
+    """`*(body for _ in range(count))` among the arguments of `nn.Sequential`."""
+
+    body: Any
+    count: Leaf
+
+
+class StepCode:
+    """One step as code. `shape` says all but the values: steps with equal shapes differ only in `leaves`."""
+
+    def __init__(self, name: str, operands: tuple[Any, ...], outputs: int) -> None:
+        self.name = name
+        self.operands = operands  # ("in", i) or ("step", j, k)
+        self.outputs = outputs
+        self.code: Code | None = None
+        self.constructor: Any = None  # New whose arguments are leaves or constructors
+        self.leaves: list[Any] = []
+        self.leaf_names: list[str] = []
+        self.overwrite = False  # an addition into its first operand
+        self.kind = ""
+        self.label: str | None = None
+        self.result_shape: tuple[int, ...] = ()
+        self.heavy = False
+        self.shared: str | None = None
+
+    @property
+    def shape(self) -> Any:
+        name = self.name if self.constructor is not None else None
+        function = None if self.code is None else (self.code.function, self.code.infix, self.code.concat, self.code.flatten)
+        return name, self.constructor, function, len(self.operands), self.outputs, self.overwrite, self.shared
+
+
+class ClassCode:
+    """One class of the source and the regions that are instances of it."""
+
+    def __init__(self, region: Region, steps: list[StepCode], results: list[Any]) -> None:
+        self.name = ""
+        self.region = region
+        self.regions = [region]
+        self.steps = steps
+        self.results = results
+        self.columns: list[list[list[Any]]] = [[step.leaves] for step in steps]
+        """For each step and instance, the values of its leaves; empty where the instance lacks the step."""
+        self.present: list[list[bool]] = [[True] for _ in steps]
+        self.shapes: list[list[tuple[int, ...]]] = [[step.result_shape] for step in steps]
+        self.plain = False
+        self.params: list[Any] = []
+        self.texts: dict[tuple[int, int], str] = {}
+        self.flags: dict[int, str] = {}
+
+    def values_for(self, region: Region) -> tuple[tuple[Any, Any], ...]:
+        """The constructor's arguments for one of the instances."""
+        index = next(i for i, r in enumerate(self.regions) if r is region)
+        return tuple((param, param.values[index]) for param in self.params)
+
+
+class Classes:
+    """All classes of a graph, callees before their callers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.of: dict[int, ClassCode] = {}
+        self.order: list[ClassCode] = []
+        self.helpers: dict[str, None] = {}
+        self.heights: dict[int, int] = {}
+        self.inline: dict[int, bool] = {}
+        regions = regions_of(graph.root)
+        for region in regions:
+            self.inline[id(region)] = region is not graph.root and self.is_inline(region)
+            self.heights[id(region)] = self.height(region)
+        self.build([r for r in regions if not self.inline[id(r)]])
+
+    def height(self, region: Region) -> int:
+        inner = [self.heights[id(s.region)] for s in region.steps if isinstance(s, Call)]
+        return max(inner, default=0) + (0 if self.inline[id(region)] else 1)
+
+    def is_inline(self, region: Region) -> bool:
+        """Whether a region is an `nn.Sequential` written where it is used: a numbered chain with no taps."""
+        return region.kind == "chain" and _is_linear(region) and all(not s.label and not _is_shared(s) for s in region.steps) and not any(
+            isinstance(s, Apply) and lower(s, False).flatten for s in region.steps
+        )
+
+    def build(self, regions: list[Region]) -> None:
+        groups: dict[Any, list[Region]] = {}
+        for region in regions:
+            groups.setdefault((self.heights[id(region)], region.key, region.title), []).append(region)
+        for key in sorted(groups, key=lambda k: k[0]):
+            self.order += self.merge(groups[key])
+
+    def merge(self, regions: list[Region]) -> list[ClassCode]:
+        """The classes for the regions of one declaration: as few as their structures allow."""
+        from .merge import absorb
+        from .params import name_params
+
+        found: list[ClassCode] = []
+        for region in sorted(regions, key=lambda r: -len(r.steps)):
+            steps, results = self.steps_of(region)
+            owner = next((c for c in found if absorb(c, region, steps, results)), None)
+            if owner is None:
+                owner = ClassCode(region, steps, results)
+                found.append(owner)
+            self.of[id(region)] = owner
+        for code in found:
+            code.plain = code.region.positional and _is_linear(code.region) and self.is_plain(code)
+            name_params(code)
+        return found
+
+    def is_plain(self, code: ClassCode) -> bool:
+        """Whether the class is an `nn.Sequential` that needs no `forward` of its own."""
+        return not any((s.code is not None and s.code.flatten) or s.shared for s in code.steps) and all(s.constructor is not None for s in code.steps)
+
+    # Steps
+
+    def steps_of(self, region: Region) -> tuple[list[StepCode], list[Any]]:
+        where: dict[Value, Any] = {value: ("in", i) for i, value in enumerate(region.inputs)}
+        uses = _use_counts(region)
+        steps = []
+        for index, step in enumerate(region.steps):
+            operands = tuple(where[v] for v in step.inputs)
+            code = StepCode(step.name, operands, len(step.outputs))
+            code.kind, code.label, code.result_shape = step.kind, step.label, known(step.outputs[0])
+            if isinstance(step, Apply):
+                self.apply_code(code, step, region, uses)
+            else:
+                self.call_code(code, step, region)
+            for k, value in enumerate(step.outputs):
+                where[value] = ("step", index, k)
+            steps.append(code)
+        return steps, [where[v] for v in region.outputs]
+
+    def apply_code(self, code: StepCode, step: Apply, region: Region, uses: dict[Value, int]) -> None:
+        source = step.inputs[0]
+        free = uses[source] == 1 and isinstance(source.maker, Apply) and source not in region.inputs
+        free = free and source.maker is not None and source.maker.op.name in OVERWRITABLE  # type: ignore[union-attr]
+        code.code = lower(step, free)
+        code.overwrite = code.code.infix in ("+", "-") and free and source.shape == step.output.shape
+        code.heavy = step.op.depth or step.op.suffix is not None or step.op.sees_all
+        if code.code.helper:
+            self.helpers[code.code.helper] = None
+        if code.code.module is not None and (code.code.function is None or region.positional):
+            code.constructor = self.constructor(code.code.module, code)
+
+    def call_code(self, code: StepCode, step: Call, region: Region) -> None:
+        code.heavy = True
+        code.shared = step.shared
+        body = self.instance(step.region, code)
+        if region.positional and not step.label and not step.shared:
+            code.constructor = Repeat(body, self.leaf(code, "count", step.count))
+        else:
+            code.constructor = body
+
+    def instance(self, region: Region, code: StepCode) -> Any:
+        """The constructor call for an instance of a region."""
+        if self.inline[id(region)]:
+            return self.sequential(region, code)
+        owner = self.of[id(region)]
+        args = tuple((p.name, self.leaf(code, p.name, value), False if p.is_flag else None) for p, value in owner.values_for(region))
+        return (owner, args)
+
+    def sequential(self, region: Region, code: StepCode) -> Any:
+        """An inline `nn.Sequential`, or its only layer if that is all."""
+        uses = _use_counts(region)
+        items = []
+        for step in region.steps:
+            if isinstance(step, Call):
+                body = self.instance(step.region, code)
+                items.append(Repeat(body, self.leaf(code, "count", step.count)))
+                continue
+            source = step.inputs[0]
+            free = uses[source] == 1 and isinstance(source.maker, Apply) and source.maker.op.name in OVERWRITABLE and source not in region.inputs
+            lowered = lower(step, free)
+            if lowered.helper:
+                self.helpers[lowered.helper] = None
+            assert lowered.module is not None
+            items.append(self.constructor(lowered.module, code))
+        return ("nn.Sequential", tuple(items))
+
+    def constructor(self, new: New, code: StepCode) -> Any:
+        args = tuple((a.name, self.leaf(code, a.name, a.value), a.default) for a in new.args)
+        return (new.callee, args)
+
+    def leaf(self, code: StepCode, name: str, value: Any) -> Leaf:
+        code.leaves.append(value)
+        code.leaf_names.append(name)
+        return Leaf(len(code.leaves) - 1)
+
+
+def _is_shared(step: Apply | Call) -> bool:
+    return isinstance(step, Call) and step.shared is not None
+
+
+def _is_linear(region: Region) -> bool:
+    """Whether every step takes exactly what the one before gave."""
+    if len(region.inputs) != 1 or len(region.outputs) != 1:
+        return False
+    value = region.inputs[0]
+    for step in region.steps:
+        if step.inputs != [value] or len(step.outputs) != 1:
+            return False
+        value = step.outputs[0]
+    return region.outputs[0] is value
+
+
+def _use_counts(region: Region) -> dict[Value, int]:
+    uses: dict[Value, int] = {}
+    for step in region.steps:
+        for value in step.inputs:
+            uses[value] = uses.get(value, 0) + 1
+    for value in region.outputs:
+        uses[value] = uses.get(value, 0) + 1
+    return uses

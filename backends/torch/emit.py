@@ -1,0 +1,375 @@
+"""Classes as text: constructors, forwards, and the module around them, laid out in 88 columns."""
+
+import keyword
+from typing import Any
+
+from .classes import ClassCode, Leaf, Repeat, StepCode
+
+WIDTH = 88
+TEMPORARIES = ("y", "z", "u", "v", "w")
+
+
+def layout(prefix: str, head: str, args: list[str], suffix: str, indent: int) -> list[str]:
+    """`prefix head(args) suffix` on one line, or with one argument a line where that is too long."""
+    pad = " " * indent
+    line = f"{pad}{prefix}{head}({', '.join(args)}){suffix}"
+    if len(line) <= WIDTH and "\n" not in line:
+        return [line]
+    lines = [f"{pad}{prefix}{head}("]
+    for arg in args:
+        lines += [f"{pad}    {part}" for part in f"{arg},".split("\n")]
+    return [*lines, f"{pad}){suffix}"]
+
+
+class Writer:
+    """Writes one class."""
+
+    def __init__(self, code: ClassCode, is_net: bool) -> None:
+        self.code = code
+        self.is_net = is_net
+        self.needs_f = False
+
+    def lines(self) -> list[str]:
+        code = self.code
+        base = "nn.Sequential" if code.region.positional else "nn.Module"
+        body = self.constructor_body()
+        signature = ", ".join(["self", *(f"{p.name}=False" if p.is_flag else p.name for p in code.params)])
+        lines = [f"class {code.name}({base}):"]
+        if body:
+            lines += [f"    def __init__({signature}):", *body]
+        if not code.plain:
+            forward = Forward(self)
+            text = forward.lines()
+            lines += ([""] if body else []) + text
+        return lines
+
+    # Constructors
+
+    def constructor_body(self) -> list[str]:
+        code = self.code
+        if code.region.positional and all(step.constructor is not None and _numbered(step) for step in code.steps):
+            args = [self.argument(step, index, 12) for index, step in enumerate(code.steps)]
+            return layout("", "super().__init__", args, "", 8) if args else ["        super().__init__()"]
+        lines = ["        super().__init__()"]
+        lines += [f"        self.{name} = {name}" for name in self.stored_flags()]
+        created: set[str] = set()
+        for index, step in enumerate(code.steps):
+            if step.constructor is None or (step.shared and step.shared in created):
+                continue
+            created.add(step.shared or "")
+            lines += self.attribute(index, step)
+        return lines if len(lines) > 1 else []
+
+    def stored_flags(self) -> list[str]:
+        """Flags that `forward` reads: those of steps without a module."""
+        return list(dict.fromkeys(self.code.flags[i] for i, s in enumerate(self.code.steps) if i in self.code.flags and s.constructor is None))
+
+    def attribute(self, index: int, step: StepCode) -> list[str]:
+        name = step.shared or step.name
+        flag = self.code.flags.get(index)
+        text = self.build(step.constructor, index, 8)
+        if flag is None and not name.isdigit():
+            return f"        self.{name} = {text}".split("\n")
+        if not name.isdigit():
+            lines = f"        self.{name} = nn.Identity()\n        if {flag}:\n            self.{name} = ".split("\n")
+            text = self.build(step.constructor, index, 12)
+            joined = lines[-1] + text
+            short = f"        self.{name} = {text} if {flag} else nn.Identity()"
+            if "\n" not in short and len(short) <= WIDTH:
+                return [short]
+            return [*lines[:-1], *joined.split("\n")]
+        return f'        self.add_module("{name}", {text})'.split("\n")
+
+    def argument(self, step: StepCode, index: int, indent: int) -> str:
+        return self.build(step.constructor, index, indent)
+
+    def build(self, node: Any, index: int, indent: int) -> str:
+        """A constructor call as text, over several lines where it does not fit; later lines are fully indented."""
+        if isinstance(node, Repeat):
+            return self.repeat(node, index, indent)
+        callee, args = node
+        name = callee.name if isinstance(callee, ClassCode) else callee
+        if name == "nn.Sequential":
+            texts = [self.build(item, index, indent + 4) for item in args]
+        else:
+            texts = self.values(callee, args, index)
+        line = f"{name}({', '.join(texts)})"
+        if "\n" not in line and len(line) + indent + len(self.attribute_prefix(index)) <= WIDTH:
+            return line
+        pad = " " * (indent + 4)
+        return "\n".join([f"{name}(", *(f"{pad}{text}," for text in texts), " " * indent + ")"])
+
+    def attribute_prefix(self, index: int) -> str:
+        step = self.code.steps[index]
+        return f"self.{step.name} = "
+
+    def values(self, callee: Any, args: Any, index: int) -> list[str]:
+        """Arguments: the sizes that everyone knows by position, the rest by name."""
+        texts = []
+        own = isinstance(callee, ClassCode)
+        by_place = True
+        for place, (name, leaf, default) in enumerate(args):
+            text = self.code.texts[index, leaf.index]
+            if default is not None and text == repr(default):
+                by_place = False
+                continue
+            by_place = by_place and (place < 2 and default is None if own else name in POSITIONAL)
+            texts.append(text if by_place else f"{name}={text}")
+        return texts
+
+    def repeat(self, node: Repeat, index: int, indent: int) -> str:
+        count = self.count_text(node, index)
+        body = self.build(node.body, index, indent)
+        if count == "1":
+            return body
+        line = f"*({body} for _ in range({count}))"
+        if "\n" not in line and len(line) + indent + 1 <= WIDTH:
+            return line
+        pad = " " * (indent + 4)
+        body = self.build(node.body, index, indent + 4)
+        return "\n".join(["*(", f"{pad}{body}", f"{pad}for _ in range({count})", " " * indent + ")"])
+
+    def count_text(self, node: Repeat, index: int) -> str:
+        assert isinstance(node.count, Leaf)
+        return self.code.texts[index, node.count.index]
+
+
+POSITIONAL = frozenset({"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features", "p", "output_size", "negative_slope", "dim"})
+
+
+def _numbered(step: StepCode) -> bool:
+    return step.name.isdigit()
+
+
+class Forward:
+    """Writes a `forward`: one statement for each heavy step with what follows it, locals named as a person would."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        self.code = writer.code
+        self.out: list[str] = []
+        self.uses: dict[Any, int] = {}
+        self.text: dict[Any, str] = {}  # the expression of each value
+        self.pending: set[Any] = set()  # values whose expression is not yet in a local
+        self.live: dict[str, Any] = {}
+        for step in self.code.steps:
+            for value in step.operands:
+                self.uses[value] = self.uses.get(value, 0) + 1
+        for value in self.code.results:
+            self.uses[value] = self.uses.get(value, 0) + 1
+
+    def lines(self) -> list[str]:
+        names = self.input_names()
+        for index, step in enumerate(self.code.steps):
+            self.step(index, step)
+        head = f"    def forward(self, {', '.join(names)}):"
+        return [head, *self.out, *self.returns()]
+
+    def input_names(self) -> list[str]:
+        wanted = self.writer_input_names()
+        for i, name in enumerate(wanted):
+            self.text["in", i] = name
+            self.live[name] = ("in", i)
+        return wanted
+
+    def writer_input_names(self) -> list[str]:
+        count = len(self.code.region.inputs)
+        terminals = getattr(self.code, "input_names", None)
+        if terminals:
+            return [_local(name) for name in terminals]
+        return ["x", *(f"tap{i}" for i in range(1, count))]
+
+    def step(self, index: int, step: StepCode) -> None:
+        flag = self.code.flags.get(index)
+        optional = flag is not None and step.constructor is None
+        for value in step.operands:
+            if value in self.pending and (step.heavy or optional or len(step.operands) > 1):
+                self.settle(value)
+        if optional:
+            self.optional(index, step, str(flag))
+        elif step.overwrite and not self.is_shared_name(step.operands[0]):
+            self.add_into(index, step)
+        else:
+            self.express(index, step)
+
+    def express(self, index: int, step: StepCode) -> None:
+        """The step as an expression, kept for the next step if only that reads it."""
+        operands = [self.text[v] for v in step.operands]
+        text = self.call(step, operands)
+        target = ("step", index, 0)
+        self.consume(step)
+        if step.outputs > 1:
+            self.unpack(index, step, text)
+            return
+        self.text[target] = text
+        self.pending.add(target)
+        self.origin = step
+        self._step_of = {**getattr(self, "_step_of", {}), target: index}
+        following = self.code.steps[index + 1] if index + 1 < len(self.code.steps) else None
+        alone = self.uses.get(target, 0) == 1 and following is not None and target in following.operands
+        last = following is None and self.uses.get(target, 0) == 1
+        if not (alone or last) or len(text) > 60:
+            self.settle(target)
+
+    def call(self, step: StepCode, operands: list[str]) -> str:
+        code = step.code
+        if code is not None and code.flatten:
+            operands = [f"torch.flatten({operands[0]}, 1)"]
+        if step.constructor is not None:
+            name = step.shared or step.name
+            holder = f"self[{name}]" if name.isdigit() else f"self.{name}"
+            return f"{holder}({', '.join(operands)})"
+        assert code is not None
+        if code.concat:
+            return f"torch.cat([{', '.join(operands)}], 1)"
+        if code.infix is not None:
+            return f"{operands[0]} {code.infix} {operands[1]}"
+        assert code.function is not None
+        self.writer.needs_f = self.writer.needs_f or code.function.callee.startswith("F.")
+        return f"{code.function.callee}({', '.join([*operands, *code.function.rest])})"
+
+    def consume(self, step: StepCode) -> None:
+        """Operands lose a use; locals that nobody reads any more may be taken again."""
+        for value in step.operands:
+            self.uses[value] -= 1
+            self.pending.discard(value)
+
+    def is_shared_name(self, value: Any) -> bool:
+        return value[0] == "in"
+
+    def settle(self, value: Any, name: str | None = None) -> None:
+        """Write a pending expression into a local."""
+        self.pending.discard(value)
+        step = self.code.steps[value[1]]
+        name = name or self.local(value, step)
+        self.assign(name, value, self.text[value], value[1])
+
+    def assign(self, name: str, value: Any, text: str, index: int) -> None:
+        comment = self.shape_comment(index)
+        line = f"        {name} = {text}"
+        if len(line) > WIDTH:
+            self.out += wrap(line)
+        else:
+            self.out.append(line + comment if len(line + comment) <= WIDTH else line)
+        self.text[value] = name
+        self.live[name] = value
+
+    def shape_comment(self, index: int) -> str:
+        shapes = {s for s in self.code.shapes[index] if s}
+        return f"  # {'x'.join(map(str, shapes.pop()))}" if len(shapes) == 1 else ""
+
+    def local(self, value: Any, step: StepCode) -> str:
+        """A name for a new tensor: that of an operand which ends here, a label, a branch, or the next free letter."""
+        if step.kind.startswith("branch"):
+            return self.free(step.kind)
+        if step.label and self.uses.get(value, 0) > 1:
+            return self.free(_local(step.label))
+        for name, held in self.live.items():
+            if self.uses.get(held, 0) <= 0 and held not in self.pending and name in ("x", *TEMPORARIES):
+                return name
+        return self.free()
+
+    def free(self, wanted: str | None = None) -> str:
+        candidates = [wanted] if wanted else list(TEMPORARIES)
+        for name in candidates:
+            if name not in self.live or self.uses.get(self.live[name], 0) <= 0:
+                return str(name)
+        base, n = wanted or "t", 1 if wanted is None else 2
+        while f"{base}{n}" in self.live and self.uses.get(self.live[f"{base}{n}"], 0) > 0:
+            n += 1
+        return f"{base}{n}"
+
+    def add_into(self, index: int, step: StepCode) -> None:
+        """`y += x`, which saves a tensor where the first operand has no other use."""
+        target, first = ("step", index, 0), step.operands[0]
+        name, other = self.text[first], self.text[step.operands[1]]
+        assert step.code is not None
+        self.out.append(f"        {name} {step.code.infix}= {other}")
+        self.consume(step)
+        self.text[target] = name
+        self.live[name] = target
+
+    def optional(self, index: int, step: StepCode, flag: str) -> None:
+        """A step without a module that some instances lack."""
+        target = ("step", index, 0)
+        operands = [self.text[v] for v in step.operands]
+        assert step.code is not None and step.code.infix is not None
+        self.consume(step)
+        first = step.operands[0]
+        if self.uses.get(first, 0) > 0 or first[0] == "in":
+            name = self.free()
+            self.out.append(f"        {name} = {operands[0]}")
+        else:
+            name = operands[0]
+        text = f"{name} {step.code.infix}= {operands[1]}" if step.overwrite else f"{name} = {name} {step.code.infix} {operands[1]}"
+        self.out += [f"        if self.{flag}:", f"            {text}"]
+        self.text[target] = name
+        self.live[name] = target
+
+    def unpack(self, index: int, step: StepCode, text: str) -> None:
+        names = []
+        for k in range(step.outputs):
+            value = ("step", index, k)
+            name = self.free()
+            self.live[name] = value
+            self.text[value] = name
+            names.append(name)
+        self.out += wrap(f"        {', '.join(names)} = {text}")
+
+    def returns(self) -> list[str]:
+        texts = [self.text[v] for v in self.code.results]
+        names = getattr(self.code, "output_names", None)
+        if len(texts) == 1 and not (names and len(names) > 1):
+            return wrap(f"        return {texts[0]}")
+        if names:
+            aux = self.code.aux_count  # type: ignore[attr-defined]
+            pairs = [f'"{n}": {t}' for n, t in zip(names, texts, strict=True)]
+            main = pairs[: len(pairs) - aux]
+            final = f"        return {{{', '.join(main)}}}" if len(main) > 1 else f"        return {texts[0]}"
+            if not aux:
+                return wrap(final)
+            return [*wrap("        if self.training:"), *wrap(f"            return {{{', '.join(pairs)}}}"), *wrap(final)]
+        return wrap(f"        return {', '.join(texts)}")
+
+
+def _local(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) or name in ("self", "torch", "nn", "F") else name
+
+
+def wrap(line: str) -> list[str]:
+    """A long statement with the outermost brackets' contents one a line."""
+    if len(line) <= WIDTH:
+        return [line]
+    opening = min((i for i in (line.find("("), line.find("["), line.find("{")) if i >= 0), default=-1)
+    if opening < 0:
+        return [line]
+    closing = len(line) - 1
+    indent = " " * (len(line) - len(line.lstrip()))
+    inner = line[opening + 1 : closing]
+    parts = split_arguments(inner)
+    lines = [line[: opening + 1]]
+    if len(parts) == 1:
+        body = wrap(f"{indent}    {parts[0]}")
+        return [*lines, *body, f"{indent}{line[closing:]}"]
+    for part in parts:
+        lines += wrap(f"{indent}    {part},") if len(f"{indent}    {part},") <= WIDTH else wrap_item(f"{indent}    {part}")
+    return [*lines, f"{indent}{line[closing:]}"]
+
+
+def wrap_item(line: str) -> list[str]:
+    lines = wrap(line)
+    return [*lines[:-1], f"{lines[-1]},"]
+
+
+def split_arguments(text: str) -> list[str]:
+    """The parts of an argument list, at the commas outside brackets."""
+    parts, depth, start = [], 0, 0
+    for i, c in enumerate(text):
+        if c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+        elif c == "," and depth == 0:
+            parts.append(text[start:i].strip())
+            start = i + 1
+    return [*parts, text[start:].strip()]

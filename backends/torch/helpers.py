@@ -1,0 +1,44 @@
+"""Small module classes that emitted source defines for what PyTorch has no module: padding that differs by side."""
+
+PADDED_CONV = '''class PaddedConv{rank}d(nn.Conv{rank}d):
+    """A convolution whose padding differs between the sides of an axis."""
+
+    def __init__(self, *args, pad, mode="constant", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad, self.mode = pad, mode
+
+    def forward(self, x):
+        return super().forward(F.pad(x, self.pad, self.mode))
+'''
+
+PADDED_MAX_POOL = '''class PaddedMaxPool{rank}d(nn.MaxPool{rank}d):
+    """Max pooling whose padding differs between the sides of an axis."""
+
+    def __init__(self, *args, pad, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad = pad
+
+    def forward(self, x):
+        return super().forward(F.pad(x, self.pad, value=float("-inf")))
+'''
+
+PADDED_AVG_POOL = '''class PaddedAvgPool{rank}d(nn.AvgPool{rank}d):
+    """Average pooling whose padding differs between the sides of an axis."""
+
+    def __init__(self, *args, pad, count_include_pad=True, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad, self.count_pad = pad, count_include_pad
+
+    def forward(self, x):
+        mean = super().forward(F.pad(x, self.pad))
+        if self.count_pad:
+            return mean
+        return mean / super().forward(F.pad(torch.ones_like(x[:1, :1]), self.pad))
+'''
+
+TEMPLATES = {"PaddedConv": PADDED_CONV, "PaddedMaxPool": PADDED_MAX_POOL, "PaddedAvgPool": PADDED_AVG_POOL}
+
+
+def helper_source(name: str) -> str:
+    """The definition of a helper such as `PaddedConv2d`."""
+    return TEMPLATES[name[:-2]].replace("{rank}", name[-2])

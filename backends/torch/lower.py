@@ -1,0 +1,214 @@
+"""Each op as PyTorch: the module that holds it, and the function that a `forward` may call instead."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ...compiler.ir import Apply
+from ...compiler.ops.base import Shape
+from ...compiler.ops.conv import Conv
+
+
+class Arg(NamedTuple):
+    """One argument of a constructor; `default` is PyTorch's own, at which it is not written."""
+
+    name: str
+    value: Any
+    default: Any = None
+
+
+class New(NamedTuple):
+    """A constructor call."""
+
+    callee: str
+    args: tuple[Arg, ...] = ()
+
+
+class Function(NamedTuple):
+    """A function call on the operand, with the text of its further arguments."""
+
+    callee: str
+    rest: tuple[str, ...] = ()
+
+
+class Code(NamedTuple):
+    """How one op is written.
+
+    module: the constructor, for ops with state or settings, and for every op inside `nn.Sequential`.
+    function: a function of the tensor for ops that need neither; `{x}` stands for the operand.
+    infix: an operator between two tensors; concat: joins any number.
+    flatten: whether the operand is flattened first. helper: a class that the source must define.
+    """
+
+    module: New | None = None
+    function: Function | None = None
+    infix: str | None = None
+    concat: bool = False
+    flatten: bool = False
+    helper: str | None = None
+
+
+Lowering = Callable[[Any, Shape, bool], Code]
+LOWERINGS: dict[str, Lowering] = {}
+
+
+def lowers(*names: str) -> Callable[[Lowering], Lowering]:
+    """Register a function `(attributes, input shape, may overwrite) -> Code` for ops."""
+
+    def register(function: Lowering) -> Lowering:
+        for name in names:
+            LOWERINGS[name] = function
+        return function
+
+    return register
+
+
+def lower(step: Apply, inplace: bool) -> Code:
+    """The code of one application; `inplace` says that it may overwrite its operand."""
+    return LOWERINGS[step.op.name](step.attrs, step.in_shapes[0], inplace)
+
+
+def compact(values: tuple[int, ...]) -> Any:
+    """One number where all axes agree, as people write it."""
+    return values[0] if len(set(values)) == 1 else values
+
+
+def settings(**values: tuple[Any, Any]) -> tuple[Arg, ...]:
+    """Keyword arguments with their defaults, from name=(value, default)."""
+    return tuple(Arg(name, value, default) for name, (value, default) in values.items())
+
+
+def outer_pad(pairs: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    """Padding in `F.pad`'s order: last axis first, before and after."""
+    return tuple(side for pair in reversed(pairs) for side in pair)
+
+
+@lowers("conv", "dwconv")
+def _conv(a: Conv, x: Shape, inplace: bool) -> Code:
+    rank = len(a.k)
+    symmetric = all(before == after for before, after in a.p)
+    base = (Arg("in_channels", x[0]), Arg("out_channels", a.c), Arg("kernel_size", compact(a.k)))
+    padding = compact(tuple(before for before, _ in a.p)) if symmetric else 0
+    rest = settings(
+        stride=(compact(a.s), 1), padding=(padding, 0), dilation=(compact(a.d), 1), groups=(a.g, 1), bias=(a.bias, True)
+    )
+    if symmetric:
+        mode = settings(padding_mode=(a.pad_mode if padding else "zeros", "zeros"))
+        return Code(New(f"nn.Conv{rank}d", (*base, *rest, *mode)))
+    mode = settings(mode=({"zeros": "constant"}.get(a.pad_mode, a.pad_mode), "constant"))
+    return Code(New(f"PaddedConv{rank}d", (*base, Arg("pad", outer_pad(a.p)), *rest, *mode)), helper=f"PaddedConv{rank}d")
+
+
+@lowers("maxpool")
+def _maxpool(a: Any, x: Shape, inplace: bool) -> Code:
+    rank = len(a.k)
+    stride = settings(stride=(compact(a.s), compact(a.k)))
+    rest = settings(dilation=(compact(a.d), 1), ceil_mode=(a.ceil, False))
+    if all(before == after for before, after in a.p):
+        padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
+        return Code(New(f"nn.MaxPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding, *rest)))
+    name = f"PaddedMaxPool{rank}d"
+    return Code(New(name, (Arg("kernel_size", compact(a.k)), Arg("pad", outer_pad(a.p)), *stride, *rest)), helper=name)
+
+
+@lowers("avgpool")
+def _avgpool(a: Any, x: Shape, inplace: bool) -> Code:
+    rank = len(a.k)
+    stride = settings(stride=(compact(a.s), compact(a.k)))
+    rest = settings(ceil_mode=(a.ceil, False), count_include_pad=(a.count_pad, True))
+    if all(before == after for before, after in a.p):
+        padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
+        return Code(New(f"nn.AvgPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding, *rest)))
+    name = f"PaddedAvgPool{rank}d"
+    return Code(New(name, (Arg("kernel_size", compact(a.k)), Arg("pad", outer_pad(a.p)), *stride, *rest)), helper=name)
+
+
+@lowers("adaptive_avgpool")
+def _adaptive(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New(f"nn.AdaptiveAvgPool{len(a.size)}d", (Arg("output_size", compact(a.size)),)))
+
+
+@lowers("gap")
+def _gap(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New(f"nn.AdaptiveAvgPool{len(x) - 1}d", (Arg("output_size", 1),)))
+
+
+@lowers("fc")
+def _fc(a: Any, x: Shape, inplace: bool) -> Code:
+    args = (Arg("in_features", x[0]), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+    return Code(New("nn.Linear", args), flatten=len(x) > 1)
+
+
+@lowers("flatten")
+def _flatten(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New("nn.Flatten"), Function("torch.flatten", ("1",)))
+
+
+@lowers("bn")
+def _bn(a: Any, x: Shape, inplace: bool) -> Code:
+    rank = max(1, len(x) - 1)
+    rest = settings(eps=(a.eps, 1e-5), momentum=(a.momentum, 0.1), affine=(a.affine, True))
+    return Code(New(f"nn.BatchNorm{rank}d", (Arg("num_features", x[0]), *rest)))
+
+
+@lowers("dropout")
+def _dropout(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New("nn.Dropout", (Arg("p", a.p),)))
+
+
+@lowers("relu")
+def _relu(a: Any, x: Shape, inplace: bool) -> Code:
+    flag = settings(inplace=(inplace, False))
+    text = ("inplace=True",) if inplace else ()
+    return Code(New("nn.ReLU", flag), Function("F.relu", text))
+
+
+@lowers("relu6")
+def _relu6(a: Any, x: Shape, inplace: bool) -> Code:
+    flag = settings(inplace=(inplace, False))
+    text = ("inplace=True",) if inplace else ()
+    return Code(New("nn.ReLU6", flag), Function("F.relu6", text))
+
+
+@lowers("lrelu")
+def _lrelu(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New("nn.LeakyReLU", (Arg("negative_slope", a.a), *settings(inplace=(inplace and a.a >= 0, False)))))
+
+
+@lowers("sigmoid")
+def _sigmoid(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New("nn.Sigmoid"), Function("torch.sigmoid"))
+
+
+@lowers("tanh")
+def _tanh(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New("nn.Tanh"), Function("torch.tanh"))
+
+
+@lowers("softmax")
+def _softmax(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(New("nn.Softmax", (Arg("dim", 1),)), Function("torch.softmax", ("1",)))
+
+
+@lowers("add")
+def _add(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(infix="+")
+
+
+@lowers("sub")
+def _sub(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(infix="-")
+
+
+@lowers("mul")
+def _mul(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(infix="*")
+
+
+@lowers("div")
+def _div(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(infix="/")
+
+
+@lowers("concat")
+def _concat(a: Any, x: Shape, inplace: bool) -> Code:
+    return Code(concat=True)

@@ -1,0 +1,101 @@
+"""Weights as NumPy arrays by name: drawn from a seed, or read from files."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..compiler.diagnostics import show, usage
+from ..compiler.ir import Graph, weights_of
+from ..compiler.ops import Weight
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
+
+
+def draw(graph: Graph, seed: int) -> "Arrays":
+    """Initial values for every stored tensor, each from the seed and its own name, in PyTorch's default distributions.
+
+    Convolutions and linear layers, weight and bias alike: uniform in ±1/√fan_in, which is what Kaiming's rule with
+    a = √5 comes to.
+    """
+    return {name: draw_one(name, weight, seed) for name, weight, _ in weights_of(graph)}
+
+
+def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
+    if weight.init == "count":
+        return np.zeros(weight.shape, np.int64)
+    if weight.init in ("ones", "zeros"):
+        return np.full(weight.shape, 1 if weight.init == "ones" else 0, np.float32)
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
+    values = np.random.Generator(np.random.SFC64(int.from_bytes(digest, "little"))).random(weight.shape, np.float32)
+    bound = np.float32(1 / weight.fan_in**0.5)
+    values *= 2 * bound
+    values -= bound
+    return values
+
+
+def read_weights(path: str | Path, graph: Graph) -> "Arrays":
+    """The tensors of a .safetensors or .pth file, which must be exactly those of the graph (E0508), bar batch counts."""
+    found = _read(Path(path))
+    wanted = {name: weight for name, weight, _ in weights_of(graph)}
+    for name, weight in wanted.items():
+        if weight.init == "count" and name not in found:
+            found[name] = np.zeros((), np.int64)
+    missing = [name for name in wanted if name not in found]
+    surplus = [name for name in found if name not in wanted]
+    if missing or surplus:
+        parts = [f"missing: {_few(missing)}"] if missing else []
+        parts += [f"not in the network: {_few(surplus)}"] if surplus else []
+        raise usage("E0508", reason="; ".join(parts))
+    for name, weight in wanted.items():
+        if tuple(found[name].shape) != weight.shape:
+            raise usage("E0508", reason=f"{name} is {show(tuple(found[name].shape))}, the network needs {show(weight.shape)}")
+    return {name: np.ascontiguousarray(found[name]) for name in wanted}
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def _read(path: Path) -> "Arrays":
+    if not path.is_file():
+        raise usage("E0501", path=str(path), reason="no such file")
+    try:
+        return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except ModuleNotFoundError as error:
+        extra = "cnnc[weights]" if error.name == "safetensors" else "cnnc[torch]"
+        raise usage("E0507", package=error.name, extra=extra) from None
+
+
+def _read_safetensors(path: Path) -> "Arrays":
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return {name: _as_float(array) for name, array in load_file(path).items()}
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise usage("E0509", path=str(path), reason=str(error)) from None
+
+
+def _read_torch(path: Path) -> "Arrays":
+    """A pickled state_dict, through PyTorch's restricted unpickler, which makes nothing but tensors."""
+    import pickle
+
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, OSError, ValueError, RuntimeError, EOFError, KeyError, AttributeError) as error:
+        raise usage("E0509", path=str(path), reason=str(error).split("\n")[0]) from None
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise usage("E0509", path=str(path), reason="it holds no state_dict")
+    return {str(name): _as_float(tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()) for name, tensor in state.items()}
+
+
+def _as_float(array: "NDArray[Any]") -> "NDArray[Any]":
+    """Floating-point weights in single precision, in which both targets store them."""
+    return array.astype(np.float32) if array.dtype.kind == "f" else array

@@ -1,0 +1,79 @@
+"""Reading programs and writing results. Nothing else in the package opens a file for writing."""
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from .diagnostics import Diagnostic, NetworkError, usage
+from .limits import Limits
+from .source import Source, Span
+
+
+def read_source(path: str, limits: Limits) -> Source:
+    """The text of a `.cnn` file; `-` is standard input. Raises UsageError or, for what is no UTF-8, NetworkError."""
+    if path == "-":
+        data, name = sys.stdin.buffer.read(limits.max_bytes + 1), "<stdin>"
+    else:
+        data, name = _read_bytes(path, limits), Path(path).name
+    if len(data) > limits.max_bytes:
+        raise usage("E0401", size=len(data), most=limits.max_bytes)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        good = Source(data[: error.start].decode("utf-8"), name)
+        end = len(good.text)
+        raise NetworkError([Diagnostic("E0502", {"path": name, "offset": error.start}, Span(good, end, end))]) from None
+    return Source(text, name, path)
+
+
+def _read_bytes(path: str, limits: Limits) -> bytes:
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file"
+            raise usage("E0501", path=path, reason=kind)
+        with open(path, "rb") as file:
+            return file.read(limits.max_bytes + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise usage("E0501", path=path, reason=reason) from None
+
+
+def write_file(path: str | Path, data: bytes) -> None:
+    """Write a result: to a temporary file in the same folder, synced, then renamed over the target.
+
+    The target is the old file or the new one, never a part. An existing file keeps its permissions; a link is refused.
+    Raises UsageError.
+    """
+    path = Path(path)
+    temporary = None
+    try:
+        if path.is_symlink():
+            raise usage("E0503", path=str(path), reason="it is a symbolic link")
+        if path.exists() and not path.is_file():
+            raise usage("E0503", path=str(path), reason="it is no regular file")
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode(path))
+        os.replace(temporary, path)
+        temporary = None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise usage("E0503", path=str(path), reason=reason) from None
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int:
+    """The permissions of the file that is replaced, or those that a new file gets by default."""
+    if path.exists():
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

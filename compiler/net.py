@@ -1,0 +1,208 @@
+"""The Python API: a compiled network, and the functions that make one."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .cost import Summary, summarize
+from .diagnostics import Diagnostic, NetworkError, usage
+from .ir import Graph, known
+from .limits import Limits
+from .ops.base import check_extents
+from .pipeline import compile_source, deep_recursion
+from .report import CONVENTIONS, Row, report_dict, rows
+from .source import Source
+
+if TYPE_CHECKING:
+    import onnx
+    import torch
+
+ShapeLike = Sequence[int] | Mapping[str, Sequence[int]] | str | None
+
+
+class Net:
+    """A compiled network: checked, shaped and counted. Made by `compile` and `load`.
+
+    >>> net = compile("conv3x3(32) -> bn -> relu", input=(3, 224, 224))
+    >>> net.params, net.output_shape
+    (960, (1, 32, 222, 222))
+    """
+
+    def __init__(self, graph: Graph, diagnostics: list[Diagnostic]) -> None:
+        self.graph = graph
+        """The intermediate representation; see `cnnc.compiler.ir`."""
+        self.warnings = diagnostics
+        """What the compiler remarked on without refusing the program."""
+
+    def __repr__(self) -> str:
+        return f"<cnnc net {self.name}: {self.params:,} parameters, {self.macs:,} MACs>"
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @cached_property
+    def totals(self) -> Summary:
+        """All sums, for one sample."""
+        with deep_recursion():
+            return summarize(self.graph)
+
+    @property
+    def params(self) -> int:
+        """Trainable parameters, those of training-only outputs included."""
+        return self.totals.params
+
+    @property
+    def buffers(self) -> int:
+        """Elements of stored tensors that are not trained, such as running means."""
+        return self.totals.buffers
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one sample's inference."""
+        return self.totals.work.mac
+
+    @property
+    def flops(self) -> int:
+        """2·MACs, torch's convention."""
+        return 2 * self.macs
+
+    @property
+    def depth(self) -> int:
+        """Convolutions and linear layers on the longest path, projections of skips aside."""
+        return self.totals.depth
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the first input, with a batch of 1 in front."""
+        return (1, *known(self.graph.inputs[0].value))
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the first output, with a batch of 1 in front."""
+        return (1, *known(self.graph.outputs[0].value))
+
+    @cached_property
+    def layers(self) -> list[Row]:
+        """Every layer of the expanded network in order, with shapes and costs per sample."""
+        with deep_recursion():
+            return list(rows(self.graph))
+
+    def report(self, by: str = "layer", batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> str:
+        """The cost table as plain text. `by` is layer, block or op."""
+        from .table import plain_table
+
+        with deep_recursion():
+            return plain_table(self.graph, self.totals, by, batch, dtype, convention)
+
+    def to_dict(self, batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> dict[str, Any]:
+        """The JSON report as plain data; `batch` leads all shapes and multiplies work and activation memory."""
+        if convention not in CONVENTIONS:
+            raise usage("E0504", name=convention, known=", ".join(CONVENTIONS))
+        with deep_recursion():
+            return report_dict(self.graph, self.totals, batch, dtype, convention)
+
+    def torch_source(self) -> str:
+        """PyTorch source of the network: one module that imports only torch."""
+        from ..backends import backend
+
+        with deep_recursion():
+            return str(backend("torch").source(self.graph))
+
+    def to_torch(self, seed: int | None = None, weights: str | Path | None = None) -> "torch.nn.Module":
+        """The network as a `torch.nn.Module`, made by running `torch_source()`.
+
+        Weights are PyTorch's own initialisation; with `seed`, the ones that `to_onnx(seed=…)` stores; with `weights`,
+        those of a .safetensors or .pth file, which must fit exactly.
+        """
+        from ..backends import backend
+
+        module: torch.nn.Module = backend("torch").module(self, seed, weights)
+        return module
+
+    def to_onnx(
+        self,
+        path: str | Path | None = None,
+        *,
+        batch: int | str = "dynamic",
+        seed: int = 0,
+        weights: str | Path | None = None,
+        opset: int | None = None,
+        inference: bool = False,
+    ) -> "onnx.ModelProto":
+        """The network as an ONNX model with weights; written to `path` if given.
+
+        batch: a number, or "dynamic" for a symbolic leading axis. inference: fold batch normalisation, drop dropout.
+        """
+        from ..backends import backend
+
+        with deep_recursion():
+            model: onnx.ModelProto = backend("onnx").model(
+                self, batch=batch, seed=seed, weights=weights, opset=opset, inference=inference, path=path
+            )
+        return model
+
+
+def compile(  # noqa: A001 - the field's word, used as cnnc.compile
+    text: str,
+    input: ShapeLike = None,  # noqa: A002
+    params: Mapping[str, Any] | None = None,
+    *,
+    name: str = "<text>",
+    limits: Limits | None = None,
+) -> Net:
+    """Compile a program's text.
+
+    input: channels-first shape without the batch, `(3, 224, 224)` or "3x224x224", for a program that does not declare
+    one, or instead of the one that it declares; a mapping from input names to shapes for several inputs.
+    params: values for the build parameters of the `net` line.
+    Raises NetworkError with everything that was found wrong.
+    """
+    return _compile(Source(text, name), input, params, limits)
+
+
+def load(
+    path: str | Path, input: ShapeLike = None, params: Mapping[str, Any] | None = None, *, limits: Limits | None = None  # noqa: A002
+) -> Net:
+    """Compile a `.cnn` file. Arguments as for `compile`; raises UsageError if the file cannot be read."""
+    from .files import read_source
+
+    limits = limits or Limits()
+    return _compile(read_source(str(path), limits), input, params, limits)
+
+
+def check(text: str, input: ShapeLike = None, params: Mapping[str, Any] | None = None, *, name: str = "<text>") -> list[Diagnostic]:  # noqa: A002
+    """All diagnostics of a program's text, errors and warnings; empty for a program without remarks.
+
+    A file of declarations only is fine. Never raises for a wrong network.
+    """
+    try:
+        result = compile_source(Source(text, name), read_shape(input), dict(params or {}), Limits())
+    except NetworkError as error:
+        return error.diagnostics
+    return [d for d in result.diagnostics if d.code not in ("E0317", "E0211")]
+
+
+def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None, limits: Limits | None) -> Net:  # noqa: A002
+    values = {name: tuple(v) if isinstance(v, list) else v for name, v in (params or {}).items()}
+    result = compile_source(source, read_shape(input), values, limits or Limits())
+    if result.graph is None:
+        raise NetworkError(result.diagnostics)
+    return Net(result.graph, result.diagnostics)
+
+
+def read_shape(shape: ShapeLike) -> Any:
+    """An input shape, or several by name, as tuples. Raises UsageError for what is no shape."""
+    if shape is None:
+        return None
+    if isinstance(shape, Mapping):
+        return {name: read_shape(value) for name, value in shape.items()}
+    try:
+        extents = tuple(int(part) for part in (shape.replace("×", "x").split("x") if isinstance(shape, str) else shape))
+    except (TypeError, ValueError):
+        raise usage("E0505", text=shape) from None
+    if not 1 <= len(extents) <= 4 or min(extents) < 1 or any(e.bit_length() > 63 for e in extents):
+        raise usage("E0505", text=shape)
+    check_extents(extents)
+    return extents

@@ -1,0 +1,189 @@
+"""The analysis as rows and totals: flat layers with their costs, grouped by block or op on request, as plain data."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .cost import DTYPE_BYTES, Field, Summary, field_of, layer_cost
+from .ir import Apply, Call, Graph, Region, Value, join, known
+from .ops import Shape, Work
+from .ops.base import size
+
+CONVENTIONS = {
+    "torchvision": "multiply-accumulates, as torchvision publishes in `_ops`",
+    "torch": "2 floating-point operations per multiply-accumulate, as torch.utils.flop_counter counts",
+}
+"""The counting conventions and what each counts."""
+
+
+class Row(NamedTuple):
+    """One layer of the network, or `times` equal ones where repeats are folded. Shapes and work are per sample."""
+
+    name: str
+    op: str
+    scope: str
+    inputs: tuple[Shape, ...]
+    output: Shape
+    params: int
+    buffers: int
+    work: Work
+    receptive_field: tuple[int, ...]
+    jump: tuple[int, ...]
+    span: Any
+    times: int
+    stored: bool
+    """False where a shared layer's weights were counted at an earlier use."""
+
+    @property
+    def macs(self) -> int:
+        return self.work.mac
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.work.mac
+
+
+Fields = dict[Value, tuple[Field, ...]]
+
+
+class _Walk:
+    """Expands regions into rows, receptive fields carried along."""
+
+    def __init__(self, folded: bool) -> None:
+        self.folded = folded
+        self.seen: set[str] = set()
+
+    def region(self, region: Region, prefix: str, fields: Fields, times: int) -> Iterator[Row]:
+        for step in region.steps:
+            if isinstance(step, Apply):
+                yield self.row(step, prefix, fields, times)
+                continue
+            if step.shared:
+                yield from self.instance(step, step.shared, fields, times)
+            elif self.folded and step.count > 1:
+                span = f"{step.instance_name(0)}-{step.instance_name(step.count - 1)}"
+                yield from self.instance(step, join(prefix, span), fields, times * step.count)
+            else:
+                for i in range(step.count):
+                    yield from self.instance(step, join(prefix, step.instance_name(i)), fields, times)
+                    if i + 1 < step.count:
+                        fields[step.inputs[0]] = fields[step.outputs[0]]
+
+    def instance(self, step: Call, path: str, fields: Fields, times: int) -> Iterator[Row]:
+        inner: Fields = {i: fields[o] for i, o in zip(step.region.inputs, step.inputs, strict=True)}
+        yield from self.region(step.region, path, inner, times)
+        for outer, value in zip(step.outputs, step.region.outputs, strict=True):
+            fields[outer] = inner[value]
+
+    def row(self, step: Apply, prefix: str, fields: Fields, times: int) -> Row:
+        field = field_of(step, [fields[v] for v in step.inputs])
+        fields[step.outputs[0]] = field
+        cost = layer_cost(step)
+        path = join(prefix, step.name)
+        stored = path not in self.seen
+        if cost.params or cost.buffers:
+            self.seen.add(path)
+        return Row(
+            path, step.op.name, prefix, step.in_shapes, step.out_shape, cost.params if stored else 0,
+            cost.buffers if stored else 0, cost.work, tuple(f.hi - f.lo + 1 for f in field),
+            tuple(f.jump for f in field), step.span, times, stored,
+        )  # fmt: skip
+
+
+def rows(graph: Graph, folded: bool = False) -> Iterator[Row]:
+    """Every layer in order; with `folded`, equal repeats as one row each. Training-only layers are included."""
+    fields: Fields = {t.value: tuple(Field(0, 0, 1) for _ in known(t.value)[1:]) for t in graph.inputs}
+    return _Walk(folded).region(graph.root, "", fields, 1)
+
+
+class Group(NamedTuple):
+    """Costs summed over several layers."""
+
+    name: str
+    layers: int
+    params: int
+    work: Work
+    output: Shape
+
+
+def by_block(graph: Graph, depth: int = 1) -> list[Group]:
+    """Rows summed by the first `depth` parts of their scope; layers of the net itself stand alone."""
+    return _grouped(rows(graph, True), lambda row: ".".join(row.scope.split(".")[:depth]) if row.scope else row.name)
+
+
+def by_op(graph: Graph) -> list[Group]:
+    """Rows summed by op."""
+    return _grouped(rows(graph, True), lambda row: row.op)
+
+
+def _grouped(items: Iterator[Row], key: Any) -> list[Group]:
+    groups: dict[str, Group] = {}
+    for row in items:
+        name = key(row)
+        old = groups.get(name, Group(name, 0, 0, Work(), ()))
+        groups[name] = Group(
+            name, old.layers + row.times, old.params + row.times * row.params, old.work.plus(row.work, row.times), row.output
+        )
+    return list(groups.values())
+
+
+def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, convention: str) -> dict[str, Any]:
+    """The stable JSON report; its schema is docs/report.schema.json. Shapes carry the batch axis."""
+    return {
+        "schema": 1,
+        "net": graph.name,
+        "convention": convention,
+        "batch": batch,
+        "dtype": dtype,
+        "inputs": [{"name": t.name, "shape": [batch, *known(t.value)]} for t in graph.inputs],
+        "outputs": [{"name": t.name, "shape": [batch, *known(t.value)]} for t in graph.outputs],
+        "totals": totals_dict(summary, batch, dtype, convention),
+        "layers": [layer_dict(row, batch) for row in rows(graph)],
+    }
+
+
+def totals_dict(summary: Summary, batch: int, dtype: str, convention: str) -> dict[str, Any]:
+    """Sums over the network: parameters as stored, work and memory for the whole batch."""
+    width = DTYPE_BYTES[dtype]
+    macs = batch * summary.work.mac
+    return {
+        "layers": summary.layers,
+        "params": summary.params,
+        "buffers": summary.buffers,
+        "macs": macs,
+        "flops": 2 * macs,
+        "other_ops": batch * summary.work.other,
+        "cost": macs if convention == "torchvision" else 2 * macs,
+        "activation_bytes": batch * width * summary.activations,
+        "peak_bytes": batch * width * summary.peak,
+        "weight_bytes": width * summary.params,
+        "depth": summary.depth,
+    }
+
+
+def layer_dict(row: Row, batch: int) -> dict[str, Any]:
+    """One layer of the JSON report."""
+    return {
+        "name": row.name,
+        "op": row.op,
+        "scope": row.scope,
+        "inputs": [[batch, *shape] for shape in row.inputs],
+        "output": [batch, *row.output],
+        "params": row.params,
+        "macs": batch * row.work.mac,
+        "flops": 2 * batch * row.work.mac,
+        "other_ops": batch * row.work.other,
+        "receptive_field": one_or_all(row.receptive_field),
+        "jump": one_or_all(row.jump),
+        "span": {"file": row.span.source.name, "line": row.span.line, "column": row.span.column},
+    }
+
+
+def one_or_all(values: tuple[int, ...]) -> int | list[int] | None:
+    """A number where all axes agree, a list where they differ, None for an input without spatial axes."""
+    if not values:
+        return None
+    return values[0] if len(set(values)) == 1 else list(values)
+
+
+def activation_bytes(row: Row, batch: int, dtype: str) -> int:
+    return batch * DTYPE_BYTES[dtype] * size(row.output)
