@@ -1,11 +1,13 @@
 """Classes as text: constructors, forwards, and the module around them, laid out in 88 columns."""
 
 import keyword
+import re
 from typing import Any
 
 from .classes import ClassCode, Leaf, Repeat, StepCode
 
 WIDTH = 88
+NUMBER = re.compile(r"(?<![\w.])(\d+)(?![\w.])")
 TEMPORARIES = ("y", "z", "u", "v", "w")
 
 
@@ -48,7 +50,7 @@ class Writer:
     def constructor_body(self) -> list[str]:
         code = self.code
         if code.region.positional and all(step.constructor is not None and _numbered(step) for step in code.steps):
-            args = [self.argument(step, index, 12) for index, step in enumerate(code.steps)]
+            args = fold_progressions([self.build(step.constructor, index, 12) for index, step in enumerate(code.steps)])
             return layout("", "super().__init__", args, "", 8) if args else ["        super().__init__()"]
         lines = ["        super().__init__()"]
         lines += [f"        self.{name} = {name}" for name in self.stored_flags()]
@@ -80,9 +82,6 @@ class Writer:
             return [*lines[:-1], *joined.split("\n")]
         return f'        self.add_module("{name}", {text})'.split("\n")
 
-    def argument(self, step: StepCode, index: int, indent: int) -> str:
-        return self.build(step.constructor, index, indent)
-
     def build(self, node: Any, index: int, indent: int) -> str:
         """A constructor call as text, over several lines where it does not fit; later lines are fully indented."""
         if isinstance(node, Repeat):
@@ -90,7 +89,7 @@ class Writer:
         callee, args = node
         name = callee.name if isinstance(callee, ClassCode) else callee
         if name == "nn.Sequential":
-            texts = [self.build(item, index, indent + 4) for item in args]
+            texts = fold_progressions([self.build(item, index, indent + 4) for item in args])
         else:
             texts = self.values(callee, args, index)
         line = f"{name}({', '.join(texts)})"
@@ -135,6 +134,35 @@ class Writer:
 
 
 POSITIONAL = frozenset({"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features", "p", "output_size", "negative_slope", "dim"})
+
+
+def fold_progressions(texts: list[str]) -> list[str]:
+    """Runs of calls that differ in one evenly growing number as `*(Layer(n) for n in range(64, 256, 32))`."""
+    result: list[str] = []
+    at = 0
+    while at < len(texts):
+        length, folded = _progression(texts, at)
+        result.append(folded if length >= 3 else texts[at])
+        at += length if length >= 3 else 1
+    return result
+
+
+def _progression(texts: list[str], at: int) -> tuple[int, str]:
+    """How many texts from `at` on form a progression, and the loop that stands for them."""
+    parts = [NUMBER.split(text) for text in texts[at : at + 2]]
+    if len(parts) < 2 or len(parts[0]) != len(parts[1]) or "for _ in" in texts[at]:
+        return 1, ""
+    places = [i for i, (a, b) in enumerate(zip(*parts, strict=True)) if a != b]
+    if len(places) != 1 or not parts[0][places[0]].isdigit() or not parts[1][places[0]].isdigit():
+        return 1, ""
+    place, before, after = places[0], parts[0][: places[0]], parts[0][places[0] + 1 :]
+    first = int(parts[0][place])
+    step = int(parts[1][place]) - first
+    length = 2
+    while at + length < len(texts) and texts[at + length] == "".join([*before, str(first + length * step), *after]):
+        length += 1
+    loop = f"*({''.join([*before, 'n', *after])} for n in range({first}, {first + length * step}, {step}))"
+    return (length, loop) if "\n" not in loop and len(loop) < WIDTH - 16 and first + length * step >= 0 else (1, "")
 
 
 def _numbered(step: StepCode) -> bool:

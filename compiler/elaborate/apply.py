@@ -347,7 +347,7 @@ class Applier(Evaluator):
             if item is ABSENT:
                 continue
             if not isinstance(item, Value):
-                tag = Tag(kind=f"branch{first + index}")
+                tag = Tag(kind=f"branch{first + index}", label=f"branch{first + index}")
                 item = self.branch(item, branches.node, env, x, tag)
             values.append(item)
         if not values:
@@ -573,7 +573,7 @@ class Applier(Evaluator):
                 if "proj" not in args:
                     labels = tuple(Label(v.origin, f"{show(v.shape)} from here") for v in (main, inner) if v.origin)
                     raise Problem("E0207", env.span(node), labels=labels, main=main.shape, skip=inner.shape)
-                skip = self.apply_value(self.evaluate(args["proj"], env), args["proj"], env, inner, Tag("downsample", skip=True))
+                skip = self.apply_value(self.evaluate(args["proj"], env), args["proj"], env, inner, Tag("downsample", label="downsample", skip=True))
             try:
                 return self.step(REGISTRY["add"], NoParams(), [main, skip], env.span(node), PLAIN)
             except Reject as reject:

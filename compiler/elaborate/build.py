@@ -6,7 +6,7 @@ from typing import Any
 from ..ir import Apply, Call, Region, Value
 from ..source import Span
 
-BARE_KINDS = frozenset({"fc", "downsample"})
+BARE_KINDS = frozenset({"fc"})
 """Kinds that carry no number when a body has only one of them, as everyone calls them."""
 
 RESERVED = frozenset(
@@ -29,7 +29,10 @@ def safe_name(name: str) -> str:
 
 
 class Tag:
-    """The name wanted for the next value of its own: a label, or the kind that a number is appended to."""
+    """The name wanted for the next value of its own: a label, or the kind that a number is appended to.
+
+    Labels come from `as`; a branch is labelled by its place, the projection of a skip connection `downsample`.
+    """
 
     __slots__ = ("kind", "label", "skip")
 

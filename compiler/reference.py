@@ -1,0 +1,88 @@
+"""The reference of layers and diagnostics, generated from their entries."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from .catalogue import CATALOGUE
+from .diagnostics import Sink, usage
+from .elaborate.evaluate import COMBINATORS, Evaluator
+from .elaborate.scope import Env, Problem, Scope
+from .limits import Limits
+from .ops import NAMES, REGISTRY
+from .ops.composite import COMPOSITES
+from .ops.kinds import REQUIRED, Kind, Optional
+from .parse import parse
+from .source import Source
+
+
+def entries() -> dict[str, Any]:
+    """Every layer that a program can name, by its main name."""
+    ops = {op.name: op for op in REGISTRY.values() if not op.operator}
+    return dict(sorted({**ops, **COMPOSITES}.items()))
+
+
+def describe_all() -> str:
+    """One line a layer."""
+    lines = [f"{signature(entry):60} {entry.doc}" if len(signature(entry)) < 60 else f"{signature(entry)}\n{'':60} {entry.doc}" for entry in entries().values()]
+    lines += [f"{name:60} {c.doc}" for name, c in COMBINATORS.items()]
+    return "\n".join(lines)
+
+
+def signature(entry: Any) -> str:
+    """`conv(c, k, s=1, …)` as the reference writes it."""
+    params = [f"{name}={show_default(kind)}" if kind.default is not REQUIRED else name for name, kind in entry.params.items()]
+    return f"{entry.name}({', '.join(params)})" if params else str(entry.name)
+
+
+def show_default(kind: Kind) -> str:
+    if isinstance(kind, Optional):
+        return kind.otherwise.replace(" ", "_")
+    default = kind.default
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+def describe_layer(name: str) -> str:
+    """A layer's signature, arguments and uses. Raises UsageError (E0510) for an unknown name."""
+    entry = NAMES.get(name) or COMPOSITES.get(name)
+    if entry is None:
+        if name in COMBINATORS:
+            return f"{name}\n\n{COMBINATORS[name].doc}"
+        close = get_close_matches(name, [*NAMES, *COMPOSITES, *COMBINATORS], 1)
+        raise usage("E0510", name=name, help=f"did you mean `{close[0]}`?" if close else "`cnnc layers` lists all layers")
+    lines = [signature(entry), "", entry.doc]
+    if entry.aliases:
+        lines.append(f"Also written {', '.join(entry.aliases)}.")
+    if entry.params:
+        width = max(map(len, entry.params))
+        lines += ["", "arguments, in positional order:"]
+        for param, kind in entry.params.items():
+            default = "" if kind.default is REQUIRED else f" (default {show_default(kind)})"
+            lines.append(f"  {param:{width}}  {kind.doc}: {kind.type_name}{default}")
+    if entry.suffix:
+        lines += ["", f"A kernel suffix sets {entry.suffix}: {entry.name}3, {entry.name}3x3."]
+    lines += ["", "uses (chain @ input shape):", *(f"  {sample}" for sample in entry.samples)]
+    return "\n".join(lines)
+
+
+def describe_code(code: str) -> str:
+    """What a diagnostic means. Raises UsageError (E0511) for an unknown code."""
+    entry = CATALOGUE.get(code.upper())
+    if entry is None:
+        raise usage("E0511", code=code)
+    return "\n".join([f"{code.upper()}: {entry.title}", "", entry.explain.replace("{{", "{").replace("}}", "}"), "", f"help: {entry.help}"])
+
+
+def read_value(text: str) -> Any:
+    """A build parameter's value as the language writes it: a number, true, a word, a list. Raises UsageError (E0506)."""
+    sink = Sink()
+    tree = parse(Source(f"value = {text}"), sink, Limits())
+    try:
+        if not sink.has_errors and len(tree.items) == 1:
+            env = Env(Source(text), None, Scope(None, {}, None, ""), 0)
+            value = Evaluator(sink, Limits()).evaluate(tree.items[0].define.value, env)  # type: ignore[union-attr]
+            if isinstance(value, (bool, int, float, str, tuple)):
+                return value
+            return text if text.isidentifier() else value
+    except (Problem, AttributeError):
+        pass
+    raise usage("E0506", text=text)

@@ -1,0 +1,111 @@
+"""The analysis as a table: plain text for pipes, drawn with rich on a terminal. Every table names its convention."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .cost import Summary
+from .ir import Graph, known
+from .report import CONVENTIONS, Row, by_block, by_op, one_or_all, rows, totals_dict
+
+HEADLINES = {"torchvision": ("MACs (torchvision)", 1), "torch": ("FLOPs (torch)", 2)}
+
+
+class Table(NamedTuple):
+    """Cells as text. Columns from `numbers` on are numbers and align to the right."""
+
+    title: str
+    columns: tuple[str, ...]
+    numbers: int
+    lines: list[tuple[str, ...]]
+    footer: list[str]
+
+
+def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> Table:
+    """The table of a network, by layer, block or op."""
+    headline, factor = HEADLINES[convention]
+    factor *= batch
+    if by == "layer":
+        columns, numbers = ("layer", "op", "output", "params", headline, "other ops", "field"), 3
+        lines = [_layer_line(row, factor, batch) for row in rows(graph, folded=True)]
+    else:
+        groups = by_op(graph) if by == "op" else by_block(graph)
+        columns, numbers = (by, "output", "layers", "params", headline, "other ops"), 2
+        lines = [
+            (g.name, _shape(batch, g.output) if by == "block" else "", f"{g.layers:,}", f"{g.params:,}",
+             f"{factor * g.work.mac:,}", f"{batch * g.work.other:,}") for g in groups
+        ]  # fmt: skip
+    inputs = ", ".join(_shape(batch, known(t.value)) for t in graph.inputs)
+    return Table(f"{graph.name}, input {inputs}", columns, numbers, lines, list(_footer(summary, batch, dtype, convention)))
+
+
+def _layer_line(row: Row, factor: int, batch: int) -> tuple[str, ...]:
+    name = row.name if row.times == 1 else f"{row.name} ({row.times} times)"
+    field = one_or_all(row.receptive_field)
+    return (
+        name, row.op, _shape(batch, row.output), f"{row.times * row.params:,}", f"{factor * row.times * row.work.mac:,}",
+        f"{batch * row.times * row.work.other:,}", "" if field is None else _shape_text(field),
+    )  # fmt: skip
+
+
+def _shape(batch: int, shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, (batch, *shape)))
+
+
+def _shape_text(value: int | list[int]) -> str:
+    return str(value) if isinstance(value, int) else "x".join(map(str, value))
+
+
+def _footer(summary: Summary, batch: int, dtype: str, convention: str) -> Iterator[str]:
+    totals = totals_dict(summary, batch, dtype, convention)
+    yield f"parameters            {totals['params']:,} ({mebibytes(totals['weight_bytes'])} in {dtype}), buffers {totals['buffers']:,}"
+    yield f"MACs (torchvision)    {totals['macs']:,} ({totals['macs'] / 1e9:.3f} G)"
+    yield f"FLOPs (torch)         {totals['flops']:,} ({totals['flops'] / 1e9:.3f} G)"
+    yield f"other operations      {totals['other_ops']:,}"
+    yield f"activations           {mebibytes(totals['activation_bytes'])} in all, {mebibytes(totals['peak_bytes'])} at the peak, batch {batch}"
+    yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
+    yield f"convention            {convention}: {CONVENTIONS[convention]}"
+
+
+def mebibytes(count: int) -> str:
+    """Bytes as people read them."""
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"
+
+
+def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> str:
+    """The table as text without colours or frames."""
+    table = make_table(graph, summary, by, batch, dtype, convention)
+    cells = [table.columns, *table.lines]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(table.columns))]
+    text = [table.title, ""]
+    for line in cells:
+        parts = [c.rjust(w) if i >= table.numbers else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+        text.append("  ".join(parts).rstrip())
+        if line is table.columns:
+            text.append("  ".join("-" * w for w in widths))
+    return "\n".join([*text, "", *table.footer])
+
+
+def draw_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> None:
+    """The table on a terminal, with a bar for each line's share of the work."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = make_table(graph, summary, by, batch, dtype, convention)
+    view: Any = RichTable(title=table.title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for i, column in enumerate(table.columns):
+        view.add_column(column, justify="right" if i >= table.numbers else "left", overflow="fold")
+    view.add_column("share")
+    work = next(i for i, column in enumerate(table.columns) if column.startswith(("MACs", "FLOPs")))
+    amounts = [int(line[work].replace(",", "")) for line in table.lines]
+    whole = max(sum(amounts), 1)
+    for line, amount in zip(table.lines, amounts, strict=True):
+        view.add_row(*map(Text, line), Text("█" * round(20 * amount / whole), style="cyan"))
+    console = Console()
+    console.print(view)
+    console.print()
+    for text in table.footer:
+        console.print(Text(text))
