@@ -8,7 +8,7 @@
 
 from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
 from .compiler.limits import Limits
-from .compiler.net import Net, check, compile, load  # noqa: A004 - cnnc.compile is the public name
+from .compiler.net import Net, check, compile, load
 
 __version__ = "0.1.0"
 

@@ -18,7 +18,9 @@ def backend(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith(__package__.split(".")[0]):
             raise
-        raise usage("E0507", package=error.name, extra="cnnc[torch]" if error.name == "torch" else str(error.name)) from None
+        raise usage(
+            "E0507", package=error.name, extra="cnnc[torch]" if error.name == "torch" else str(error.name)
+        ) from None
 
 
 class Unsupported(Exception):

@@ -39,7 +39,7 @@ def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
 
 
 def read_weights(path: str | Path, graph: Graph) -> "Arrays":
-    """The tensors of a .safetensors or .pth file, which must be exactly those of the graph (E0508), bar batch counts."""
+    """The tensors of a .safetensors or .pth file, which must be exactly the graph's (E0508), bar batch counts."""
     found = _read(Path(path))
     wanted = {name: weight for name, weight, _ in weights_of(graph)}
     for name, weight in wanted.items():
@@ -53,7 +53,9 @@ def read_weights(path: str | Path, graph: Graph) -> "Arrays":
         raise usage("E0508", reason="; ".join(parts))
     for name, weight in wanted.items():
         if tuple(found[name].shape) != weight.shape:
-            raise usage("E0508", reason=f"{name} is {show(tuple(found[name].shape))}, the network needs {show(weight.shape)}")
+            raise usage(
+                "E0508", reason=f"{name} is {show(tuple(found[name].shape))}, the network needs {show(weight.shape)}"
+            )
     return {name: np.ascontiguousarray(found[name]) for name in wanted}
 
 
@@ -93,7 +95,10 @@ def _read_torch(path: Path) -> "Arrays":
         raise usage("E0509", path=str(path), reason=str(error).split("\n")[0]) from None
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise usage("E0509", path=str(path), reason="it holds no state_dict")
-    return {str(name): _as_float(tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy()) for name, tensor in state.items()}
+    return {
+        str(name): _as_float(tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy())
+        for name, tensor in state.items()
+    }
 
 
 def _as_float(array: "NDArray[Any]") -> "NDArray[Any]":

@@ -46,7 +46,7 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
 
 
 def _mismatch(source: Source, token: str, at: int, stack: list[tuple[str, int]]) -> Diagnostic:
-    labels = ()
+    labels: tuple[Label, ...] = ()
     if stack:
         opener, opened = stack[-1]
         labels = (Label(Span(source, opened, opened + 1), f"`{opener}` is still open here"),)

@@ -13,7 +13,7 @@ class Entry(NamedTuple):
 CATALOGUE: dict[str, Entry] = {}
 
 
-def _add(code: str, title: str, label: str, help: str, explain: str) -> None:  # noqa: A002 - the field's own name
+def _add(code: str, title: str, label: str, help: str, explain: str) -> None:
     CATALOGUE[code] = Entry(title, label, help, explain)
 
 
@@ -59,11 +59,41 @@ _add(
     "take for `(x -> b) + c`. The language refuses to guess: a sum, product or conditional of layers next to an arrow "
     "is put in parentheses.",
 )
-_add("E0106", "a number of {digits} digits", "more than {most} digits", "no extent or count needs that many", "Numbers are limited in length, so that no text can make cnnc compute for long.")
-_add("E0107", "the number {text} cannot be represented", "it overflows, or vanishes to 0", "use a number between 1e-300 and 1e300", "Floating-point numbers are IEEE doubles. A literal that rounds to infinity or to zero is refused rather than changed.")
-_add("E0108", "a string is not closed", "no closing quote on this line", 'add a closing `"`', "Quoted text ends on the line that it starts on.")
-_add("E0109", "a bracket is never closed", "`{opener}` opens here", "add the closing bracket", "Every `(`, `[` and `{{` needs its counterpart.")
-_add("E0110", "a closing bracket has no partner", "`{closer}` closes nothing", "remove it, or add the bracket that opens it", "Brackets close in the opposite order in which they were opened.")
+_add(
+    "E0106",
+    "a number of {digits} digits",
+    "more than {most} digits",
+    "no extent or count needs that many",
+    "Numbers are limited in length, so that no text can make cnnc compute for long.",
+)
+_add(
+    "E0107",
+    "the number {text} cannot be represented",
+    "it overflows, or vanishes to 0",
+    "use a number between 1e-300 and 1e300",
+    "Floating-point numbers are IEEE doubles. A literal that rounds to infinity or to zero is refused rather than changed.",
+)
+_add(
+    "E0108",
+    "a string is not closed",
+    "no closing quote on this line",
+    'add a closing `"`',
+    "Quoted text ends on the line that it starts on.",
+)
+_add(
+    "E0109",
+    "a bracket is never closed",
+    "`{opener}` opens here",
+    "add the closing bracket",
+    "Every `(`, `[` and `{{` needs its counterpart.",
+)
+_add(
+    "E0110",
+    "a closing bracket has no partner",
+    "`{closer}` closes nothing",
+    "remove it, or add the bracket that opens it",
+    "Brackets close in the opposite order in which they were opened.",
+)
 
 # E02: shapes
 
@@ -75,88 +105,502 @@ _add(
     "A window must fit into the padded input at least once: D(F − 1) + 1 ≤ W + P₀ + P₁. The number of positions is "
     "N = ⌊(W + P₀ + P₁ − D(F − 1) − 1)/S⌋ + 1.",
 )
-_add("E0203", "cannot combine tensors of different shapes", "{left} and {right}", "give the branches the same channels and stride; an axis of extent 1 stretches, so a C×1×1 gate fits", "`+`, `-`, `*` and `/` between layers work elementwise. Along each axis the extents must be equal, or one of them 1.")
-_add("E0204", "cannot concatenate tensors of different extents", "branch {index} gives {other}, the first gives {first}", "give all branches the same stride and padding", "`[f, g]` joins the outputs on channels, so every other extent must agree.")
-_add("E0205", "p=same needs an odd effective kernel", "kernel {k} with dilation {d} covers {cover}, an even number", "use an odd kernel, p=same_upper (TensorFlow's SAME), or pairs such as p=((1, 2), (1, 2))", "`same` pads D(F − 1)/2 on each side, which is not a whole number when the kernel covers an even number of positions.")
-_add("E0206", "fc needs a vector", "the input is {shape}", "add flatten ({flat} features) or gap before it", "A fully connected layer takes a vector. C×1×1 is flattened by itself; larger maps are refused, because flattening and global pooling give very different networks.")
-_add("E0207", "the skip connection's shapes differ", "the layers give {main}, the input is {skip}", "give res a projection: res(…, proj=conv1x1(channels, s=stride) -> bn)", "`res(f)` adds the input to what f makes of it. Where the shapes differ it needs `proj`, which is built only there.")
-_add("E0208", "the padding is over half of the window", "padding {pad}, but a window of {k} allows {most}", "use at most half of the window", "A pooling window that lies wholly in the padding would have no value. PyTorch and ONNX have the same limit.")
-_add("E0209", "an extent beyond 2⁶³", "{extent} elements", "tensor extents and element counts must fit into 64 bits", "No framework can address more than 2⁶³ − 1 elements.")
-_add("E0210", "groups must divide both channel counts", "{groups} groups, {cin} input and {cout} output channels", "choose channels that are multiples of the groups", "A grouped convolution cuts input and output channels into equal groups that do not see each other.")
-_add("E0211", "the input shape is not given", "which input does this get?", "start with `input 3x224x224 -> …`, or pass --input 3x224x224", "A bare chain takes its input shape from the command line (`--input`) or the API (`input=`).")
-_add("E0212", "this is no input shape", "got {got}", "write channels first, then up to three extents: 3x224x224, 1x16000, 784 or (3, size, size)", "An input shape has one to four positive extents: channels, then spatial axes. The batch is implicit.")
-_add("E0215", "`{layer}` does not fit this rank", "the input {shape} has {rank} spatial axes, it needs {needs}", "use the layer's variant for this rank, or add flatten or gap where a vector is wanted", "A layer's kernel fixes its rank when it names every axis (conv3x3 is 2-D); conv3 takes the rank of its input.")
-_add("E0216", "the {mode} padding is larger than the input", "padding {pad} on an extent of {extent}", "use less padding, or pad_mode=zeros", "Reflected padding repeats the input without its border, so it must be smaller than the extent; circular padding at most as large.")
-_add("E0217", "`{name}` does not exist here", "the block's input is {shape}", "hin and win need spatial axes, din three of them", "`cin`, `din`, `hin`, `win` are the channels, depth, height and width of the enclosing block's input.")
-_add("E0218", "the shared layer `{name}` would need two sets of weights", "its first input was {first}, this one is {other}", "give it inputs with the same channels, or declare it as a block", "A `shared` layer has one set of weights, so every input must give those weights the same shapes.")
+_add(
+    "E0203",
+    "cannot combine tensors of different shapes",
+    "{left} and {right}",
+    "give the branches the same channels and stride; an axis of extent 1 stretches, so a C×1×1 gate fits",
+    "`+`, `-`, `*` and `/` between layers work elementwise. Along each axis the extents must be equal, or one of them 1.",
+)
+_add(
+    "E0204",
+    "cannot concatenate tensors of different extents",
+    "branch {index} gives {other}, the first gives {first}",
+    "give all branches the same stride and padding",
+    "`[f, g]` joins the outputs on channels, so every other extent must agree.",
+)
+_add(
+    "E0205",
+    "p=same needs an odd effective kernel",
+    "kernel {k} with dilation {d} covers {cover}, an even number",
+    "use an odd kernel, p=same_upper (TensorFlow's SAME), or pairs such as p=((1, 2), (1, 2))",
+    "`same` pads D(F − 1)/2 on each side, which is not a whole number when the kernel covers an even number of positions.",
+)
+_add(
+    "E0206",
+    "fc needs a vector",
+    "the input is {shape}",
+    "add flatten ({flat} features) or gap before it",
+    "A fully connected layer takes a vector. C×1×1 is flattened by itself; larger maps are refused, because flattening and global pooling give very different networks.",
+)
+_add(
+    "E0207",
+    "the skip connection's shapes differ",
+    "the layers give {main}, the input is {skip}",
+    "give res a projection: res(…, proj=conv1x1(channels, s=stride) -> bn)",
+    "`res(f)` adds the input to what f makes of it. Where the shapes differ it needs `proj`, which is built only there.",
+)
+_add(
+    "E0208",
+    "the padding is over half of the window",
+    "padding {pad}, but a window of {k} allows {most}",
+    "use at most half of the window",
+    "A pooling window that lies wholly in the padding would have no value. PyTorch and ONNX have the same limit.",
+)
+_add(
+    "E0209",
+    "an extent beyond 2⁶³",
+    "{extent} elements",
+    "tensor extents and element counts must fit into 64 bits",
+    "No framework can address more than 2⁶³ − 1 elements.",
+)
+_add(
+    "E0210",
+    "groups must divide both channel counts",
+    "{groups} groups, {cin} input and {cout} output channels",
+    "choose channels that are multiples of the groups",
+    "A grouped convolution cuts input and output channels into equal groups that do not see each other.",
+)
+_add(
+    "E0211",
+    "the input shape is not given",
+    "which input does this get?",
+    "start with `input 3x224x224 -> …`, or pass --input 3x224x224",
+    "A bare chain takes its input shape from the command line (`--input`) or the API (`input=`).",
+)
+_add(
+    "E0212",
+    "this is no input shape",
+    "got {got}",
+    "write channels first, then up to three extents: 3x224x224, 1x16000, 784 or (3, size, size)",
+    "An input shape has one to four positive extents: channels, then spatial axes. The batch is implicit.",
+)
+_add(
+    "E0215",
+    "`{layer}` does not fit this rank",
+    "the input {shape} has {rank} spatial axes, it needs {needs}",
+    "use the layer's variant for this rank, or add flatten or gap where a vector is wanted",
+    "A layer's kernel fixes its rank when it names every axis (conv3x3 is 2-D); conv3 takes the rank of its input.",
+)
+_add(
+    "E0216",
+    "the {mode} padding is larger than the input",
+    "padding {pad} on an extent of {extent}",
+    "use less padding, or pad_mode=zeros",
+    "Reflected padding repeats the input without its border, so it must be smaller than the extent; circular padding at most as large.",
+)
+_add(
+    "E0217",
+    "`{name}` does not exist here",
+    "the block's input is {shape}",
+    "hin and win need spatial axes, din three of them",
+    "`cin`, `din`, `hin`, `win` are the channels, depth, height and width of the enclosing block's input.",
+)
+_add(
+    "E0218",
+    "the shared layer `{name}` would need two sets of weights",
+    "its first input was {first}, this one is {other}",
+    "give it inputs with the same channels, or declare it as a block",
+    "A `shared` layer has one set of weights, so every input must give those weights the same shapes.",
+)
 
 # E03: names, kinds, arguments
 
-_add("E0301", "unknown name `{name}`", "not found here", "`cnnc layers` lists the layers", "The name is no parameter, `where` name, block, build parameter, label or layer.")
-_add("E0302", "`{layer}` has no argument `{name}`", "unknown argument", "`cnnc layers {layer}` shows its signature", "Named arguments must be among those of the layer's or block's signature.")
-_add("E0303", "`{layer}` needs the argument `{name}`", "missing: {doc}", "`cnnc layers {layer}` shows its signature", "Arguments without a default must be given.")
-_add("E0304", "`{name}` of `{layer}` cannot be this", "expected {expected}, got {got}", "`cnnc layers {layer}` shows what each argument takes", "Every argument has a kind; nothing is converted silently, so `true` is no number and 3.5 is no kernel.")
-_add("E0305", "`{name}` of `{layer}` is out of range", "{got} is not allowed: it must be {bound}", "`cnnc layers {layer}` shows the range", "The value has the right kind, but the layer is not defined for it.")
-_add("E0306", "`{name}` of `{layer}` is given twice", "given again here", "remove one; a kernel suffix such as conv3x3 already gives k", "Each argument may be given once, by position, by name or by a kernel suffix.")
-_add("E0307", "too many arguments for `{layer}`", "it takes {most}", "`cnnc layers {layer}` shows its signature", "More positional arguments were given than the layer or block has.")
-_add("E0308", "a layer is needed here", "got {got}", "use a layer, a block, or a parameter that holds one", "Only layers can stand in a chain, a branch or a repeat.")
-_add("E0310", "a number among layers", "got {got}", "repeat with `f * 3`; multiply by a constant with `-> scale(3, learn=false)`", "`f * 3` means three f in sequence. `3 * f` and `f + 1` are refused, since they read like arithmetic on tensors.")
-_add("E0311", "`{name}` contains itself without an exit", "used again here, with the same arguments and input", "give it a conditional that ends the recursion: … if depth > 0", "A block may use itself only with other arguments, behind a condition that fails in the end.")
-_add("E0312", "`{name}` is declared twice", "declared again here", "choose another name", "Blocks, shared layers, inputs, bindings and build parameters of a file share one set of names.")
-_add("E0313", "a tensor is not a layer", "`{text}` would discard what flows in", "use it in a branch, [id, {text}], or in a sum, id + {text}", "A label or input stands for its own value. After an arrow it would ignore the tensor that arrives.")
-_add("E0314", "{what} cannot be used like this", "only layers and blocks take arguments and inputs", "call {name} with arguments in a number expression, or use a layer", "Functions such as min and range compute numbers while compiling; they are no layers.")
-_add("E0315", "a repeat needs a layer and a whole number", "got {got}", "write f * 3, with a count of 0 or more", "`f * n` puts n instances of f in sequence; n must be a whole number that is known while compiling.")
-_add("E0316", "this cannot be computed", "{reason}", "check for zero divisors and for the range of the numbers", "The arithmetic has no result.")
-_add("E0317", "there is no network here", "the file has only declarations", "add a flow: input 3x224x224 -> …", "Blocks and defaults alone describe no network. Such a file can be checked and used by others, but not analyzed.")
-_add("E0318", "a second {what}", "one is enough", "join the two, or name the results: output a = …, b = …", "A file describes one network with one main flow.")
-_add("E0319", "the index {index} is outside the list", "it has {length} entries", "the first entry is [0], the last is [-1]", "Lists are indexed from 0.")
-_add("E0320", "cannot unpack into {names} names", "an entry has {values} values", "give as many names as each entry has values", "`for a, b in list` takes each entry apart.")
-_add("E0321", "`{layer}` takes no kernel suffix", "the number at its end has no meaning", "remove it", "A suffix as in conv3x3, maxpool2 belongs to layers with a kernel, and to blocks with a parameter `k`.")
-_add("E0322", "the net has no build parameter `{name}`", "given with -D or params", "declare it: net name({name}=…)", "Values given from outside must be declared in the `net` line.")
-_add("E0323", "the build parameter `{name}` has no value", "it has no default", "pass -D {name}=…", "A build parameter without a default must be given.")
-_add("E0324", "this already has its arguments", "called again here", "write all arguments in one pair of brackets", "A layer takes its arguments once; what a parameter holds may have them already.")
-_add("E0325", "`set` cannot be used like this", "`{name}` is no layer or block with defaults", "write set conv(p=same, bias=false)", "`set` changes the defaults of a layer's or block's named arguments from there on.")
-_add("E0326", "a condition must be true or false", "got {got}", "compare with something: n > 0", "Numbers are not truth values.")
-_add("E0327", "`{op}` does not work on this", "got {got}, expected {expected}", "check the kinds of the operands", "Numbers, lists, words and layers have operators of their own.")
-_add("E0328", "`{name}` is defined by itself", "it needs its own value", "remove the circle between the definitions", "`where` names are computed when first read, each from others.")
-_add("E0330", "letters stand only in an input shape", "a size here needs numbers", "use numbers, or a parameter", "3xHxW names symbolic extents of the input. Kernels, strides and paddings are numbers.")
-_add("E0331", "the extents {symbols} have no values", "symbolic here", "pass --input with numbers", "This command needs concrete extents.")
-_add("E0332", "`{name} = …` names a number or a tensor", "this is a layer", "write block {name} = … (fresh weights at each use) or shared {name} = … (one set)", "Layers are named by `block` or `shared`, which say whether each use has weights of its own.")
-_add("E0333", "an output must be a tensor", "got {got}", "start from an input or a label: output y = a -> …", "What an output names must have a value: an input, a label, or a chain that begins with one.")
-_add("E0334", "a shared layer cannot read this", "the tensor is made outside of it", "pass it in as the input", "A `shared` layer is used in several places, so it sees only its input.")
-_add("E0335", "`{what}` is not supported here", "{reason}", "{way}", "The language has this form, but the command cannot handle it.")
+_add(
+    "E0301",
+    "unknown name `{name}`",
+    "not found here",
+    "`cnnc layers` lists the layers",
+    "The name is no parameter, `where` name, block, build parameter, label or layer.",
+)
+_add(
+    "E0302",
+    "`{layer}` has no argument `{name}`",
+    "unknown argument",
+    "`cnnc layers {layer}` shows its signature",
+    "Named arguments must be among those of the layer's or block's signature.",
+)
+_add(
+    "E0303",
+    "`{layer}` needs the argument `{name}`",
+    "missing: {doc}",
+    "`cnnc layers {layer}` shows its signature",
+    "Arguments without a default must be given.",
+)
+_add(
+    "E0304",
+    "`{name}` of `{layer}` cannot be this",
+    "expected {expected}, got {got}",
+    "`cnnc layers {layer}` shows what each argument takes",
+    "Every argument has a kind; nothing is converted silently, so `true` is no number and 3.5 is no kernel.",
+)
+_add(
+    "E0305",
+    "`{name}` of `{layer}` is out of range",
+    "{got} is not allowed: it must be {bound}",
+    "`cnnc layers {layer}` shows the range",
+    "The value has the right kind, but the layer is not defined for it.",
+)
+_add(
+    "E0306",
+    "`{name}` of `{layer}` is given twice",
+    "given again here",
+    "remove one; a kernel suffix such as conv3x3 already gives k",
+    "Each argument may be given once, by position, by name or by a kernel suffix.",
+)
+_add(
+    "E0307",
+    "too many arguments for `{layer}`",
+    "it takes {most}",
+    "`cnnc layers {layer}` shows its signature",
+    "More positional arguments were given than the layer or block has.",
+)
+_add(
+    "E0308",
+    "a layer is needed here",
+    "got {got}",
+    "use a layer, a block, or a parameter that holds one",
+    "Only layers can stand in a chain, a branch or a repeat.",
+)
+_add(
+    "E0310",
+    "a number among layers",
+    "got {got}",
+    "repeat with `f * 3`; multiply by a constant with `-> scale(3, learn=false)`",
+    "`f * 3` means three f in sequence. `3 * f` and `f + 1` are refused, since they read like arithmetic on tensors.",
+)
+_add(
+    "E0311",
+    "`{name}` contains itself without an exit",
+    "used again here, with the same arguments and input",
+    "give it a conditional that ends the recursion: … if depth > 0",
+    "A block may use itself only with other arguments, behind a condition that fails in the end.",
+)
+_add(
+    "E0312",
+    "`{name}` is declared twice",
+    "declared again here",
+    "choose another name",
+    "Blocks, shared layers, inputs, bindings and build parameters of a file share one set of names.",
+)
+_add(
+    "E0313",
+    "a tensor is not a layer",
+    "`{text}` would discard what flows in",
+    "use it in a branch, [id, {text}], or in a sum, id + {text}",
+    "A label or input stands for its own value. After an arrow it would ignore the tensor that arrives.",
+)
+_add(
+    "E0314",
+    "{what} cannot be used like this",
+    "only layers and blocks take arguments and inputs",
+    "call {name} with arguments in a number expression, or use a layer",
+    "Functions such as min and range compute numbers while compiling; they are no layers.",
+)
+_add(
+    "E0315",
+    "a repeat needs a layer and a whole number",
+    "got {got}",
+    "write f * 3, with a count of 0 or more",
+    "`f * n` puts n instances of f in sequence; n must be a whole number that is known while compiling.",
+)
+_add(
+    "E0316",
+    "this cannot be computed",
+    "{reason}",
+    "check for zero divisors and for the range of the numbers",
+    "The arithmetic has no result.",
+)
+_add(
+    "E0317",
+    "there is no network here",
+    "the file has only declarations",
+    "add a flow: input 3x224x224 -> …",
+    "Blocks and defaults alone describe no network. Such a file can be checked and used by others, but not analyzed.",
+)
+_add(
+    "E0318",
+    "a second {what}",
+    "one is enough",
+    "join the two, or name the results: output a = …, b = …",
+    "A file describes one network with one main flow.",
+)
+_add(
+    "E0319",
+    "the index {index} is outside the list",
+    "it has {length} entries",
+    "the first entry is [0], the last is [-1]",
+    "Lists are indexed from 0.",
+)
+_add(
+    "E0320",
+    "cannot unpack into {names} names",
+    "an entry has {values} values",
+    "give as many names as each entry has values",
+    "`for a, b in list` takes each entry apart.",
+)
+_add(
+    "E0321",
+    "`{layer}` takes no kernel suffix",
+    "the number at its end has no meaning",
+    "remove it",
+    "A suffix as in conv3x3, maxpool2 belongs to layers with a kernel, and to blocks with a parameter `k`.",
+)
+_add(
+    "E0322",
+    "the net has no build parameter `{name}`",
+    "given with -D or params",
+    "declare it: net name({name}=…)",
+    "Values given from outside must be declared in the `net` line.",
+)
+_add(
+    "E0323",
+    "the build parameter `{name}` has no value",
+    "it has no default",
+    "pass -D {name}=…",
+    "A build parameter without a default must be given.",
+)
+_add(
+    "E0324",
+    "this already has its arguments",
+    "called again here",
+    "write all arguments in one pair of brackets",
+    "A layer takes its arguments once; what a parameter holds may have them already.",
+)
+_add(
+    "E0325",
+    "`set` cannot be used like this",
+    "`{name}` is no layer or block with defaults",
+    "write set conv(p=same, bias=false)",
+    "`set` changes the defaults of a layer's or block's named arguments from there on.",
+)
+_add(
+    "E0326",
+    "a condition must be true or false",
+    "got {got}",
+    "compare with something: n > 0",
+    "Numbers are not truth values.",
+)
+_add(
+    "E0327",
+    "`{op}` does not work on this",
+    "got {got}, expected {expected}",
+    "check the kinds of the operands",
+    "Numbers, lists, words and layers have operators of their own.",
+)
+_add(
+    "E0328",
+    "`{name}` is defined by itself",
+    "it needs its own value",
+    "remove the circle between the definitions",
+    "`where` names are computed when first read, each from others.",
+)
+_add(
+    "E0330",
+    "letters stand only in an input shape",
+    "a size here needs numbers",
+    "use numbers, or a parameter",
+    "3xHxW names symbolic extents of the input. Kernels, strides and paddings are numbers.",
+)
+_add(
+    "E0331",
+    "the extents {symbols} have no values",
+    "symbolic here",
+    "pass --input with numbers",
+    "This command needs concrete extents.",
+)
+_add(
+    "E0332",
+    "`{name} = …` names a number or a tensor",
+    "this is a layer",
+    "write block {name} = … (fresh weights at each use) or shared {name} = … (one set)",
+    "Layers are named by `block` or `shared`, which say whether each use has weights of its own.",
+)
+_add(
+    "E0333",
+    "an output must be a tensor",
+    "got {got}",
+    "start from an input or a label: output y = a -> …",
+    "What an output names must have a value: an input, a label, or a chain that begins with one.",
+)
+_add(
+    "E0334",
+    "a shared layer cannot read this",
+    "the tensor is made outside of it",
+    "pass it in as the input",
+    "A `shared` layer is used in several places, so it sees only its input.",
+)
+_add(
+    "E0335",
+    "`{what}` is not supported here",
+    "{reason}",
+    "{way}",
+    "The language has this form, but the command cannot handle it.",
+)
 
 # E04: limits
 
-_add("E0401", "the file is too large", "{size} characters, at most {most} are read", "raise the limit with --max-bytes", "Limits keep a hostile or generated file from exhausting the machine.")
-_add("E0402", "brackets are nested too deeply", "more than {most} levels", "raise the limit with --max-nesting", "Limits keep a hostile or generated file from exhausting the machine.")
-_add("E0403", "blocks are nested too deeply", "more than {most} levels at `{name}`", "raise the limit with --max-calls, or give the recursion an exit", "Blocks that use blocks are followed to this depth.")
-_add("E0404", "the network expands to {bound}{count} layers", "at most {most} are allowed", "raise the limit with --max-layers", "Repeats and loops multiply. The number is counted before the layers are built.")
-_add("E0405", "a list of {length} entries", "at most {most} are allowed", "raise the limit with --max-list", "Limits keep a hostile or generated file from exhausting the machine.")
-_add("E0406", "a number of more than {bits} bits", "too large to be of use", "tensor extents stay below 2⁶³", "Whole numbers are exact, but not unbounded.")
+_add(
+    "E0401",
+    "the file is too large",
+    "{size} characters, at most {most} are read",
+    "raise the limit with --max-bytes",
+    "Limits keep a hostile or generated file from exhausting the machine.",
+)
+_add(
+    "E0402",
+    "brackets are nested too deeply",
+    "more than {most} levels",
+    "raise the limit with --max-nesting",
+    "Limits keep a hostile or generated file from exhausting the machine.",
+)
+_add(
+    "E0403",
+    "blocks are nested too deeply",
+    "more than {most} levels at `{name}`",
+    "raise the limit with --max-calls, or give the recursion an exit",
+    "Blocks that use blocks are followed to this depth.",
+)
+_add(
+    "E0404",
+    "the network expands to {bound}{count} layers",
+    "at most {most} are allowed",
+    "raise the limit with --max-layers",
+    "Repeats and loops multiply. The number is counted before the layers are built.",
+)
+_add(
+    "E0405",
+    "a list of {length} entries",
+    "at most {most} are allowed",
+    "raise the limit with --max-list",
+    "Limits keep a hostile or generated file from exhausting the machine.",
+)
+_add(
+    "E0406",
+    "a number of more than {bits} bits",
+    "too large to be of use",
+    "tensor extents stay below 2⁶³",
+    "Whole numbers are exact, but not unbounded.",
+)
 
 # E05: requests
 
-_add("E0501", "cannot read {path}", "{reason}", "check the path", "The file does not exist, is no regular file, or may not be read.")
-_add("E0502", "{path} is not UTF-8 text", "byte {offset} is not valid", "save the file as UTF-8", "Programs are UTF-8 text, with or without a byte-order mark.")
-_add("E0503", "cannot write {path}", "{reason}", "check the folder and its permissions", "Results are written to a temporary file beside the target and renamed, so an old file stays intact.")
-_add("E0504", "unknown target `{name}`", "", "targets are {known}", "`--to` and the ending of `-o` choose what is generated.")
-_add("E0505", "`{text}` is no shape", "", "write channels and extents: --input 3x224x224", "Shapes on the command line are numbers joined by x.")
-_add("E0506", "`{text}` is no parameter value", "", "write -D name=value with a number, true, false, a word or a list", "Build parameters are given as name=value.")
-_add("E0507", "the package {package} is needed for this", "", "install it: pip install '{extra}'", "The base installation is small; some commands need an extra.")
-_add("E0508", "the weights do not fit the network", "{reason}", "`cnnc compile` writes the names and shapes that are expected", "Weights are matched by name, and every tensor of the network must be there with its exact shape.")
-_add("E0509", "cannot read the weights in {path}", "{reason}", "use a .safetensors file, or a .pth file that holds a state_dict", "Only tensors are read; a pickle that would run code is refused.")
+_add(
+    "E0501",
+    "cannot read {path}",
+    "{reason}",
+    "check the path",
+    "The file does not exist, is no regular file, or may not be read.",
+)
+_add(
+    "E0502",
+    "{path} is not UTF-8 text",
+    "byte {offset} is not valid",
+    "save the file as UTF-8",
+    "Programs are UTF-8 text, with or without a byte-order mark.",
+)
+_add(
+    "E0503",
+    "cannot write {path}",
+    "{reason}",
+    "check the folder and its permissions",
+    "Results are written to a temporary file beside the target and renamed, so an old file stays intact.",
+)
+_add(
+    "E0504",
+    "unknown target `{name}`",
+    "",
+    "targets are {known}",
+    "`--to` and the ending of `-o` choose what is generated.",
+)
+_add(
+    "E0505",
+    "`{text}` is no shape",
+    "",
+    "write channels and extents: --input 3x224x224",
+    "Shapes on the command line are numbers joined by x.",
+)
+_add(
+    "E0506",
+    "`{text}` is no parameter value",
+    "",
+    "write -D name=value with a number, true, false, a word or a list",
+    "Build parameters are given as name=value.",
+)
+_add(
+    "E0507",
+    "the package {package} is needed for this",
+    "",
+    "install it: pip install '{extra}'",
+    "The base installation is small; some commands need an extra.",
+)
+_add(
+    "E0508",
+    "the weights do not fit the network",
+    "{reason}",
+    "`cnnc compile` writes the names and shapes that are expected",
+    "Weights are matched by name, and every tensor of the network must be there with its exact shape.",
+)
+_add(
+    "E0509",
+    "cannot read the weights in {path}",
+    "{reason}",
+    "use a .safetensors file, or a .pth file that holds a state_dict",
+    "Only tensors are read; a pickle that would run code is refused.",
+)
 _add("E0510", "unknown layer `{name}`", "", "{help}", "`cnnc layers` lists all layers.")
-_add("E0511", "unknown code `{code}`", "", "codes look like E0201; every diagnostic shows its own", "`cnnc explain CODE` describes a diagnostic.")
-_add("E0512", "`{op}` cannot be expressed in {backend}", "{reason}", "choose another target", "A backend says so when it has no equivalent of a layer.")
-_add("E0513", "`{text}` is no batch size", "", "a whole number of at least 1, or dynamic where ONNX is written", "The batch is the leading axis of all shapes.")
+_add(
+    "E0511",
+    "unknown code `{wanted}`",
+    "",
+    "codes look like E0201; every diagnostic shows its own",
+    "`cnnc explain CODE` describes a diagnostic.",
+)
+_add(
+    "E0512",
+    "`{op}` cannot be expressed in {backend}",
+    "{reason}",
+    "choose another target",
+    "A backend says so when it has no equivalent of a layer.",
+)
+_add(
+    "E0513",
+    "`{text}` is no batch size",
+    "",
+    "a whole number of at least 1, or dynamic where ONNX is written",
+    "The batch is the leading axis of all shapes.",
+)
 
 # W06: warnings
 
-_add("W0601", "`{name}` shadows a layer of that name", "declared here", "rename it if that is not intended", "A block or parameter hides the built-in layer of the same name in this file.")
-_add("W0602", "`{name}` is never used", "declared here", "remove it", "A name that nothing reads is often a mistake in another name.")
-_add("W0603", "nothing of what flows in is used here", "this ignores its input", "remove the arrow before it, or add id to it", "A group in which every branch stands for itself discards the tensor that arrives.")
+_add(
+    "W0601",
+    "`{name}` shadows a layer of that name",
+    "declared here",
+    "rename it if that is not intended",
+    "A block or parameter hides the built-in layer of the same name in this file.",
+)
+_add(
+    "W0602",
+    "`{name}` is never used",
+    "declared here",
+    "remove it",
+    "A name that nothing reads is often a mistake in another name.",
+)
+_add(
+    "W0603",
+    "nothing of what flows in is used here",
+    "this ignores its input",
+    "remove the arrow before it, or add id to it",
+    "A group in which every branch stands for itself discards the tensor that arrives.",
+)
 
 # E09: faults of cnnc
 
-_add("E0901", "cnnc has a fault", "{reason}", "please report it with the program that shows it", "Something that should not be possible has happened inside cnnc; the network may be right.")
+_add(
+    "E0901",
+    "cnnc has a fault",
+    "{reason}",
+    "please report it with the program that shows it",
+    "Something that should not be possible has happened inside cnnc; the network may be right.",
+)

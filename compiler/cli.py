@@ -89,7 +89,12 @@ def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
     """The model's bytes for stdout, or nothing once it is written to a file."""
     batch = args.batch if args.batch == "dynamic" else batch_size(args.batch)
     model = net.to_onnx(
-        None if out == "-" else out, batch=batch, seed=args.seed, weights=args.weights, opset=args.opset, inference=args.inference
+        None if out == "-" else out,
+        batch=batch,
+        seed=args.seed,
+        weights=args.weights,
+        opset=args.opset,
+        inference=args.inference,
     )
     return bytes(model.SerializeToString(deterministic=True)) if out == "-" else b""
 
@@ -135,7 +140,16 @@ def group_dicts(net: Any, by: str, batch: int) -> list[dict[str, Any]]:
     from .report import by_block, by_op
 
     groups = by_op(net.graph) if by == "op" else by_block(net.graph)
-    return [{"name": g.name, "layers": g.layers, "params": g.params, "macs": batch * g.work.mac, "flops": 2 * batch * g.work.mac} for g in groups]
+    return [
+        {
+            "name": g.name,
+            "layers": g.layers,
+            "params": g.params,
+            "macs": batch * g.work.mac,
+            "flops": 2 * batch * g.work.mac,
+        }
+        for g in groups
+    ]
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -151,7 +165,9 @@ def run_check(args: argparse.Namespace) -> int:
             failed = True
             continue
         found = compile_source(source, shapes_of(args), definitions_of(args), limits_of(args)).diagnostics
-        found = [d for d in found if d.code not in ("E0317", "E0211")]  # a file of blocks is fine, and so is a bare chain
+        found = [
+            d for d in found if d.code not in ("E0317", "E0211")
+        ]  # a file of blocks is fine, and so is a bare chain
         show_diagnostics(found)
         errors = sum(d.is_error for d in found)
         failed = failed or errors > 0
@@ -236,7 +252,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cnnc {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, function: Callable[[argparse.Namespace], int], text: str, example: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, function: Callable[[argparse.Namespace], int], text: str, example: str
+    ) -> argparse.ArgumentParser:
         sub = commands.add_parser(
             name, help=text, description=text, epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -244,7 +262,9 @@ def make_parser() -> argparse.ArgumentParser:
         sub.set_defaults(run=function)
         return sub
 
-    sub = command("compile", run_compile, "Write PyTorch source or an ONNX model.", "cnnc compile resnet50.cnn -o resnet50.onnx")
+    sub = command(
+        "compile", run_compile, "Write PyTorch source or an ONNX model.", "cnnc compile resnet50.cnn -o resnet50.onnx"
+    )
     add_network(sub)
     sub.add_argument("--to", metavar="TARGET", help="torch or onnx; otherwise the ending of -o decides, else torch")
     sub.add_argument("-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)")
@@ -254,13 +274,24 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--opset", type=int, metavar="N", help="ONNX: operator set (default 20)")
     sub.add_argument("--inference", action="store_true", help="ONNX: fold batch normalisation, drop dropout")
 
-    sub = command("analyze", run_analyze, "Print shapes, parameters, operations and memory.", "cnnc analyze resnet50.cnn --by block")
+    sub = command(
+        "analyze",
+        run_analyze,
+        "Print shapes, parameters, operations and memory.",
+        "cnnc analyze resnet50.cnn --by block",
+    )
     add_network(sub)
-    sub.add_argument("--by", choices=("layer", "block", "op"), default="layer", help="one line for each (default: layer)")
+    sub.add_argument(
+        "--by", choices=("layer", "block", "op"), default="layer", help="one line for each (default: layer)"
+    )
     sub.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
-    sub.add_argument("--batch", default="1", metavar="N", help="batch size of shapes, operations and memory (default 1)")
+    sub.add_argument(
+        "--batch", default="1", metavar="N", help="batch size of shapes, operations and memory (default 1)"
+    )
     sub.add_argument("--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of memory figures")
-    sub.add_argument("--convention", choices=("torchvision", "torch"), default="torchvision", help="what an operation is")
+    sub.add_argument(
+        "--convention", choices=("torchvision", "torch"), default="torchvision", help="what an operation is"
+    )
 
     sub = command("check", run_check, "Report what is wrong in programs.", "cnnc check examples/*.cnn")
     sub.add_argument("files", nargs="+", metavar="FILE")
@@ -280,7 +311,9 @@ def add_network(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--input", action="append", metavar="SHAPE", help="input shape, 3x224x224, or NAME=SHAPE for each of several")
+    parser.add_argument(
+        "--input", action="append", metavar="SHAPE", help="input shape, 3x224x224, or NAME=SHAPE for each of several"
+    )
     parser.add_argument("-D", dest="define", action="append", metavar="NAME=VALUE", help="value of a build parameter")
     limits = parser.add_argument_group("limits")
     for name, value in Limits()._asdict().items():

@@ -183,7 +183,9 @@ class _Liveness:
         held = tuple(self.uses[v] > step.inputs.count(v) or self.buffer[v][1] > 1 for v in step.inputs)
         inner = peak_elements(step.region, held, self.memo)
         if step.count > 1:  # later instances own their input
-            inner = max(inner, peak_elements(step.region, (False,), self.memo) + (size(known(step.inputs[0])) if held[0] else 0))
+            inner = max(
+                inner, peak_elements(step.region, (False,), self.memo) + (size(known(step.inputs[0])) if held[0] else 0)
+            )
         extra = inner - sum(size(known(v)) for v in step.inputs)
         self.peak = max(self.peak, self.now + extra)
         for value in step.outputs:
@@ -246,7 +248,7 @@ def _without_aux(graph: Graph, steps: list[Apply | Call]) -> Region:
 
 
 class Field(NamedTuple):
-    """What one output position sees along an axis: the input positions lo..hi of the first one, and the step to the next.
+    """What an output position sees along an axis: input positions lo to hi for the first, and the step to the next.
 
     Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill, 2019, section 2.
     """

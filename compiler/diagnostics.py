@@ -1,4 +1,4 @@
-"""What can be said about a wrong program, as data: the rule that finds a mistake states facts, and renderers word them."""
+"""What can be said about a wrong program, as data: rules state facts, and renderers word them."""
 
 from typing import Any, NamedTuple
 
@@ -64,7 +64,9 @@ def show(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}" if value.bit_length() <= 256 else f"a {value.bit_length()}-bit integer"
     if isinstance(value, tuple):
-        return "×".join(str(v) for v in value) if all(isinstance(v, int) for v in value) else ", ".join(map(show, value))
+        return (
+            "×".join(str(v) for v in value) if all(isinstance(v, int) for v in value) else ", ".join(map(show, value))
+        )
     text = str(value)
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return text if len(text) <= 240 else text[:237] + "..."
@@ -74,7 +76,13 @@ def _place(span: Span | None) -> dict[str, Any] | None:
     if span is None:
         return None
     end_line, end_column = span.source.position(span.end)
-    return {"file": span.source.name, "line": span.line, "column": span.column, "end_line": end_line, "end_column": end_column}
+    return {
+        "file": span.source.name,
+        "line": span.line,
+        "column": span.column,
+        "end_line": end_line,
+        "end_column": end_column,
+    }
 
 
 class Reject(Exception):
@@ -87,7 +95,7 @@ class Reject(Exception):
 
 
 class CnncError(Exception):
-    """Base of every error that cnnc raises for its input. Carries `code`, `span`, `notes`, `help` and `diagnostics`."""
+    """Base of all errors that cnnc raises. Carries `code`, `span`, `notes`, `help` and all `diagnostics`."""
 
     exit_code = 1
 

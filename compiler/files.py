@@ -30,11 +30,11 @@ def read_source(path: str, limits: Limits) -> Source:
 
 def _read_bytes(path: str, limits: Limits) -> bytes:
     try:
-        status = os.stat(path)
+        status = Path(path).stat()
         if not stat.S_ISREG(status.st_mode):
             kind = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file"
             raise usage("E0501", path=path, reason=kind)
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             return file.read(limits.max_bytes + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -59,8 +59,8 @@ def write_file(path: str | Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode(path))
-        os.replace(temporary, path)
+        Path(temporary).chmod(_mode(path))
+        Path(temporary).replace(path)
         temporary = None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -211,5 +211,7 @@ def regions_of(root: Region) -> list[Region]:
         elif id(region) not in done:
             done.add(id(region))
             stack.append((region, True))
-            stack += [(s.region, False) for s in reversed(region.steps) if isinstance(s, Call) and id(s.region) not in done]
+            stack += [
+                (s.region, False) for s in reversed(region.steps) if isinstance(s, Call) and id(s.region) not in done
+            ]
     return order

@@ -144,9 +144,9 @@ class Net:
         return model
 
 
-def compile(  # noqa: A001 - the field's word, used as cnnc.compile
+def compile(
     text: str,
-    input: ShapeLike = None,  # noqa: A002
+    input: ShapeLike = None,
     params: Mapping[str, Any] | None = None,
     *,
     name: str = "<text>",
@@ -163,7 +163,11 @@ def compile(  # noqa: A001 - the field's word, used as cnnc.compile
 
 
 def load(
-    path: str | Path, input: ShapeLike = None, params: Mapping[str, Any] | None = None, *, limits: Limits | None = None  # noqa: A002
+    path: str | Path,
+    input: ShapeLike = None,
+    params: Mapping[str, Any] | None = None,
+    *,
+    limits: Limits | None = None,
 ) -> Net:
     """Compile a `.cnn` file. Arguments as for `compile`; raises UsageError if the file cannot be read."""
     from .files import read_source
@@ -172,7 +176,9 @@ def load(
     return _compile(read_source(str(path), limits), input, params, limits)
 
 
-def check(text: str, input: ShapeLike = None, params: Mapping[str, Any] | None = None, *, name: str = "<text>") -> list[Diagnostic]:  # noqa: A002
+def check(
+    text: str, input: ShapeLike = None, params: Mapping[str, Any] | None = None, *, name: str = "<text>"
+) -> list[Diagnostic]:
     """All diagnostics of a program's text, errors and warnings; empty for a program without remarks.
 
     A file of declarations only is fine. Never raises for a wrong network.
@@ -184,7 +190,7 @@ def check(text: str, input: ShapeLike = None, params: Mapping[str, Any] | None =
     return [d for d in result.diagnostics if d.code not in ("E0317", "E0211")]
 
 
-def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None, limits: Limits | None) -> Net:  # noqa: A002
+def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None, limits: Limits | None) -> Net:
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in (params or {}).items()}
     result = compile_source(source, read_shape(input), values, limits or Limits())
     if result.graph is None:

@@ -95,7 +95,7 @@ def _blank_item(text: str, parser: Lark, at: int) -> str:
 def _explain(source: Source, text: str, error: UnexpectedInput) -> Diagnostic:
     """What a reader wants to know about a syntax error, not what the parser's state was."""
     if isinstance(error, UnexpectedCharacters):
-        at = error.pos_in_stream
+        at = error.pos_in_stream or 0
         return Diagnostic("E0101", {"char": text[at]}, Span(source, at, at + 1))
     assert isinstance(error, UnexpectedToken)
     token = error.token
@@ -334,4 +334,3 @@ def _is_item(node: Any) -> bool:
 
 def _is(child: Any, kind: str) -> bool:
     return isinstance(child, Token) and child.type == kind
-

@@ -23,14 +23,21 @@ def entries() -> dict[str, Any]:
 
 def describe_all() -> str:
     """One line a layer."""
-    lines = [f"{signature(entry):60} {entry.doc}" if len(signature(entry)) < 60 else f"{signature(entry)}\n{'':60} {entry.doc}" for entry in entries().values()]
+    lines = [
+        f"{signature(entry):60} {entry.doc}"
+        if len(signature(entry)) < 60
+        else f"{signature(entry)}\n{'':60} {entry.doc}"
+        for entry in entries().values()
+    ]
     lines += [f"{name:60} {c.doc}" for name, c in COMBINATORS.items()]
     return "\n".join(lines)
 
 
 def signature(entry: Any) -> str:
     """`conv(c, k, s=1, …)` as the reference writes it."""
-    params = [f"{name}={show_default(kind)}" if kind.default is not REQUIRED else name for name, kind in entry.params.items()]
+    params = [
+        f"{name}={show_default(kind)}" if kind.default is not REQUIRED else name for name, kind in entry.params.items()
+    ]
     return f"{entry.name}({', '.join(params)})" if params else str(entry.name)
 
 
@@ -48,7 +55,9 @@ def describe_layer(name: str) -> str:
         if name in COMBINATORS:
             return f"{name}\n\n{COMBINATORS[name].doc}"
         close = get_close_matches(name, [*NAMES, *COMPOSITES, *COMBINATORS], 1)
-        raise usage("E0510", name=name, help=f"did you mean `{close[0]}`?" if close else "`cnnc layers` lists all layers")
+        raise usage(
+            "E0510", name=name, help=f"did you mean `{close[0]}`?" if close else "`cnnc layers` lists all layers"
+        )
     lines = [signature(entry), "", entry.doc]
     if entry.aliases:
         lines.append(f"Also written {', '.join(entry.aliases)}.")
@@ -68,12 +77,20 @@ def describe_code(code: str) -> str:
     """What a diagnostic means. Raises UsageError (E0511) for an unknown code."""
     entry = CATALOGUE.get(code.upper())
     if entry is None:
-        raise usage("E0511", code=code)
-    return "\n".join([f"{code.upper()}: {entry.title}", "", entry.explain.replace("{{", "{").replace("}}", "}"), "", f"help: {entry.help}"])
+        raise usage("E0511", wanted=code)
+    return "\n".join(
+        [
+            f"{code.upper()}: {entry.title}",
+            "",
+            entry.explain.replace("{{", "{").replace("}}", "}"),
+            "",
+            f"help: {entry.help}",
+        ]
+    )
 
 
 def read_value(text: str) -> Any:
-    """A build parameter's value as the language writes it: a number, true, a word, a list. Raises UsageError (E0506)."""
+    """A build parameter's value as the language writes it, such as 10, true or (1, 2). Raises UsageError (E0506)."""
     sink = Sink()
     tree = parse(Source(f"value = {text}"), sink, Limits())
     try:

@@ -1,4 +1,4 @@
-"""Diagnostics as text: the code and title, the source lines with carets, the other places concerned, and the way out."""
+"""Diagnostics as text: code and title, source lines with carets, other places concerned, the way out."""
 
 from .diagnostics import Diagnostic, Label, show
 

@@ -121,7 +121,11 @@ def _grouped(items: Iterator[Row], key: Any) -> list[Group]:
         name = key(row)
         old = groups.get(name, Group(name, 0, 0, Work(), ()))
         groups[name] = Group(
-            name, old.layers + row.times, old.params + row.times * row.params, old.work.plus(row.work, row.times), row.output
+            name,
+            old.layers + row.times,
+            old.params + row.times * row.params,
+            old.work.plus(row.work, row.times),
+            row.output,
         )
     return list(groups.values())
 

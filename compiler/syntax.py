@@ -78,7 +78,7 @@ class Call(NamedTuple):
 class Index(NamedTuple):
     pos: Pos
     base: "Expr"
-    index: "Expr"
+    place: "Expr"
 
 
 class Unary(NamedTuple):

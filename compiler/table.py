@@ -24,6 +24,8 @@ def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, 
     """The table of a network, by layer, block or op."""
     headline, factor = HEADLINES[convention]
     factor *= batch
+    columns: tuple[str, ...]
+    lines: list[tuple[str, ...]]
     if by == "layer":
         columns, numbers = ("layer", "op", "output", "params", headline, "other ops", "field"), 3
         lines = [_layer_line(row, factor, batch) for row in rows(graph, folded=True)]
@@ -35,16 +37,22 @@ def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, 
              f"{factor * g.work.mac:,}", f"{batch * g.work.other:,}") for g in groups
         ]  # fmt: skip
     inputs = ", ".join(_shape(batch, known(t.value)) for t in graph.inputs)
-    return Table(f"{graph.name}, input {inputs}", columns, numbers, lines, list(_footer(summary, batch, dtype, convention)))
+    return Table(
+        f"{graph.name}, input {inputs}", columns, numbers, lines, list(_footer(summary, batch, dtype, convention))
+    )
 
 
 def _layer_line(row: Row, factor: int, batch: int) -> tuple[str, ...]:
-    name = row.name if row.times == 1 else f"{row.name} ({row.times} times)"
     field = one_or_all(row.receptive_field)
     return (
-        name, row.op, _shape(batch, row.output), f"{row.times * row.params:,}", f"{factor * row.times * row.work.mac:,}",
-        f"{batch * row.times * row.work.other:,}", "" if field is None else _shape_text(field),
-    )  # fmt: skip
+        row.name if row.times == 1 else f"{row.name} ({row.times} times)",
+        row.op,
+        _shape(batch, row.output),
+        f"{row.times * row.params:,}",
+        f"{factor * row.times * row.work.mac:,}",
+        f"{batch * row.times * row.work.other:,}",
+        "" if field is None else _shape_text(field),
+    )
 
 
 def _shape(batch: int, shape: tuple[int, ...]) -> str:
@@ -57,11 +65,13 @@ def _shape_text(value: int | list[int]) -> str:
 
 def _footer(summary: Summary, batch: int, dtype: str, convention: str) -> Iterator[str]:
     totals = totals_dict(summary, batch, dtype, convention)
-    yield f"parameters            {totals['params']:,} ({mebibytes(totals['weight_bytes'])} in {dtype}), buffers {totals['buffers']:,}"
+    weights, buffers = mebibytes(totals["weight_bytes"]), totals["buffers"]
+    whole, peak = mebibytes(totals["activation_bytes"]), mebibytes(totals["peak_bytes"])
+    yield f"parameters            {totals['params']:,} ({weights} in {dtype}), buffers {buffers:,}"
     yield f"MACs (torchvision)    {totals['macs']:,} ({totals['macs'] / 1e9:.3f} G)"
     yield f"FLOPs (torch)         {totals['flops']:,} ({totals['flops'] / 1e9:.3f} G)"
     yield f"other operations      {totals['other_ops']:,}"
-    yield f"activations           {mebibytes(totals['activation_bytes'])} in all, {mebibytes(totals['peak_bytes'])} at the peak, batch {batch}"
+    yield f"activations           {whole} in all, {peak} at the peak, batch {batch}"
     yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
     yield f"convention            {convention}: {CONVENTIONS[convention]}"
 
@@ -81,7 +91,9 @@ def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str,
     widths = [max(len(line[i]) for line in cells) for i in range(len(table.columns))]
     text = [table.title, ""]
     for line in cells:
-        parts = [c.rjust(w) if i >= table.numbers else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+        parts = [
+            c.rjust(w) if i >= table.numbers else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
+        ]
         text.append("  ".join(parts).rstrip())
         if line is table.columns:
             text.append("  ".join("-" * w for w in widths))

@@ -23,9 +23,10 @@ def load_tables(**hooks: Any) -> "Lark":
 
     from . import tables
 
-    if tables.LARK_VERSION != lark.__version__:
+    if lark.__version__ != tables.LARK_VERSION:
         return build_tables(**hooks)
-    return lark.Lark._load_from_dict(tables.DATA, tables.MEMO, **hooks)
+    parser: Lark = lark.Lark._load_from_dict(tables.DATA, tables.MEMO, **hooks)  # type: ignore[no-untyped-call]
+    return parser
 
 
 def build_tables(**hooks: Any) -> "Lark":

@@ -6,10 +6,10 @@ from typing import Any
 import onnx
 from onnx import helper
 
+from ...compiler.cost import inference_steps
 from ...compiler.diagnostics import usage
 from ...compiler.files import write_file
 from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
-from ...compiler.cost import inference_steps
 from ..weights import draw, read_weights
 from . import lower
 from .builder import Builder

@@ -16,7 +16,12 @@ def fold_norm(b: Builder, a: Any, step: Apply, x: str) -> str | None:
     """
     maker = b.makers.get(x)
     source = step.inputs[0].maker
-    if not isinstance(source, Apply) or source.op.name not in ("conv", "dwconv", "fc") or b.uses[step.inputs[0]] != 1 or maker is None:
+    if (
+        not isinstance(source, Apply)
+        or source.op.name not in ("conv", "dwconv", "fc")
+        or b.uses[step.inputs[0]] != 1
+        or maker is None
+    ):
         return None
     weight = maker.input[1]
     if weight in b.folded:

@@ -191,5 +191,3 @@ def b_extent(b: Builder, x: str, axis: int) -> int:
     assert b.step is not None
     shape = b.shapes.get(x, (b.batch, *b.step.in_shapes[0]))
     return int(shape[axis + 1])
-
-

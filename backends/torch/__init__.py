@@ -83,7 +83,9 @@ def module(net: Any, seed: int | None, weights: "str | Path | None") -> "torch.n
     namespace: dict[str, Any] = {"__name__": net.name}
     exec(compile(text, name, "exec"), namespace)
     result: torch.nn.Module = namespace[net_class(net.graph)]()
-    arrays = read_weights(weights, net.graph) if weights is not None else draw(net.graph, seed) if seed is not None else None
+    arrays = (
+        read_weights(weights, net.graph) if weights is not None else draw(net.graph, seed) if seed is not None else None
+    )
     if arrays is not None:
         result.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()}, strict=True)
     return result

@@ -15,16 +15,16 @@ OVERWRITABLE = frozenset({"conv", "dwconv", "bn", "fc", "add", "sub", "avgpool",
 
 
 class Leaf(NamedTuple):
-    """The place of a value in a constructor call: its index among the step's values."""
+    """The place of a value in a constructor call: its number among the step's values."""
 
-    index: int
+    place: int
 
 
 class Repeat(NamedTuple):
     """`*(body for _ in range(count))` among the arguments of `nn.Sequential`."""
 
     body: Any
-    count: Leaf
+    times: Leaf
 
 
 class StepCode:
@@ -48,7 +48,9 @@ class StepCode:
     @property
     def shape(self) -> Any:
         name = self.name if self.constructor is not None else None
-        function = None if self.code is None else (self.code.function, self.code.infix, self.code.concat, self.code.flatten)
+        function = (
+            None if self.code is None else (self.code.function, self.code.infix, self.code.concat, self.code.flatten)
+        )
         return name, self.constructor, function, len(self.operands), self.outputs, self.overwrite, self.shared
 
 
@@ -98,8 +100,11 @@ class Classes:
 
     def is_inline(self, region: Region) -> bool:
         """Whether a region is an `nn.Sequential` written where it is used: a numbered chain with no taps."""
-        return region.kind == "chain" and _is_linear(region) and all(not s.label and not _is_shared(s) for s in region.steps) and not any(
-            isinstance(s, Apply) and lower(s, False).flatten for s in region.steps
+        return (
+            region.kind == "chain"
+            and _is_linear(region)
+            and all(not s.label and not _is_shared(s) for s in region.steps)
+            and not any(isinstance(s, Apply) and lower(s, False).flatten for s in region.steps)
         )
 
     def build(self, regions: list[Region]) -> None:
@@ -129,7 +134,9 @@ class Classes:
 
     def is_plain(self, code: ClassCode) -> bool:
         """Whether the class is an `nn.Sequential` that needs no `forward` of its own."""
-        return not any((s.code is not None and s.code.flatten) or s.shared for s in code.steps) and all(s.constructor is not None for s in code.steps)
+        return not any((s.code is not None and s.code.flatten) or s.shared for s in code.steps) and all(
+            s.constructor is not None for s in code.steps
+        )
 
     # Steps
 
@@ -151,11 +158,9 @@ class Classes:
         return steps, [where[v] for v in region.outputs]
 
     def apply_code(self, code: StepCode, step: Apply, region: Region, uses: dict[Value, int]) -> None:
-        source = step.inputs[0]
-        free = uses[source] == 1 and isinstance(source.maker, Apply) and source not in region.inputs
-        free = free and source.maker is not None and source.maker.op.name in OVERWRITABLE  # type: ignore[union-attr]
+        free = _may_overwrite(step, region, uses)
         code.code = lower(step, free)
-        code.overwrite = code.code.infix in ("+", "-") and free and source.shape == step.output.shape
+        code.overwrite = code.code.infix in ("+", "-") and free and step.inputs[0].shape == step.output.shape
         code.heavy = step.op.depth or step.op.suffix is not None or step.op.sees_all
         if code.code.helper:
             self.helpers[code.code.helper] = None
@@ -176,7 +181,10 @@ class Classes:
         if self.inline[id(region)]:
             return self.sequential(region, code)
         owner = self.of[id(region)]
-        args = tuple((p.name, self.leaf(code, p.name, value), False if p.is_flag else None) for p, value in owner.values_for(region))
+        args = tuple(
+            (p.name, self.leaf(code, p.name, value), False if p.is_flag else None)
+            for p, value in owner.values_for(region)
+        )
         return (owner, args)
 
     def sequential(self, region: Region, code: StepCode) -> Any:
@@ -188,9 +196,7 @@ class Classes:
                 body = self.instance(step.region, code)
                 items.append(Repeat(body, self.leaf(code, "count", step.count)))
                 continue
-            source = step.inputs[0]
-            free = uses[source] == 1 and isinstance(source.maker, Apply) and source.maker.op.name in OVERWRITABLE and source not in region.inputs
-            lowered = lower(step, free)
+            lowered = lower(step, _may_overwrite(step, region, uses))
             if lowered.helper:
                 self.helpers[lowered.helper] = None
             assert lowered.module is not None
@@ -205,6 +211,13 @@ class Classes:
         code.leaves.append(value)
         code.leaf_names.append(name)
         return Leaf(len(code.leaves) - 1)
+
+
+def _may_overwrite(step: Apply, region: Region, uses: dict[Value, int]) -> bool:
+    """Whether the first operand is a fresh result of this region that nothing else reads, not even backward."""
+    source = step.inputs[0]
+    fresh = isinstance(source.maker, Apply) and source.maker.op.name in OVERWRITABLE
+    return fresh and uses[source] == 1 and source not in region.inputs
 
 
 def _is_shared(step: Apply | Call) -> bool:

@@ -64,7 +64,13 @@ class Writer:
 
     def stored_flags(self) -> list[str]:
         """Flags that `forward` reads: those of steps without a module."""
-        return list(dict.fromkeys(self.code.flags[i] for i, s in enumerate(self.code.steps) if i in self.code.flags and s.constructor is None))
+        return list(
+            dict.fromkeys(
+                self.code.flags[i]
+                for i, s in enumerate(self.code.steps)
+                if i in self.code.flags and s.constructor is None
+            )
+        )
 
     def attribute(self, index: int, step: StepCode) -> list[str]:
         name = step.shared or step.name
@@ -108,7 +114,7 @@ class Writer:
         own = isinstance(callee, ClassCode)
         by_place = True
         for place, (name, leaf, default) in enumerate(args):
-            text = self.code.texts[index, leaf.index]
+            text = self.code.texts[index, leaf.place]
             if default is not None and text == repr(default):
                 by_place = False
                 continue
@@ -129,11 +135,24 @@ class Writer:
         return "\n".join(["*(", f"{pad}{body}", f"{pad}for _ in range({count})", " " * indent + ")"])
 
     def count_text(self, node: Repeat, index: int) -> str:
-        assert isinstance(node.count, Leaf)
-        return self.code.texts[index, node.count.index]
+        assert isinstance(node.times, Leaf)
+        return self.code.texts[index, node.times.place]
 
 
-POSITIONAL = frozenset({"in_channels", "out_channels", "kernel_size", "in_features", "out_features", "num_features", "p", "output_size", "negative_slope", "dim"})
+POSITIONAL = frozenset(
+    {
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "in_features",
+        "out_features",
+        "num_features",
+        "p",
+        "output_size",
+        "negative_slope",
+        "dim",
+    }
+)
 
 
 def fold_progressions(texts: list[str]) -> list[str]:
@@ -263,7 +282,7 @@ class Forward:
             self.pending.discard(value)
 
     def is_shared_name(self, value: Any) -> bool:
-        return value[0] == "in"
+        return bool(value[0] == "in")
 
     def settle(self, value: Any, name: str | None = None) -> None:
         """Write a pending expression into a local."""
@@ -329,7 +348,11 @@ class Forward:
             self.out.append(f"        {name} = {operands[0]}")
         else:
             name = operands[0]
-        text = f"{name} {step.code.infix}= {operands[1]}" if step.overwrite else f"{name} = {name} {step.code.infix} {operands[1]}"
+        text = (
+            f"{name} {step.code.infix}= {operands[1]}"
+            if step.overwrite
+            else f"{name} = {name} {step.code.infix} {operands[1]}"
+        )
         self.out += [f"        if self.{flag}:", f"            {text}"]
         self.text[target] = name
         self.live[name] = target
@@ -356,7 +379,11 @@ class Forward:
             final = f"        return {{{', '.join(main)}}}" if len(main) > 1 else f"        return {texts[0]}"
             if not aux:
                 return wrap(final)
-            return [*wrap("        if self.training:"), *wrap(f"            return {{{', '.join(pairs)}}}"), *wrap(final)]
+            return [
+                *wrap("        if self.training:"),
+                *wrap(f"            return {{{', '.join(pairs)}}}"),
+                *wrap(final),
+            ]
         return wrap(f"        return {', '.join(texts)}")
 
 
@@ -380,7 +407,9 @@ def wrap(line: str) -> list[str]:
         body = wrap(f"{indent}    {parts[0]}")
         return [*lines, *body, f"{indent}{line[closing:]}"]
     for part in parts:
-        lines += wrap(f"{indent}    {part},") if len(f"{indent}    {part},") <= WIDTH else wrap_item(f"{indent}    {part}")
+        lines += (
+            wrap(f"{indent}    {part},") if len(f"{indent}    {part},") <= WIDTH else wrap_item(f"{indent}    {part}")
+        )
     return [*lines, f"{indent}{line[closing:]}"]
 
 

@@ -95,7 +95,9 @@ def _conv(a: Conv, x: Shape, inplace: bool) -> Code:
         mode = settings(padding_mode=(a.pad_mode if padding else "zeros", "zeros"))
         return Code(New(f"nn.Conv{rank}d", (*base, *rest, *mode)))
     mode = settings(mode=({"zeros": "constant"}.get(a.pad_mode, a.pad_mode), "constant"))
-    return Code(New(f"PaddedConv{rank}d", (*base, Arg("pad", outer_pad(a.p)), *rest, *mode)), helper=f"PaddedConv{rank}d")
+    return Code(
+        New(f"PaddedConv{rank}d", (*base, Arg("pad", outer_pad(a.p)), *rest, *mode)), helper=f"PaddedConv{rank}d"
+    )
 
 
 @lowers("maxpool")

@@ -58,9 +58,19 @@ class _Namer:
                 return f"{self.use(known_name)} {'-' if shift < 0 else '+'} {abs(shift)}"
             return None
         first, other = pairs[0]
-        if first and other % first == 0 and all(b == a * (other // first) for a, b in pairs) and 1 < other // first <= 16:
+        if (
+            first
+            and other % first == 0
+            and all(b == a * (other // first) for a, b in pairs)
+            and 1 < other // first <= 16
+        ):
             return f"{other // first} * {self.use(known_name)}"
-        if other and first % other == 0 and all(b and a == b * (first // other) for a, b in pairs) and 1 < first // other <= 16:
+        if (
+            other
+            and first % other == 0
+            and all(b and a == b * (first // other) for a, b in pairs)
+            and 1 < first // other <= 16
+        ):
             return f"{self.use(known_name)} // {first // other}"
         return None
 

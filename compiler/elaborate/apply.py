@@ -74,7 +74,9 @@ class Applier(Evaluator):
 
     # Steps
 
-    def step(self, op: Op[Any], attrs: Any, inputs: list[Value], span: Span, tag: Tag, kind: str | None = None) -> Value:
+    def step(
+        self, op: Op[Any], attrs: Any, inputs: list[Value], span: Span, tag: Tag, kind: str | None = None
+    ) -> Value:
         """Add one op to the frame. Raises Reject from its shape rule, which gets resolved attributes."""
         inputs = [self.frame.bring(v) for v in inputs]
         if any(v.shape is None for v in inputs):
@@ -111,7 +113,17 @@ class Applier(Evaluator):
         self.count_layers(layers, span)
         return call
 
-    def enclosed(self, kind: str, title: str, node: Any, env: Env, x: Value, tag: Tag, positional: bool, body: Callable[[Value], Value]) -> Value:
+    def enclosed(
+        self,
+        kind: str,
+        title: str,
+        node: Any,
+        env: Env,
+        x: Value,
+        tag: Tag,
+        positional: bool,
+        body: Callable[[Value], Value],
+    ) -> Value:
         """Run `body` in a region of its own and return what its call gives."""
         frame = open_region(kind, title, (env.source.name, node.pos, kind), env.span(node), self.frame, positional)
         outer, self.frame = self.frame, frame
@@ -149,7 +161,9 @@ class Applier(Evaluator):
     def apply_chain(self, node: ast.Chain, env: Env, x: Value, tag: Tag) -> Value:
         if tag is PLAIN:
             return self.links(node.links, env, x)
-        return self.enclosed("chain", "chain", node, env, x, tag, True, lambda inner: self.links(node.links, env, inner))
+        return self.enclosed(
+            "chain", "chain", node, env, x, tag, True, lambda inner: self.links(node.links, env, inner)
+        )
 
     def apply_chain_to(self, tensor: Value, links: tuple[ast.Expr, ...], node: ast.Expr, env: Env) -> Value:
         return self.links(links, env, tensor, True)
@@ -172,9 +186,10 @@ class Applier(Evaluator):
         core = link.body if isinstance(link, ast.As) else link
         if isinstance(core, ast.Choice) and (after_arrow or before_arrow):
             raise self.problem("E0105", link, env, what="conditional")
-        if after_arrow and isinstance(core, ast.Binary) and core.level in ("sum", "product"):
-            if core.level == "sum" or self.is_combination(core, env):
-                raise self.problem("E0105", link, env, what=core.level)
+        if not after_arrow or not isinstance(core, ast.Binary):
+            return
+        if core.level == "sum" or (core.level == "product" and self.is_combination(core, env)):
+            raise self.problem("E0105", link, env, what=core.level)
 
     def is_combination(self, node: ast.Binary, env: Env) -> bool:
         """Whether a product combines layers, rather than repeating one."""
@@ -273,6 +288,7 @@ class Applier(Evaluator):
             raise self.problem("E0315", node.terms[1] if not isinstance(layer, Value) else node.terms[0], env, got=what)
         if times == 0:
             return x
+
         def body(inner: Value) -> Value:
             return self.instances(layer, times, node, env, inner)
 
@@ -312,7 +328,11 @@ class Applier(Evaluator):
         def body(inner: Value) -> Value:
             return self.apply_value(layer, node, env, inner)
 
-        chain = isinstance(self.core(layer), (ast.Chain, ast.Loop)) or isinstance(layer, Ref) or isinstance(self.core(layer), ast.Call)
+        chain = (
+            isinstance(self.core(layer), (ast.Chain, ast.Loop))
+            or isinstance(layer, Ref)
+            or isinstance(self.core(layer), ast.Call)
+        )
         return self.enclosed("chain" if chain else "group", "stack", node, env, x, PLAIN, chain, body)
 
     def core(self, layer: Any) -> Any:
@@ -362,7 +382,9 @@ class Applier(Evaluator):
 
     def branch_count(self) -> int:
         """The number of the next branch: after those of earlier lists in the same body."""
-        counts = [int(s.kind[6:]) for s in self.frame.region.steps if s.kind.startswith("branch") and s.kind[6:].isdigit()]
+        counts = [
+            int(s.kind[6:]) for s in self.frame.region.steps if s.kind.startswith("branch") and s.kind[6:].isdigit()
+        ]
         return max(counts, default=0) + 1
 
     def branch(self, item: Any, node: ast.Expr, env: Env, x: Value, tag: Tag) -> Value:
@@ -413,7 +435,7 @@ class Applier(Evaluator):
 
     def shape_problem(self, reject: Reject, ref: Ref, node: Any, env: Env, x: Value) -> Problem:
         """A rule's rejection at the layer, with a second label on what produced the offending shape."""
-        labels = ()
+        labels: tuple[Label, ...] = ()
         if x.origin is not None:
             labels = (Label(x.origin, f"{show(x.shape)} comes from here"),)
         return Problem(reject.code, env.span(node), labels=labels, **{"layer": ref.name, **reject.facts})
@@ -455,7 +477,9 @@ class Applier(Evaluator):
             self.memo[key] = (region, frame.layers)
         return self.call_region(region, frame.layers, frame, x, span, tag).outputs[0]
 
-    def instantiate(self, decl: BlockDecl, key: Any, inner: Env, values: list[Any], x: Value, span: Span) -> tuple[Region, Frame]:
+    def instantiate(
+        self, decl: BlockDecl, key: Any, inner: Env, values: list[Any], x: Value, span: Span
+    ) -> tuple[Region, Frame]:
         """Elaborate a block's body in a region of its own."""
         if key is not None and key in self.active:
             raise Fatal("E0311", span, name=decl.name, labels=(Label(self.active[key], "first used here"),))
@@ -466,7 +490,9 @@ class Applier(Evaluator):
         identity = (decl.env.source.name, decl.node.pos, "block")
         frame = open_region("block", decl.name, identity, decl.env.span(decl.node), self.frame, positional)
         params = [param.name for param in decl.node.params]
-        frame.region.args = {n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))}
+        frame.region.args = {
+            n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))
+        }
         outer, self.frame = self.frame, frame
         if key is not None:
             self.active[key] = span
@@ -475,7 +501,9 @@ class Applier(Evaluator):
             inner.scope.input, inner.scope.frame = source, frame
             frame.close(self.links((decl.node.body,), inner, source))
         except Problem as problem:
-            problem.notes = (*problem.notes, f"in `{decl.name}`, used at {span}") if len(problem.notes) < 3 else problem.notes
+            problem.notes = (
+                (*problem.notes, f"in `{decl.name}`, used at {span}") if len(problem.notes) < 3 else problem.notes
+            )
             raise
         finally:
             frame.is_open = False
@@ -573,7 +601,13 @@ class Applier(Evaluator):
                 if "proj" not in args:
                     labels = tuple(Label(v.origin, f"{show(v.shape)} from here") for v in (main, inner) if v.origin)
                     raise Problem("E0207", env.span(node), labels=labels, main=main.shape, skip=inner.shape)
-                skip = self.apply_value(self.evaluate(args["proj"], env), args["proj"], env, inner, Tag("downsample", label="downsample", skip=True))
+                skip = self.apply_value(
+                    self.evaluate(args["proj"], env),
+                    args["proj"],
+                    env,
+                    inner,
+                    Tag("downsample", label="downsample", skip=True),
+                )
             try:
                 return self.step(REGISTRY["add"], NoParams(), [main, skip], env.span(node), PLAIN)
             except Reject as reject:
@@ -582,7 +616,6 @@ class Applier(Evaluator):
         if tag is PLAIN and not self.frame.positional:
             return body(x)
         return self.enclosed("group", "group", node, env, x, tag, False, body)
-
 
 
 def split_name(name: str) -> str:
@@ -610,8 +643,8 @@ def _nowhere() -> Span:
 _NOWHERE = _nowhere()
 
 APPLY: dict[type, Callable[[Any, Any, Env, Value, Tag], Value]] = {
-    **{kind: Applier.apply_evaluated for kind in (ast.Name, ast.Number, ast.Bool, ast.String, ast.Dims, ast.Tuple)},
-    **{kind: Applier.apply_evaluated for kind in (ast.Listing, ast.Comprehension, ast.Index, ast.Unary)},
+    **dict.fromkeys((ast.Name, ast.Number, ast.Bool, ast.String, ast.Dims, ast.Tuple), Applier.apply_evaluated),
+    **dict.fromkeys((ast.Listing, ast.Comprehension, ast.Index, ast.Unary), Applier.apply_evaluated),
     ast.Group: Applier.apply_group,
     ast.Call: Applier.apply_call,
     ast.Chain: Applier.apply_chain,

@@ -12,9 +12,9 @@ from ..ops.kinds import describe
 
 def power(base: Any, exponent: Any) -> Any:
     """base ** exponent, refused (E0406) before it is computed if the result would be huge."""
-    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1:
-        if exponent * (abs(base).bit_length() - 1) > MAX_NUMBER_BITS:
-            raise Reject("E0406", bits=MAX_NUMBER_BITS)
+    whole = isinstance(base, int) and isinstance(exponent, int)
+    if whole and exponent > 0 and exponent * (abs(base).bit_length() - 1) > MAX_NUMBER_BITS:
+        raise Reject("E0406", bits=MAX_NUMBER_BITS)
     return base**exponent
 
 

@@ -17,7 +17,9 @@ Entry = Op[Any] | Composite
 class Given:
     """The arguments of one use, told apart by name; each keeps the node that it was written as."""
 
-    def __init__(self, evaluator: Evaluator, ref: Ref, names: list[str], suffix_name: str | None, node: Any, env: Env) -> None:
+    def __init__(
+        self, evaluator: Evaluator, ref: Ref, names: list[str], suffix_name: str | None, node: Any, env: Env
+    ) -> None:
         self.node, self.env = node, env
         self.by_name: dict[str, ast.Argument] = {}
         args = node.args if isinstance(node, ast.Call) else ()
@@ -26,7 +28,9 @@ class Given:
             name = argument.name
             if name is None:
                 if index >= len(positional):
-                    raise evaluator.problem("E0307", argument, env, layer=ref.name, most=len(positional), given=len(args))
+                    raise evaluator.problem(
+                        "E0307", argument, env, layer=ref.name, most=len(positional), given=len(args)
+                    )
                 name = positional[index]
             elif name not in names:
                 help_text = suggest(name, names, ref.name)

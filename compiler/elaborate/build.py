@@ -10,13 +10,66 @@ BARE_KINDS = frozenset({"fc"})
 """Kinds that carry no number when a body has only one of them, as everyone calls them."""
 
 RESERVED = frozenset(
-    """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
-    extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia
-    named_buffers named_children named_modules named_parameters parameters register_backward_hook register_buffer
-    register_forward_hook register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module register_parameter
-    register_state_dict_post_hook register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory
-    state_dict to to_empty train training type xpu zero_grad self super nn torch""".split()
+    [
+        "T_destination",
+        "add_module",
+        "apply",
+        "bfloat16",
+        "buffers",
+        "call_super_init",
+        "children",
+        "compile",
+        "cpu",
+        "cuda",
+        "double",
+        "dump_patches",
+        "eval",
+        "extra_repr",
+        "float",
+        "forward",
+        "get_buffer",
+        "get_extra_state",
+        "get_parameter",
+        "get_submodule",
+        "half",
+        "ipu",
+        "load_state_dict",
+        "modules",
+        "mtia",
+        "named_buffers",
+        "named_children",
+        "named_modules",
+        "named_parameters",
+        "parameters",
+        "register_backward_hook",
+        "register_buffer",
+        "register_forward_hook",
+        "register_forward_pre_hook",
+        "register_full_backward_hook",
+        "register_full_backward_pre_hook",
+        "register_load_state_dict_post_hook",
+        "register_load_state_dict_pre_hook",
+        "register_module",
+        "register_parameter",
+        "register_state_dict_post_hook",
+        "register_state_dict_pre_hook",
+        "requires_grad_",
+        "set_extra_state",
+        "set_submodule",
+        "share_memory",
+        "state_dict",
+        "to",
+        "to_empty",
+        "train",
+        "training",
+        "type",
+        "xpu",
+        "zero_grad",
+        "self",
+        "super",
+        "nn",
+        "torch",
+    ]
 )
 """Attributes of `torch.nn.Module`, which no weight may be called; a test compares this with PyTorch's own list."""
 
@@ -45,7 +98,18 @@ class Tag:
 class Frame:
     """A region under construction. `pure` falls when the region reads or sets tensors of the scopes around it."""
 
-    __slots__ = ("call", "captured", "exports", "imports", "is_open", "layers", "parent", "positional", "pure", "region")
+    __slots__ = (
+        "call",
+        "captured",
+        "exports",
+        "imports",
+        "is_open",
+        "layers",
+        "parent",
+        "positional",
+        "pure",
+        "region",
+    )
 
     def __init__(self, region: Region, parent: "Frame | None", positional: bool) -> None:
         self.region = region
@@ -152,6 +216,8 @@ def _unique(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def open_region(kind: str, title: str, key: tuple[Any, ...], span: Span, parent: Frame | None, positional: bool) -> Frame:
+def open_region(
+    kind: str, title: str, key: tuple[Any, ...], span: Span, parent: Frame | None, positional: bool
+) -> Frame:
     """A frame for a new region inside another."""
     return Frame(Region(kind, title, key, span), parent, positional)

@@ -23,12 +23,16 @@ COMBINATORS = {
     )
 }
 EXTENTS = {"cin": 0, "din": -3, "hin": -2, "win": -1}
-WORDS = frozenset(
-    word
-    for entry in (*NAMES.values(), *COMPOSITES.values())
-    for kind in entry.params.values()
-    for word in getattr(kind, "words", getattr(getattr(kind, "kind", None), "words", ()))
-)
+
+
+def _words() -> frozenset[str]:
+    """Every word that some argument accepts, such as `same` or `reflect`."""
+    kinds = [kind for op in NAMES.values() for kind in op.params.values()]
+    kinds += [kind for composite in COMPOSITES.values() for kind in composite.params.values()]
+    return frozenset(word for kind in kinds for word in kind.words)
+
+
+WORDS = _words()
 LAYERISH = (Layer, Ref, Branches)
 
 
@@ -190,16 +194,16 @@ class Evaluator:
         return inner
 
     def index(self, node: ast.Index, env: Env) -> Any:
-        base, at = self.evaluate(node.base, env), self.evaluate(node.index, env)
+        base, at = self.evaluate(node.base, env), self.evaluate(node.place, env)
         if base is UNKNOWN or at is UNKNOWN:
             return UNKNOWN
         items = tuple(base.items) if isinstance(base, Branches) else base
         if not isinstance(items, tuple):
             raise self.problem("E0327", node.base, env, op="[…]", got=describe(base), expected="a list")
         if isinstance(at, bool) or not isinstance(at, int):
-            raise self.problem("E0327", node.index, env, op="[…]", got=describe(at), expected="a whole number")
+            raise self.problem("E0327", node.place, env, op="[…]", got=describe(at), expected="a whole number")
         if not -len(items) <= at < len(items):
-            raise self.problem("E0319", node.index, env, index=at, length=len(items))
+            raise self.problem("E0319", node.place, env, index=at, length=len(items))
         return items[at]
 
     # Operators
@@ -318,7 +322,14 @@ class Evaluator:
     def function(self, node: ast.Call, name: str, env: Env) -> Any:
         for argument in node.args:
             if argument.name is not None:
-                raise self.problem("E0302", argument, env, name=argument.name, layer=name, help=f"`{name}` takes its arguments by position")
+                raise self.problem(
+                    "E0302",
+                    argument,
+                    env,
+                    name=argument.name,
+                    layer=name,
+                    help=f"`{name}` takes its arguments by position",
+                )
         values = [self.evaluate(argument.value, env) for argument in node.args]
         if any(value is UNKNOWN for value in values):
             return UNKNOWN

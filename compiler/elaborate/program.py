@@ -76,7 +76,9 @@ class Program(Applier):
             self.report(Problem("E0312", span, labels=labels, name=name.id))
             return
         if name.id in EXTENTS:
-            self.report(Problem("E0312", span, name=name.id, help=f"`{name.id}` always means an extent of the block's input"))
+            self.report(
+                Problem("E0312", span, name=name.id, help=f"`{name.id}` always means an extent of the block's input")
+            )
             return
         if name.id in NAMES or name.id in COMPOSITES or name.id in COMBINATORS:
             self.sink.add(Diagnostic("W0601", {"name": name.id}, span))
@@ -101,7 +103,9 @@ class Program(Applier):
         added = {}
         for argument in item.args:
             if argument.name is None:
-                self.report(self.problem("E0325", argument, self.env, name=name, help="give defaults by name: set conv(p=same)"))
+                self.report(
+                    self.problem("E0325", argument, self.env, name=name, help="give defaults by name: set conv(p=same)")
+                )
             elif argument.name not in known:
                 help_text = suggest(argument.name, known, name)
                 self.report(self.problem("E0302", argument, self.env, name=argument.name, layer=name, help=help_text))
@@ -137,7 +141,11 @@ class Program(Applier):
 
     def is_sequence(self) -> bool:
         """Whether the network is nothing but blocks in a chain."""
-        flows = [item for item in self.tree.items if isinstance(item, (ast.Input, ast.Flow, ast.Output, ast.Aux, ast.Binding))]
+        flows = [
+            item
+            for item in self.tree.items
+            if isinstance(item, (ast.Input, ast.Flow, ast.Output, ast.Aux, ast.Binding))
+        ]
         flow = flows[0].flow if len(flows) == 1 and isinstance(flows[0], ast.Input) else None
         if len(flows) == 1 and isinstance(flows[0], ast.Flow):
             flow = flows[0].body
@@ -176,7 +184,13 @@ class Program(Applier):
                 self.declare_name(source.name, value)
         if item.flow is not None:
             if len(item.sources) > 1:
-                raise self.problem("E0318", item.flow, self.env, what="input before an arrow", help="name the flow's start: output y = a -> …")
+                raise self.problem(
+                    "E0318",
+                    item.flow,
+                    self.env,
+                    what="input before an arrow",
+                    help="name the flow's start: output y = a -> …",
+                )
             self.start_flow(item.flow, self.inputs[-1].value)
 
     def run_bare(self, item: ast.Flow, shapes: Shapes | Shape | None) -> None:
@@ -239,7 +253,13 @@ class Program(Applier):
 
     def run_output(self, item: ast.Output) -> None:
         for result in item.results:
-            name = result.name.id if isinstance(result, ast.Define) else f"output{len(self.outputs)}" if self.outputs else "output"
+            name = (
+                result.name.id
+                if isinstance(result, ast.Define)
+                else f"output{len(self.outputs)}"
+                if self.outputs
+                else "output"
+            )
             node = result.value if isinstance(result, ast.Define) else result
             value = self.tensor(node)
             if isinstance(result, ast.Define):
@@ -264,7 +284,14 @@ class Program(Applier):
         self.frame.region.args = {n: v for n, v in self.params.items() if isinstance(v, (int, float, str, tuple))}
         self.frame.finish()
         self.warn_unused_names()
-        return Graph(self.title or "net", self.frame.region, tuple(self.inputs), tuple(self.outputs), tuple(self.aux), self.shared_regions)
+        return Graph(
+            self.title or "net",
+            self.frame.region,
+            tuple(self.inputs),
+            tuple(self.outputs),
+            tuple(self.aux),
+            self.shared_regions,
+        )
 
     def warn_unused_names(self) -> None:
         for name, span in self.places.items():

@@ -12,7 +12,9 @@ from ..source import Source, Span
 class Problem(Exception):
     """A mistake at a known place; caught by the nearest layer, which then has an unknown shape."""
 
-    def __init__(self, code: str, span: Span, labels: tuple[Any, ...] = (), notes: tuple[str, ...] = (), **facts: Any) -> None:
+    def __init__(
+        self, code: str, span: Span, labels: tuple[Any, ...] = (), notes: tuple[str, ...] = (), **facts: Any
+    ) -> None:
         super().__init__(code)
         self.code, self.span, self.labels, self.notes, self.facts = code, span, labels, notes, facts
 

@@ -110,7 +110,7 @@ conv: Op[Conv] = define(
             ("conv3x3(5, s=0) @ 3x8x8", "E0305"),
             ("conv3x3(2.5) @ 3x8x8", "E0304"),
             ("conv3x3(5) @ 12", "E0215"),
-            ("conv3x3(5) @ 3x8", "E0304"),
+            ("conv3x3(5) @ 3x8", "E0215"),
             ("conv3x3(5, p=8, pad_mode=reflect) @ 3x8x8", "E0216"),
         ),
     )
@@ -134,4 +134,3 @@ dwconv: Op[Conv] = define(
         rejects=(("dwconv3x3(m=0) @ 3x8x8", "E0305"), ("dwconv9x9 @ 3x8x8", "E0201")),
     )
 )
-

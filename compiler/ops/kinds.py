@@ -19,6 +19,8 @@ class Kind:
     """Base of all kinds. `read` turns the value that a program gave into what the op's rules use, or rejects it."""
 
     type_name = "value"
+    words: tuple[str, ...] = ()
+    """Words that the kind accepts as values."""
 
     def __init__(self, doc: str, default: Any = REQUIRED) -> None:
         self.doc = doc
@@ -53,19 +55,20 @@ class Integer(Kind):
         return value
 
 
-class PerAxis(Integer):
+class PerAxis(Kind):
     """One whole number for all spatial axes, or one per axis."""
 
     def __init__(self, doc: str, default: Any = REQUIRED, least: int = 1) -> None:
-        super().__init__(doc, default, least)
-        self.type_name += " or one per axis"
+        super().__init__(doc, default)
+        self.each = Integer(doc, default, least)
+        self.type_name = f"{self.each.type_name} or one per axis"
 
     def read(self, value: Any, rank: int) -> Ints:
         if not isinstance(value, tuple):
-            return (self.check(value),) * rank
+            return (self.each.check(value),) * rank
         if len(value) != rank:
             raise Reject("E0304", expected=f"one number or {rank} of them", got=f"{len(value)} numbers")
-        return tuple(self.check(v) for v in value)
+        return tuple(self.each.check(v) for v in value)
 
 
 class Padding(Kind):
@@ -151,6 +154,7 @@ class Optional(Kind):
         self.kind = kind
         self.otherwise = otherwise
         self.type_name = kind.type_name
+        self.words = kind.words
 
     def read(self, value: Any, rank: int) -> Any:
         return None if value is None else self.kind.read(value, rank)

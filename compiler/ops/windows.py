@@ -16,7 +16,16 @@ def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, cei
     """
     room = extent + pad[0] + pad[1] - d * (k - 1) - 1
     if room < 0:
-        raise Reject("E0201", extent=extent, before=pad[0], after=pad[1], have=extent + pad[0] + pad[1], k=k, d=d, cover=d * (k - 1) + 1)
+        raise Reject(
+            "E0201",
+            extent=extent,
+            before=pad[0],
+            after=pad[1],
+            have=extent + pad[0] + pad[1],
+            k=k,
+            d=d,
+            cover=d * (k - 1) + 1,
+        )
     n: int = room // s + 1
     if ceil and room % s:
         n += 1

@@ -1,0 +1,46 @@
+# `make` alone lists the targets. Everything runs in .venv, made here with python3 and pip.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint tables golden clean
+
+help:
+	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
+	@echo "make test     set up with everything and run all tests"
+	@echo "make lint     ruff and mypy"
+	@echo "make tables   rebuild the grammar's tables after a change of grammar/cnn.lark"
+	@echo "make golden   rewrite the golden files; read the difference before committing it"
+	@echo "make clean    remove .venv, demo/ and caches"
+
+.venv/base: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/test: .venv/base
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+demo: .venv/base
+	@mkdir -p demo
+	$(BIN)/cnnc compile examples/resnet50.cnn -o demo/resnet50.py
+	$(BIN)/cnnc compile examples/resnet50.cnn -o demo/resnet50.onnx
+	$(BIN)/cnnc analyze examples/resnet50.cnn --by block
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+tables: .venv/base
+	$(BIN)/python -m cnnc.grammar.build
+
+golden: .venv/test
+	$(BIN)/python -m pytest --update-golden
+
+clean:
+	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,102 @@
+"""Every layer's own samples in every backend: shapes, weights, work, results; and its rejected uses."""
+
+from itertools import product
+from math import prod
+
+import cnnc
+import pytest
+import torch
+from cnnc.backends.onnx.lower import LOWERINGS as ONNX_LOWERINGS
+from cnnc.backends.torch.lower import LOWERINGS as TORCH_LOWERINGS
+from cnnc.compiler.ops import REGISTRY
+from cnnc.compiler.reference import entries
+from support import ONNX_TOLERANCE, check_onnx, difference, inputs_for, run_onnx, run_torch
+from torch.utils.flop_counter import FlopCounterMode
+
+OPERATOR_SAMPLES = (
+    "conv1x1(4) + id @ 4x5x5",
+    "id - conv1x1(4) @ 4x5x5",
+    "id * (gap -> sigmoid) @ 4x5x5",
+    "id / (sigmoid + sigmoid * (conv1x1(4) -> sigmoid)) @ 4x5x5",
+    "[id, conv3(2, p=1), id] @ 3x8",
+    "relu + tanh - sigmoid @ 7",
+    "res(conv3x3(6, s=2, p=1), proj=conv1x1(6, s=2)) @ 3x8x8",
+)
+SAMPLES = [sample for entry in entries().values() for sample in entry.samples] + list(OPERATOR_SAMPLES)
+REJECTS = [reject for entry in entries().values() for reject in entry.rejects]
+
+
+def compiled(sample: str) -> cnnc.Net:
+    chain, _, shape = sample.rpartition(" @ ")
+    return cnnc.compile(chain, input=shape)
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_sample(sample: str) -> None:
+    net = compiled(sample)
+    module = net.to_torch(seed=1).eval()
+    inputs = inputs_for(net)
+    expected = run_torch(module, inputs)
+    assert [net.output_shape[1:]] == [a.shape[1:] for a in expected]
+    assert net.params == sum(p.numel() for p in module.parameters())
+    assert net.buffers == sum(b.numel() for b in module.buffers())
+    for inference in (False, True):
+        model = net.to_onnx(seed=1, inference=inference)
+        check_onnx(model)
+        for got, want in zip(run_onnx(model, inputs), expected, strict=True):
+            assert difference(got, want) <= ONNX_TOLERANCE
+    with FlopCounterMode(display=False) as counter:
+        run_torch(module, [x[:1] for x in inputs])
+    assert net.flops == counter.get_total_flops()
+
+
+@pytest.mark.parametrize(("use", "code"), REJECTS)
+def test_reject(use: str, code: str) -> None:
+    with pytest.raises(cnnc.CnncError) as caught:
+        compiled(use)
+    assert code in [d.code for d in caught.value.diagnostics]
+
+
+@pytest.mark.parametrize("sample", [s for n in ("conv", "dwconv", "fc") for s in entries()[n].samples])
+def test_macs_by_counting(sample: str) -> None:
+    """Every multiplication of the textbook loops counted one by one, padding as dense."""
+    net = compiled(sample)
+    count = 0
+    for row in net.layers:
+        x, out = row.inputs[0], row.output
+        if row.op == "fc":
+            count += sum(1 for _ in product(range(x[0]), range(out[0])))
+            continue
+        weights = next(w for w in row_weights(net) if w[0] == out[0])
+        for _ in product(*map(range, out)):
+            count += prod(weights[1:])
+    assert net.macs == count
+
+
+def row_weights(net: cnnc.Net) -> list[tuple[int, ...]]:
+    return [tuple(w.shape) for w in net.to_torch(seed=0).state_dict().values() if w.dim() > 1]
+
+
+def test_every_op_has_lowerings() -> None:
+    for name in REGISTRY:
+        assert name in TORCH_LOWERINGS, f"{name} has no PyTorch lowering"
+        assert name in ONNX_LOWERINGS, f"{name} has no ONNX lowering"
+
+
+def test_every_layer_has_samples_and_documentation() -> None:
+    for name, entry in entries().items():
+        assert entry.samples, f"{name} has no samples"
+        assert entry.doc.endswith("."), f"{name} has no documentation"
+        assert all(kind.doc for kind in entry.params.values()), f"{name} has an argument without documentation"
+
+
+def test_training_mode_runs() -> None:
+    """Gradients reach every parameter of a net that uses the in-place forms."""
+    net = cnnc.compile(
+        "conv3x3(8, p=1) -> bn -> relu -> (id + (conv3x3(8, p=1) -> bn -> relu6)) -> lrelu -> maxpool2"
+        " -> dropout -> flatten -> fc(3) -> softmax",
+        input=(3, 8, 8),
+    )
+    module = net.to_torch().train()
+    module(torch.randn(4, 3, 8, 8)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
