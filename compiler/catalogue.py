@@ -176,6 +176,14 @@ _add(
     "An input shape has one to four positive extents: channels, then spatial axes. The batch is implicit.",
 )
 _add(
+    "E0214",
+    "the channels cannot be shared out like this",
+    "{channels} channels, but {got}",
+    "give one positive size for each branch that add up to the input's channels, or leave the sizes out",
+    "`split` gives each branch its own slice of the channels. Without sizes the shares are equal, and the first "
+    "branches take what is left over.",
+)
+_add(
     "E0215",
     "`{layer}` does not fit this rank",
     "the input {shape} has {rank} spatial axes, it needs {needs}",
@@ -188,6 +196,13 @@ _add(
     "padding {pad} on an extent of {extent}",
     "use less padding, or pad_mode=zeros",
     "Reflected padding repeats the input without its border, so it must be smaller than the extent; circular padding at most as large.",
+)
+_add(
+    "E0219",
+    "the slice is empty or beyond the channels",
+    "channels {start} to {stop} of {channels}",
+    "channels count from 0, and the end is not included: slice(0, cin // 2) is the first half",
+    "`slice(a, b)` takes the channels from a up to, but without, b.",
 )
 _add(
     "E0217",

@@ -116,7 +116,7 @@ class NetworkError(CnncError):
 
 
 class UsageError(CnncError):
-    """The request is wrong rather than the network: a missing file, an unknown target, an option that does not apply."""
+    """The request is wrong rather than the network: a missing file, an unknown target, an option out of place."""
 
     exit_code = 2
 

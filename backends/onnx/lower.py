@@ -109,6 +109,12 @@ def _lrelu(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     return b.node("LeakyRelu", xs, step.out_shape, alpha=a.a)
 
 
+@lowers("slice")
+def _slice(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    bounds = [b.ints("start", [a.a]), b.ints("stop", [a.b]), b.ints("axis", [1])]
+    return b.node("Slice", [xs[0], *bounds], step.out_shape)
+
+
 def _reach(a: Any, step: Apply) -> tuple[tuple[int, int], ...]:
     """Padding that makes every window fit without ceil_mode, whose rounding differs between runtimes."""
     pairs = []

@@ -49,7 +49,9 @@ class StepCode:
     def shape(self) -> Any:
         name = self.name if self.constructor is not None else None
         function = (
-            None if self.code is None else (self.code.function, self.code.infix, self.code.concat, self.code.flatten)
+            None
+            if self.code is None
+            else (self.code.function, self.code.template, self.code.infix, self.code.concat, self.code.flatten)
         )
         return name, self.constructor, function, len(self.operands), self.outputs, self.overwrite, self.shared
 
@@ -100,12 +102,8 @@ class Classes:
 
     def is_inline(self, region: Region) -> bool:
         """Whether a region is an `nn.Sequential` written where it is used: a numbered chain with no taps."""
-        return (
-            region.kind == "chain"
-            and _is_linear(region)
-            and all(not s.label and not _is_shared(s) for s in region.steps)
-            and not any(isinstance(s, Apply) and lower(s, False).flatten for s in region.steps)
-        )
+        plain = all(not step.label and not _is_shared(step) for step in region.steps)
+        return region.kind == "chain" and plain and _is_linear(region)
 
     def build(self, regions: list[Region]) -> None:
         groups: dict[Any, list[Region]] = {}
@@ -159,7 +157,7 @@ class Classes:
 
     def apply_code(self, code: StepCode, step: Apply, region: Region, uses: dict[Value, int]) -> None:
         free = _may_overwrite(step, region, uses)
-        code.code = lower(step, free)
+        code.code = lower(step, free, region.positional)
         code.overwrite = code.code.infix in ("+", "-") and free and step.inputs[0].shape == step.output.shape
         code.heavy = step.op.depth or step.op.suffix is not None or step.op.sees_all
         if code.code.helper:
@@ -196,11 +194,13 @@ class Classes:
                 body = self.instance(step.region, code)
                 items.append(Repeat(body, self.leaf(code, "count", step.count)))
                 continue
-            lowered = lower(step, _may_overwrite(step, region, uses))
+            lowered = lower(step, _may_overwrite(step, region, uses), True)
             if lowered.helper:
                 self.helpers[lowered.helper] = None
             assert lowered.module is not None
             items.append(self.constructor(lowered.module, code))
+        if len(region.steps) == 1 and not region.steps[0].name:
+            return items[0]
         return ("nn.Sequential", tuple(items))
 
     def constructor(self, new: New, code: StepCode) -> Any:

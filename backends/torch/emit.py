@@ -271,6 +271,8 @@ class Forward:
             return f"torch.cat([{', '.join(operands)}], 1)"
         if code.infix is not None:
             return f"{operands[0]} {code.infix} {operands[1]}"
+        if code.template is not None:
+            return code.template.replace("{x}", operands[0])
         assert code.function is not None
         self.writer.needs_f = self.writer.needs_f or code.function.callee.startswith("F.")
         return f"{code.function.callee}({', '.join([*operands, *code.function.rest])})"

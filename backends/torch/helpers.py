@@ -36,9 +36,30 @@ PADDED_AVG_POOL = '''class PaddedAvgPool{rank}d(nn.AvgPool{rank}d):
         return mean / super().forward(F.pad(torch.ones_like(x[:1, :1]), self.pad))
 '''
 
+FLAT_LINEAR = '''class FlatLinear(nn.Linear):
+    """A linear layer on C x 1 x 1 maps."""
+
+    def forward(self, x):
+        return super().forward(torch.flatten(x, 1))
+'''
+
+SLICE = '''class Slice(nn.Module):
+    """The channels from start up to, but without, stop."""
+
+    def __init__(self, start, stop):
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    def forward(self, x):
+        return x[:, self.start : self.stop]
+'''
+
+PLAIN = {"FlatLinear": FLAT_LINEAR, "Slice": SLICE}
 TEMPLATES = {"PaddedConv": PADDED_CONV, "PaddedMaxPool": PADDED_MAX_POOL, "PaddedAvgPool": PADDED_AVG_POOL}
 
 
 def helper_source(name: str) -> str:
     """The definition of a helper such as `PaddedConv2d`."""
+    if name in PLAIN:
+        return PLAIN[name]
     return TEMPLATES[name[:-2]].replace("{rank}", name[-2])

@@ -34,25 +34,33 @@ class Code(NamedTuple):
     """How one op is written.
 
     module: the constructor, for ops with state or settings, and for every op inside `nn.Sequential`.
-    function: a function of the tensor for ops that need neither; `{x}` stands for the operand.
-    infix: an operator between two tensors; concat: joins any number.
+    function: a function of the tensor for ops that need neither.
+    template: an expression with `{x}` for the operand. infix: an operator between tensors; concat: joins any number.
     flatten: whether the operand is flattened first. helper: a class that the source must define.
     """
 
     module: New | None = None
     function: Function | None = None
+    template: str | None = None
     infix: str | None = None
     concat: bool = False
     flatten: bool = False
     helper: str | None = None
 
 
-Lowering = Callable[[Any, Shape, bool], Code]
+class Context(NamedTuple):
+    """What a lowering may use: whether the op may overwrite its operand, and whether it must be a module."""
+
+    inplace: bool
+    as_module: bool
+
+
+Lowering = Callable[[Any, Shape, Context], Code]
 LOWERINGS: dict[str, Lowering] = {}
 
 
 def lowers(*names: str) -> Callable[[Lowering], Lowering]:
-    """Register a function `(attributes, input shape, may overwrite) -> Code` for ops."""
+    """Register a function `(attributes, input shape, context) -> Code` for ops."""
 
     def register(function: Lowering) -> Lowering:
         for name in names:
@@ -62,9 +70,9 @@ def lowers(*names: str) -> Callable[[Lowering], Lowering]:
     return register
 
 
-def lower(step: Apply, inplace: bool) -> Code:
-    """The code of one application; `inplace` says that it may overwrite its operand."""
-    return LOWERINGS[step.op.name](step.attrs, step.in_shapes[0], inplace)
+def lower(step: Apply, inplace: bool, as_module: bool) -> Code:
+    """The code of one application."""
+    return LOWERINGS[step.op.name](step.attrs, step.in_shapes[0], Context(inplace, as_module))
 
 
 def compact(values: tuple[int, ...]) -> Any:
@@ -83,7 +91,7 @@ def outer_pad(pairs: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
 
 
 @lowers("conv", "dwconv")
-def _conv(a: Conv, x: Shape, inplace: bool) -> Code:
+def _conv(a: Conv, x: Shape, context: Context) -> Code:
     rank = len(a.k)
     symmetric = all(before == after for before, after in a.p)
     base = (Arg("in_channels", x[0]), Arg("out_channels", a.c), Arg("kernel_size", compact(a.k)))
@@ -101,7 +109,7 @@ def _conv(a: Conv, x: Shape, inplace: bool) -> Code:
 
 
 @lowers("maxpool")
-def _maxpool(a: Any, x: Shape, inplace: bool) -> Code:
+def _maxpool(a: Any, x: Shape, context: Context) -> Code:
     rank = len(a.k)
     stride = settings(stride=(compact(a.s), compact(a.k)))
     rest = settings(dilation=(compact(a.d), 1), ceil_mode=(a.ceil, False))
@@ -113,7 +121,7 @@ def _maxpool(a: Any, x: Shape, inplace: bool) -> Code:
 
 
 @lowers("avgpool")
-def _avgpool(a: Any, x: Shape, inplace: bool) -> Code:
+def _avgpool(a: Any, x: Shape, context: Context) -> Code:
     rank = len(a.k)
     stride = settings(stride=(compact(a.s), compact(a.k)))
     rest = settings(ceil_mode=(a.ceil, False), count_include_pad=(a.count_pad, True))
@@ -125,92 +133,103 @@ def _avgpool(a: Any, x: Shape, inplace: bool) -> Code:
 
 
 @lowers("adaptive_avgpool")
-def _adaptive(a: Any, x: Shape, inplace: bool) -> Code:
+def _adaptive(a: Any, x: Shape, context: Context) -> Code:
     return Code(New(f"nn.AdaptiveAvgPool{len(a.size)}d", (Arg("output_size", compact(a.size)),)))
 
 
 @lowers("gap")
-def _gap(a: Any, x: Shape, inplace: bool) -> Code:
+def _gap(a: Any, x: Shape, context: Context) -> Code:
     return Code(New(f"nn.AdaptiveAvgPool{len(x) - 1}d", (Arg("output_size", 1),)))
 
 
 @lowers("fc")
-def _fc(a: Any, x: Shape, inplace: bool) -> Code:
+def _fc(a: Any, x: Shape, context: Context) -> Code:
     args = (Arg("in_features", x[0]), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+    if context.as_module and len(x) > 1:
+        return Code(New("FlatLinear", args), helper="FlatLinear")
     return Code(New("nn.Linear", args), flatten=len(x) > 1)
 
 
 @lowers("flatten")
-def _flatten(a: Any, x: Shape, inplace: bool) -> Code:
+def _flatten(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("nn.Flatten"), Function("torch.flatten", ("1",)))
 
 
+@lowers("slice")
+def _slice(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("Slice", (Arg("start", a.a), Arg("stop", a.b))), helper="Slice")
+    return Code(template=f"{{x}}[:, {a.a}:{a.b}]")
+
+
 @lowers("bn")
-def _bn(a: Any, x: Shape, inplace: bool) -> Code:
+def _bn(a: Any, x: Shape, context: Context) -> Code:
     rank = max(1, len(x) - 1)
     rest = settings(eps=(a.eps, 1e-5), momentum=(a.momentum, 0.1), affine=(a.affine, True))
     return Code(New(f"nn.BatchNorm{rank}d", (Arg("num_features", x[0]), *rest)))
 
 
 @lowers("dropout")
-def _dropout(a: Any, x: Shape, inplace: bool) -> Code:
+def _dropout(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("nn.Dropout", (Arg("p", a.p),)))
 
 
 @lowers("relu")
-def _relu(a: Any, x: Shape, inplace: bool) -> Code:
-    flag = settings(inplace=(inplace, False))
-    text = ("inplace=True",) if inplace else ()
+def _relu(a: Any, x: Shape, context: Context) -> Code:
+    flag = settings(inplace=(context.inplace, False))
+    text = ("inplace=True",) if context.inplace else ()
     return Code(New("nn.ReLU", flag), Function("F.relu", text))
 
 
 @lowers("relu6")
-def _relu6(a: Any, x: Shape, inplace: bool) -> Code:
-    flag = settings(inplace=(inplace, False))
-    text = ("inplace=True",) if inplace else ()
+def _relu6(a: Any, x: Shape, context: Context) -> Code:
+    flag = settings(inplace=(context.inplace, False))
+    text = ("inplace=True",) if context.inplace else ()
     return Code(New("nn.ReLU6", flag), Function("F.relu6", text))
 
 
 @lowers("lrelu")
-def _lrelu(a: Any, x: Shape, inplace: bool) -> Code:
-    return Code(New("nn.LeakyReLU", (Arg("negative_slope", a.a), *settings(inplace=(inplace and a.a >= 0, False)))))
+def _lrelu(a: Any, x: Shape, context: Context) -> Code:
+    return Code(
+        New("nn.LeakyReLU", (Arg("negative_slope", a.a), *settings(inplace=(context.inplace and a.a >= 0, False))))
+    )
 
 
 @lowers("sigmoid")
-def _sigmoid(a: Any, x: Shape, inplace: bool) -> Code:
+def _sigmoid(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("nn.Sigmoid"), Function("torch.sigmoid"))
 
 
 @lowers("tanh")
-def _tanh(a: Any, x: Shape, inplace: bool) -> Code:
+def _tanh(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("nn.Tanh"), Function("torch.tanh"))
 
 
 @lowers("softmax")
-def _softmax(a: Any, x: Shape, inplace: bool) -> Code:
+def _softmax(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("nn.Softmax", (Arg("dim", 1),)), Function("torch.softmax", ("1",)))
 
 
 @lowers("add")
-def _add(a: Any, x: Shape, inplace: bool) -> Code:
+def _add(a: Any, x: Shape, context: Context) -> Code:
     return Code(infix="+")
 
 
 @lowers("sub")
-def _sub(a: Any, x: Shape, inplace: bool) -> Code:
+def _sub(a: Any, x: Shape, context: Context) -> Code:
     return Code(infix="-")
 
 
 @lowers("mul")
-def _mul(a: Any, x: Shape, inplace: bool) -> Code:
+def _mul(a: Any, x: Shape, context: Context) -> Code:
     return Code(infix="*")
 
 
 @lowers("div")
-def _div(a: Any, x: Shape, inplace: bool) -> Code:
+def _div(a: Any, x: Shape, context: Context) -> Code:
     return Code(infix="/")
 
 
 @lowers("concat")
-def _concat(a: Any, x: Shape, inplace: bool) -> Code:
+def _concat(a: Any, x: Shape, context: Context) -> Code:
     return Code(concat=True)

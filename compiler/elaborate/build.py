@@ -99,6 +99,7 @@ class Frame:
     """A region under construction. `pure` falls when the region reads or sets tensors of the scopes around it."""
 
     __slots__ = (
+        "branches",
         "call",
         "captured",
         "exports",
@@ -119,6 +120,7 @@ class Frame:
         self.is_open = True
         self.pure = True
         self.layers = 0  # expanded layers so far
+        self.branches = 0  # branches of lists so far, which number the next
         self.imports: dict[Value, Value] = {}
         self.exports: dict[Value, Value] = {}
         self.captured: list[Value] = []
@@ -173,6 +175,12 @@ class Frame:
             _number(self.region.steps)
         else:
             _name_by_kind(self.region.steps)
+
+
+def name_alone(region: Region) -> None:
+    """Let the only layer of a repeated instance carry the instance's own name."""
+    if len(region.steps) == 1 and isinstance(region.steps[0], Apply) and not region.steps[0].label:
+        region.steps[0].name = ""
 
 
 def _number(steps: list[Apply | Call]) -> None:

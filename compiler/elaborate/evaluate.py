@@ -20,6 +20,9 @@ COMBINATORS = {
     for c in (
         Combinator("id", "The input itself."),
         Combinator("res", "res(f, proj=g): f plus the input; where their shapes differ, f plus g."),
+        Combinator(
+            "split", "split([f, g], sizes): shares the channels out among the branches, concatenates their outputs."
+        ),
     )
 }
 EXTENTS = {"cin": 0, "din": -3, "hin": -2, "win": -1}
@@ -56,7 +59,6 @@ class Evaluator:
         self.sink = sink
         self.limits = limits
         self._keys: dict[tuple[Any, ...], int] = {}
-        self._combinations: dict[tuple[int, int], Layer] = {}
 
     def evaluate(self, node: ast.Expr, env: Env) -> Any:
         """The value: a number, bool, word, tuple, layer, tensor, ABSENT or UNKNOWN. Raises Problem."""
@@ -153,11 +155,14 @@ class Evaluator:
         return tuple(self.evaluate(item, env) for item in node.items)
 
     def listing(self, node: ast.Listing, env: Env) -> Any:
+        """A tuple of data, or at the first layer or tensor a list of branches, whose entries are read when built."""
         items = []
         for item in node.items:
             value = self.evaluate(item, env)
-            items.append(value if isinstance(value, (Value, Ref)) or not is_layer(value) else Layer(item, env))
-        return self.list_of(node, items)
+            if is_layer(value) or isinstance(value, Value):
+                return Branches(node, [Layer(item, env) for item in node.items])
+            items.append(value)
+        return tuple(item for item in items if item is not ABSENT)
 
     def list_of(self, node: ast.Expr, items: list[Any]) -> Any:
         if any(is_layer(item) or isinstance(item, Value) for item in items):
@@ -177,7 +182,7 @@ class Evaluator:
         if values is UNKNOWN:
             return []
         if isinstance(values, Branches):
-            values = tuple(values.items)
+            values = self.entries(values)
         if not isinstance(values, tuple):
             raise self.problem("E0327", node.items, env, op="for", got=describe(values), expected="a list")
         return [self.iteration(node, env, value) for value in values]
@@ -193,11 +198,18 @@ class Evaluator:
         inner.names.update(zip(names, values, strict=True))
         return inner
 
+    def entries(self, branches: Branches) -> tuple[Any, ...]:
+        """The entries of a list of branches, as values."""
+        values = (
+            (item, self.evaluate(item.node, item.env) if isinstance(item, Layer) else item) for item in branches.items
+        )
+        return tuple(item if is_layer(v) and not isinstance(v, Ref) else v for item, v in values if v is not ABSENT)
+
     def index(self, node: ast.Index, env: Env) -> Any:
         base, at = self.evaluate(node.base, env), self.evaluate(node.place, env)
         if base is UNKNOWN or at is UNKNOWN:
             return UNKNOWN
-        items = tuple(base.items) if isinstance(base, Branches) else base
+        items = self.entries(base) if isinstance(base, Branches) else base
         if not isinstance(items, tuple):
             raise self.problem("E0327", node.base, env, op="[…]", got=describe(base), expected="a list")
         if isinstance(at, bool) or not isinstance(at, int):
@@ -226,12 +238,12 @@ class Evaluator:
     def binary(self, node: ast.Binary, env: Env) -> Any:
         if node.level in ("and", "or"):
             return self.logic(node, env)
-        if (id(node), id(env)) in self._combinations:
-            return self._combinations[id(node), id(env)]
-        values = [self.evaluate(term, env) for term in node.terms]
-        if node.level in ("sum", "product") and any(is_layer(v) or isinstance(v, Value) or v is ABSENT for v in values):
-            # Kept, so that nested combinations are not looked through once more at every level.
-            return self._combinations.setdefault((id(node), id(env)), Layer(node, env))
+        values = []
+        for term in node.terms:
+            value = self.evaluate(term, env)
+            if node.level in ("sum", "product") and is_operand(value):
+                return Layer(node, env)  # the other terms are read when they are built
+            values.append(value)
         if any(v is UNKNOWN for v in values):
             return UNKNOWN
         if node.level == "comparison":
@@ -333,7 +345,7 @@ class Evaluator:
         values = [self.evaluate(argument.value, env) for argument in node.args]
         if any(value is UNKNOWN for value in values):
             return UNKNOWN
-        values = [tuple(v.items) if isinstance(v, Branches) else v for v in values]
+        values = [self.entries(v) if isinstance(v, Branches) else v for v in values]
         limit = self.limits.max_list
         return self.arithmetic(lambda: arithmetic.call_function(name, values, limit), node, env)
 
@@ -386,6 +398,11 @@ class Evaluator:
 
 def is_layer(value: Any) -> bool:
     return isinstance(value, LAYERISH)
+
+
+def is_operand(value: Any) -> bool:
+    """Whether a term makes a sum or product one of layers."""
+    return is_layer(value) or isinstance(value, Value) or value is ABSENT
 
 
 def is_number(value: Any) -> bool:

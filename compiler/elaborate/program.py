@@ -24,10 +24,10 @@ class Program(Applier):
     """Elaborates one file into a graph."""
 
     def __init__(self, source: Source, tree: ast.File, sink: Sink, limits: Limits) -> None:
-        super().__init__(sink, limits)
+        frame = open_region("net", "net", (source.name, (0, 0), "net"), Span(source, *tree.pos), None, False)
+        super().__init__(sink, limits, frame)
         self.source = source
         self.tree = tree
-        self.frame = open_region("net", "net", (source.name, (0, 0), "net"), Span(source, *tree.pos), None, False)
         self.scope = Scope(None, {}, self.frame, "net")
         self.env = Env(source, None, self.scope, 0)
         self.inputs: list[Terminal] = []

@@ -1,0 +1,299 @@
+"""Uses of names: a layer with its arguments, a composite, a block, a shared layer, the combinators."""
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import syntax as ast
+from ..diagnostics import Diagnostic, Label, Reject, Sink, show
+from ..ir import Region, Value, expand
+from ..limits import Limits
+from ..ops import NAMES, REGISTRY, Op
+from ..ops.base import NoParams
+from ..ops.composite import Composite
+from ..ops.kinds import describe
+from ..ops.shape import Slice
+from ..source import Span
+from .bind import Given, bind_block, bind_op
+from .build import Frame, Tag, open_region
+from .evaluate import split_suffix
+from .operators import Operators
+from .regions import PLAIN
+from .scope import UNKNOWN, BlockDecl, Branches, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, SharedDecl
+
+
+class Uses(Operators):
+    """Applies what a name stands for."""
+
+    def __init__(self, sink: Sink, limits: Limits, frame: Frame) -> None:
+        super().__init__(sink, limits, frame)
+        self.memo: dict[Any, tuple[Region, int]] = {}  # finished block instances and their layer counts
+        self.active: dict[Any, Span] = {}  # instances under construction, to find recursion without an exit
+        self.shared_regions: dict[str, Region] = {}
+        self.depth = 0
+
+    def use(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        """A layer, block or combinator with its arguments, on `x`."""
+        target = ref.target
+        if isinstance(target, Op):
+            return self.use_op(ref, target, node, env, x, tag)
+        if isinstance(target, Composite):
+            return self.use_composite(ref, target, node, env, x, tag)
+        if isinstance(target, BlockDecl):
+            return self.use_block(ref, target, node, env, x, tag)
+        if isinstance(target, SharedDecl):
+            return self.use_shared(ref, target, node, env, x, tag)
+        return COMBINE[target.name](self, ref, node, env, x, tag)
+
+    def use_op(self, ref: Ref, op: Op[Any], node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        rank = self.rank_for(ref, op, node, env, x)
+        signature = bind_op(self, ref, node, env, rank)
+        if signature is UNKNOWN:
+            return self.unknown(node, env)
+        try:
+            return self.step(op, signature, [x], env.span(node), tag)
+        except Reject as reject:
+            raise self.shape_problem(reject, ref, node, env, x) from None
+
+    def rank_for(self, ref: Ref, op: Op[Any] | Composite, node: Any, env: Env, x: Value) -> int | None:
+        """The number of spatial axes of the input, checked against the op and its suffix."""
+        if x.shape is None:
+            return None
+        rank = len(x.shape) - 1
+        wanted = len(ref.suffix) if ref.suffix is not None and len(ref.suffix) > 1 else None
+        if rank not in op.ranks or (wanted is not None and op.suffix is not None and wanted != rank):
+            needs = (wanted,) if wanted is not None and wanted in op.ranks else op.ranks
+            facts = {"layer": ref.name, "shape": x.shape, "rank": rank, "needs": " or ".join(map(str, needs))}
+            raise self.shape_problem(Reject("E0215", **facts), ref, node, env, x)
+        return rank
+
+    def shape_problem(self, reject: Reject, ref: Ref, node: Any, env: Env, x: Value) -> Problem:
+        """A rule's rejection at the layer, with a second label on what produced the offending shape."""
+        labels: tuple[Label, ...] = ()
+        if x.origin is not None:
+            labels = (Label(x.origin, f"{show(x.shape)} comes from here"),)
+        return Problem(reject.code, env.span(node), labels=labels, **{"layer": ref.name, **reject.facts})
+
+    def use_composite(self, ref: Ref, composite: Composite, node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        rank = self.rank_for(ref, composite, node, env, x)
+        signature = bind_op(self, ref, node, env, rank)
+        if signature is UNKNOWN:
+            return self.unknown(node, env)
+
+        def body(inner: Value) -> Value:
+            for part in composite.expand(signature):
+                op = NAMES[part.op]
+                attrs = op.signature(**{n: op.params[n].read(v, rank or 0) for n, v in part.args.items()})
+                inner = self.step(op, attrs, [inner], env.span(node), Tag(label=part.label))
+            return inner
+
+        kind = Tag(tag.kind or composite.name, tag.label, tag.skip)
+        try:
+            return self.enclosed("block", composite.name, node, env, x, kind, False, body)
+        except Reject as reject:
+            raise self.shape_problem(reject, ref, node, env, x) from None
+
+    def use_block(self, ref: Ref, decl: BlockDecl, node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        if x.shape is None:
+            return self.unknown(node, env)
+        inner = Env(decl.env.source, decl.env, Scope(x, decl.settings, None, decl.name), None)
+        values = bind_block(self, ref, node, env, inner)
+        key = self.key_of("block", id(decl), decl.env.key, x.shape, *map(self.fingerprint, values))
+        known = self.memo.get(key) if key is not None else None
+        span = env.span(node)
+        if known is not None:
+            return self.call_region(*known, None, x, span, tag).outputs[0]
+        inner.key = key if key is not None else object()
+        for define in decl.node.where:
+            inner.names[define.name.id] = Lazy(define)
+        region, frame = self.instantiate(decl, key, inner, values, x, span)
+        if frame.pure and key is not None and region.outputs[0].shape is not None:
+            self.memo[key] = (region, frame.layers)
+        return self.call_region(region, frame.layers, frame, x, span, tag).outputs[0]
+
+    def instantiate(
+        self, decl: BlockDecl, key: Any, inner: Env, values: list[Any], x: Value, span: Span
+    ) -> tuple[Region, Frame]:
+        """Elaborate a block's body in a region of its own."""
+        if key is not None and key in self.active:
+            raise Fatal("E0311", span, name=decl.name, labels=(Label(self.active[key], "first used here"),))
+        self.depth += 1
+        if self.depth > self.limits.max_calls:
+            raise Fatal("E0403", span, name=decl.name, most=self.limits.max_calls)
+        positional = self.only_blocks(decl.node.body, inner, 0)
+        identity = (decl.env.source.name, decl.node.pos, "block")
+        frame = open_region("block", decl.name, identity, decl.env.span(decl.node), self.frame, positional)
+        params = [param.name for param in decl.node.params]
+        frame.region.args = {
+            n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))
+        }
+        outer, self.frame = self.frame, frame
+        if key is not None:
+            self.active[key] = span
+        try:
+            source = frame.receive(outer.bring(x))
+            inner.scope.input, inner.scope.frame = source, frame
+            frame.close(self.links((decl.node.body,), inner, source))
+        except Problem as problem:
+            problem.notes = (
+                (*problem.notes, f"in `{decl.name}`, used at {span}") if len(problem.notes) < 3 else problem.notes
+            )
+            raise
+        finally:
+            frame.is_open = False
+            self.frame = outer
+            self.depth -= 1
+            self.active.pop(key, None)
+        self.warn_unused(decl, inner)
+        return frame.region, frame
+
+    def warn_unused(self, decl: BlockDecl, inner: Env) -> None:
+        for define in decl.node.where:
+            if define.name.id not in inner.used:
+                self.sink.add(Diagnostic("W0602", {"name": define.name.id}, decl.env.span(define.name)))
+
+    def only_blocks(self, node: ast.Expr, env: Env, depth: int) -> bool:
+        """Whether a body is nothing but uses of blocks in a chain, whose instances are then numbered 0, 1, 2, …"""
+        if depth > 50:
+            return False
+        core = ast.bare(node)
+        if isinstance(core, ast.Chain):
+            return all(self.only_blocks(link, env, depth + 1) for link in core.links)
+        if isinstance(core, (ast.As, ast.Loop, ast.Choice)):
+            return self.only_blocks(core.body, env, depth + 1)
+        if isinstance(core, ast.Binary):
+            return core.ops == ("*",) and self.only_blocks(core.terms[0], env, depth + 1)
+        name = ast.bare(core.func) if isinstance(core, ast.Call) else core
+        if not isinstance(name, ast.Name) or name.id in env.scope.taps:
+            return False
+        home = env.find(name.id) or env.find(split_suffix(name.id)[0])
+        if home is None:
+            return False
+        value = home.names.get(name.id, home.names.get(split_suffix(name.id)[0]))
+        if isinstance(value, Lazy):
+            return self.only_blocks(value.node.value, home, depth + 1)
+        if isinstance(value, Layer):
+            return self.only_blocks(value.node, value.env, depth + 1)
+        return isinstance(value, Ref) and isinstance(value.target, BlockDecl)
+
+    def use_shared(self, ref: Ref, decl: SharedDecl, node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        """One more use of a shared layer: the same weights, a region for each input shape."""
+        if isinstance(node, ast.Call) and node.args:
+            raise self.problem("E0307", node, env, layer=decl.name, most=0, given=len(node.args))
+        if x.shape is None:
+            return self.unknown(node, env)
+        if x.shape not in decl.regions:
+            decl.regions[x.shape] = self.shared_region(decl, x)
+        region = decl.regions[x.shape]
+        call = self.call_region(region, 1, None, x, env.span(node), tag)
+        call.shared = decl.name
+        return call.outputs[0]
+
+    def shared_region(self, decl: SharedDecl, x: Value) -> Region:
+        span = decl.env.span(decl.node)
+        frame = open_region("block", decl.name, (decl.env.source.name, decl.node.pos, "shared"), span, None, True)
+        outer, self.frame = self.frame, frame
+        try:
+            source = frame.receive(x)
+            inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
+            frame.close(self.links((decl.node.body,), inner, source))
+        finally:
+            frame.is_open = False
+            self.frame = outer
+        first = self.shared_regions.setdefault(decl.name, frame.region)
+        if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
+            raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
+        return frame.region
+
+    def use_id(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        if isinstance(node, ast.Call) and node.args:
+            raise self.problem("E0307", node, env, layer="id", most=0, given=len(node.args))
+        return x
+
+    def arguments(self, ref: Ref, node: Any, env: Env, names: list[str], needed: int) -> dict[str, ast.Expr]:
+        given = Given(self, ref, names, None, node, env)
+        for name in names[:needed]:
+            if name not in given.by_name:
+                raise self.problem("E0303", node, env, name=name, layer=ref.name, doc="a layer")
+        return {name: argument.value for name, argument in given.by_name.items()}
+
+    def use_res(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        """`res(f, proj=g)`: f + id, or f + g where the shapes differ."""
+        args = self.arguments(ref, node, env, ["f", "proj"], 1)
+
+        def body(inner: Value) -> Value:
+            main = self.branch(Layer(args["f"], env), args["f"], env, inner, PLAIN)
+            skip = inner
+            if main.shape is not None and inner.shape is not None and main.shape != inner.shape:
+                if "proj" not in args:
+                    labels = tuple(Label(v.origin, f"{show(v.shape)} from here") for v in (main, inner) if v.origin)
+                    raise Problem("E0207", env.span(node), labels=labels, main=main.shape, skip=inner.shape)
+                skip = self.apply_value(
+                    self.evaluate(args["proj"], env),
+                    args["proj"],
+                    env,
+                    inner,
+                    Tag("downsample", label="downsample", skip=True),
+                )
+            try:
+                return self.step(REGISTRY["add"], NoParams(), [main, skip], env.span(node), PLAIN)
+            except Reject as reject:
+                raise self.misfit(reject, env.span(node), (main, skip), node, env) from None
+
+        if tag is PLAIN and not self.frame.positional:
+            return body(x)
+        return self.enclosed("group", "group", node, env, x, tag, False, body)
+
+    def use_split(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
+        """`split([f, g], sizes)`: each branch gets its own share of the channels; outputs are concatenated."""
+        args = self.arguments(ref, node, env, ["branches", "sizes"], 1)
+        branches = self.evaluate(args["branches"], env)
+        if not isinstance(branches, Branches):
+            raise self.problem(
+                "E0304",
+                args["branches"],
+                env,
+                name="branches",
+                layer="split",
+                expected="a list of layers",
+                got=describe(branches),
+            )
+        sizes = self.evaluate(args["sizes"], env) if "sizes" in args else None
+        if x.shape is None or sizes is UNKNOWN:
+            return self.unknown(node, env)
+        widths = self.shares(x.shape[0], len(branches.items), sizes, node, env)
+
+        def body(inner: Value) -> Value:
+            starts = [sum(widths[:i]) for i in range(len(widths))]
+            parts = [self.channels(inner, a, a + n, env.span(node)) for a, n in zip(starts, widths, strict=True)]
+            return self.join_branches(branches, env, parts)
+
+        if tag is PLAIN and not self.frame.positional:
+            return body(x)
+        return self.enclosed("group", "split", node, env, x, tag, False, body)
+
+    def shares(self, channels: int, count: int, sizes: Any, node: Any, env: Env) -> list[int]:
+        """The channels of each branch: as given, or equal shares of which the first take what is left over."""
+        if sizes is None:
+            if channels < count:
+                raise self.problem("E0214", node, env, channels=channels, got=f"{count} branches")
+            return [channels // count + (i < channels % count) for i in range(count)]
+        if not isinstance(sizes, tuple) or len(sizes) != count or not all(type(n) is int and n > 0 for n in sizes):
+            raise self.problem("E0214", node, env, channels=channels, got=f"{describe(sizes)} for {count} branches")
+        if sum(sizes) != channels:
+            raise self.problem("E0214", node, env, channels=channels, got=f"shares that add up to {sum(sizes)}")
+        return list(sizes)
+
+    def channels(self, x: Value, start: int, stop: int, span: Span) -> Value:
+        return self.step(REGISTRY["slice"], Slice(start, stop), [x], span, PLAIN)
+
+
+def stored_tensors(region: Region) -> list[Any]:
+    """The weights and buffers of a region, by path."""
+    return [(path, step.weights(), step.buffers()) for path, _, step in expand(region)]
+
+
+COMBINE: dict[str, Callable[[Any, Ref, Any, Env, Value, Tag], Value]] = {
+    "id": Uses.use_id,
+    "res": Uses.use_res,
+    "split": Uses.use_split,
+}

@@ -1,0 +1,107 @@
+"""Figures: known totals, depth, peak memory, receptive fields, conventions."""
+
+import cnnc
+import pytest
+from cnnc.compiler.cost import peak_elements
+from cnnc.compiler.report import by_block, by_op
+from conftest import ROOT
+
+
+def load(name: str) -> cnnc.Net:
+    return cnnc.load(ROOT / "examples" / f"{name}.cnn")
+
+
+def test_textbook_filters() -> None:
+    """Two 3x3x3 filters with bias on a padded 5x5x3 input at stride 2: 3x3x2 outputs, 56 parameters (CS231n notes)."""
+    net = cnnc.compile("conv3x3(2, s=2, p=1)", input=(3, 5, 5))
+    assert (net.output_shape, net.params) == ((1, 2, 3, 3), 56)
+
+
+def test_first_convolution_of_resnet() -> None:
+    row = load("resnet50").layers[0]
+    assert (row.output, row.params, row.macs) == ((64, 112, 112), 9_408, 118_013_952)
+
+
+def test_depth_leaves_projections_out() -> None:
+    assert load("resnet50").depth == 50
+    assert load("resnet18").depth == 18
+    assert load("vgg16").depth == 16
+    assert load("densenet121").depth == 121
+    assert load("alexnet").depth == 8
+
+
+def test_peak_memory_of_resnet50() -> None:
+    """At the end of the first stage: skip, convolution and its normalised result, 256x56x56 each."""
+    assert load("resnet50").totals.peak == 3 * 256 * 56 * 56
+
+
+@pytest.mark.parametrize(
+    ("text", "shape", "peak"),
+    [
+        ("relu", (3, 4, 4), 48),  # in place
+        ("bn", (3, 4, 4), 96),
+        ("bn -> bn -> bn", (3, 4, 4), 96),
+        ("[id, bn]", (3, 4, 4), 48 + 48 + 96),
+        ("id + bn", (3, 4, 4), 96),  # the sum overwrites an operand
+        ("conv1x1(6) -> relu -> conv1x1(1)", (3, 4, 4), 48 + 96),
+        ("flatten -> fc(2)", (3, 4, 4), 50),
+    ],
+)
+def test_peak_by_hand(text: str, shape: tuple[int, ...], peak: int) -> None:
+    net = cnnc.compile(text, input=shape)
+    assert net.totals.peak == peak
+    assert peak_elements(net.graph.root, (False,)) == peak
+
+
+def test_peak_of_folded_repeats_is_that_of_the_expanded_net() -> None:
+    block = "block b = id + (conv3x3(cin, p=1) -> bn -> relu)\n"
+    folded = cnnc.compile(f"{block}input 4x8x8 -> b * 9")
+    chain = " -> ".join(["b"] * 9)
+    assert cnnc.compile(f"{block}input 4x8x8 -> {chain}").totals == folded.totals
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "jump"),
+    [
+        ("conv3x3(1) -> conv3x3(1)", 5, 1),
+        ("conv3x3(1, s=2) -> conv3x3(1)", 7, 2),
+        ("conv3x3(1, d=4)", 9, 1),
+        ("conv7x7(1, s=2, p=3) -> maxpool3(s=2, p=1)", 11, 4),
+        ("[id, conv3x3(1, p=1), conv5x5(1, p=2)]", 5, 1),
+    ],
+)
+def test_receptive_field_by_hand(text: str, field: int, jump: int) -> None:
+    row = cnnc.compile(text, input=(1, 64, 64)).layers[-1]
+    assert (row.receptive_field, row.jump) == ((field,) * 2, (jump,) * 2)
+
+
+def test_published_receptive_fields() -> None:
+    """Araujo, Norris and Sim, Distill, 2019: VGG-16 sees 212 pixels after its last pooling, at a stride of 32."""
+    rows = [row for row in load("vgg16").layers if row.op == "maxpool"]
+    assert (rows[-1].receptive_field, rows[-1].jump) == ((212, 212), (32, 32))
+
+
+def test_groups_of_rows_add_up() -> None:
+    for name in ("resnet50", "densenet121", "mobilenetv2"):
+        net = load(name)
+        for groups in (by_op(net.graph), by_block(net.graph)):
+            assert sum(g.params for g in groups) == net.params
+            assert sum(g.work.mac for g in groups) == net.macs
+            assert sum(g.layers for g in groups) == net.totals.layers
+        assert sum(row.params for row in net.layers) == net.params
+
+
+def test_batch_and_dtype_scale() -> None:
+    net = load("lenet5")
+    one, many = net.to_dict()["totals"], net.to_dict(batch=8, dtype="fp16")["totals"]
+    assert many["macs"] == 8 * one["macs"]
+    assert many["params"] == one["params"]
+    assert many["weight_bytes"] * 2 == one["weight_bytes"]
+    assert many["activation_bytes"] == 4 * one["activation_bytes"]
+
+
+def test_figures_are_exact_beyond_doubles() -> None:
+    net = cnnc.compile("conv1x1(100000) -> conv1x1(99999)", input=(99991, 10007, 10009))
+    spatial = 10007 * 10009
+    assert net.macs == spatial * (99991 * 100000 + 100000 * 99999)
+    assert net.macs > 2**53

@@ -1,0 +1,333 @@
+"""Diagnostics: each program of errors/ is reported exactly as its .err file says, and every code has a case."""
+
+import argparse
+import builtins
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cnnc.compiler import net as api
+from cnnc.compiler.catalogue import CATALOGUE
+from cnnc.compiler.cli import run
+from cnnc.compiler.diagnostics import CnncError, Diagnostic
+from cnnc.compiler.files import read_source
+from cnnc.compiler.limits import Limits
+from cnnc.compiler.pipeline import compile_source
+from cnnc.compiler.reference import read_value
+from cnnc.compiler.render import render_text
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = sorted(Path(__file__).with_name("errors").glob("*.cnn"))
+GOOD = "input 3x8x8 -> conv3x3(4) -> bn -> relu"
+SHOWN = re.compile(r"^(?:error|warning)\[([EW]\d{4})\]: ", re.MULTILINE)
+
+BY_REQUEST = {
+    "E0401": "test_a_text_over_the_limit",
+    "E0501": "test_a_file_that_cannot_be_read",
+    "E0503": "test_a_file_that_cannot_be_written",
+    "E0504": "test_an_unknown_target",
+    "E0505": "test_a_wrong_input_shape",
+    "E0506": "test_a_wrong_parameter_value",
+    "E0507": "test_a_missing_package",
+    "E0508": "test_weights_that_do_not_fit",
+    "E0509": "test_weights_that_cannot_be_read",
+    "E0510": "test_an_unknown_layer",
+    "E0511": "test_an_unknown_code",
+    "E0512": "test_an_unsupported_opset",
+    "E0513": "test_a_wrong_batch_size",
+    "E0901": "test_a_fault",
+}
+"""Codes that depend on the request rather than on a program's text, and the test of each."""
+
+UNUSED = ("E0334", "E0335", "W0603")
+"""Codes that no rule of the compiler reports yet."""
+
+CLI = Callable[..., tuple[int, str]]
+
+
+# Programs
+
+
+def settings(path: Path) -> argparse.Namespace:
+    """What the first line of a case asks for: `# args: --input 3x32x32 -D classes=10 --max-calls 50`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--input")
+    parser.add_argument("-D", dest="define", action="append", default=[])
+    for name, value in Limits()._asdict().items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=value)
+    first = path.read_bytes().split(b"\n")[0].decode("utf-8", "replace")
+    return parser.parse_args(shlex.split(first.removeprefix("# args:")) if first.startswith("# args:") else [])
+
+
+def diagnose(path: Path) -> list[Diagnostic]:
+    """Everything that is reported for a case."""
+    args = settings(path)
+    limits = Limits(*(getattr(args, name) for name in Limits._fields))
+    params = {name: read_value(value) for name, _, value in (text.partition("=") for text in args.define)}
+    try:
+        return compile_source(read_source(str(path), limits), api.read_shape(args.input), params, limits).diagnostics
+    except CnncError as error:
+        return error.diagnostics
+
+
+def report(path: Path) -> str:
+    return "".join(f"{render_text(found)}\n" for found in diagnose(path))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_message(path: Path, update_golden: bool) -> None:
+    """The diagnostics of a program, to the letter."""
+    golden = path.with_suffix(".err")
+    text = report(path)
+    assert text, "a program of errors/ must have something wrong with it"
+    if update_golden:
+        golden.write_text(text, encoding="utf-8")
+    assert text == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_message_as_data(path: Path) -> None:
+    """The same diagnostics as JSON data: places inside the text, sentences without gaps, terminal-safe rendering."""
+    for found in diagnose(path):
+        data = found.to_dict()
+        assert data["title"] and data["help"] and data["label"]
+        for place in (data["span"], *(label["span"] for label in data["labels"])):
+            assert place["line"] >= 1 and place["column"] >= 1
+            assert (place["end_line"], place["end_column"]) >= (place["line"], place["column"])
+        rendered = render_text(found)
+        assert all(c.isprintable() or c == "\n" for c in rendered)
+        assert "{" not in re.sub(r"`[^`]*`|^ *\d+ \|.*$", "", rendered, flags=re.MULTILINE)
+
+
+def test_no_golden_is_left_over() -> None:
+    """Every .err file belongs to a .cnn file."""
+    assert {p.stem for p in CASES} == {p.stem for p in CASES[0].parent.glob("*.err")}
+
+
+def test_every_code_has_a_case() -> None:
+    """Each code is shown by a golden file, or is about the request and has a test of its own here."""
+    shown = {code for path in CASES for code in SHOWN.findall(path.with_suffix(".err").read_text(encoding="utf-8"))}
+    assert shown <= set(CATALOGUE)
+    assert all(callable(globals().get(test)) for test in BY_REQUEST.values())
+    assert sorted(set(CATALOGUE) - shown - set(BY_REQUEST)) == sorted(UNUSED)
+    assert not shown & {*BY_REQUEST, *UNUSED}
+
+
+def test_unused_codes_are_unused() -> None:
+    """A code that starts to be reported needs a case."""
+    files = [path for part in ("compiler", "backends") for path in (ROOT / part).rglob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in files if path.name != "catalogue.py"]
+    assert texts
+    assert [code for code in UNUSED if any(code in text for text in texts)] == []
+
+
+def test_independent_mistakes_are_all_reported() -> None:
+    """One run reports what is wrong in declarations, arguments and names; what follows from a mistake is silent."""
+    found = [
+        (d.code, d.span.line) for d in diagnose(CASES[0].with_name("several_mistakes.cnn")) if d.span and d.is_error
+    ]
+    assert len(found) >= 7
+    assert {line for _, line in found} >= {2, 3, 5, 7, 8}
+    silenced = diagnose(CASES[0].with_name("mistake_silences_what_follows.cnn"))
+    assert [d.code for d in silenced] == ["E0302"]
+
+
+def test_an_expansion_bomb_is_counted_and_refused() -> None:
+    """A text of under 1 KiB that stands for 10¹⁰ layers is refused at once, with the exact count."""
+    text = "block a = relu * 100000\nblock b = a * 100000\ninput 3x8x8 -> b\n"
+    assert len(text) <= 1024
+    (found,) = api.check(text)
+    assert found.code == "E0404"
+    assert "10,000,000,000" in render_text(found)
+
+
+# Requests
+
+
+@pytest.fixture
+def cnnc(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CLI:
+    """Runs a command in an empty folder that holds good.cnn; gives its exit status and what it wrote to stderr."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.cnn").write_text(GOOD, encoding="utf-8")
+
+    def command(*argv: str) -> tuple[int, str]:
+        status = run(argv)
+        return status, capsys.readouterr().err
+
+    return command
+
+
+def assert_refused(result: tuple[int, str], code: str, *parts: str, status: int = 2) -> None:
+    """A command ended with a status and a message that holds a code and further parts."""
+    assert result[0] == status, result[1]
+    assert result[1].startswith(f"error[{code}]: ")
+    for part in parts:
+        assert part in result[1]
+
+
+def test_a_text_over_the_limit(cnnc: CLI) -> None:
+    assert_refused(
+        cnnc("analyze", "-e", GOOD, "--max-bytes", "20"), "E0401", f"{len(GOOD)}", "at most 20", "--max-bytes", status=1
+    )
+    status, message = cnnc("analyze", "good.cnn", "--max-bytes", "20")
+    assert status != 0
+    assert "E0401" in message and "at most 20" in message
+
+
+def test_a_file_that_cannot_be_read(cnnc: CLI) -> None:
+    assert_refused(cnnc("analyze", "missing.cnn"), "E0501", "cannot read missing.cnn", "No such file")
+    assert_refused(cnnc("analyze", "."), "E0501", "it is a folder")
+    assert_refused(cnnc("compile", "good.cnn", "--weights", "w.pth"), "E0501", "cannot read w.pth", "no such file")
+    assert_refused(cnnc("analyze"), "E0501", "-e TEXT")
+    assert_refused(cnnc("analyze", "a\x1b[31m.cnn"), "E0501", "a\\u001b[31m.cnn")
+
+
+def test_a_file_that_cannot_be_written(cnnc: CLI) -> None:
+    assert_refused(
+        cnnc("compile", "good.cnn", "-o", "no/such/folder/net.py"), "E0503", "cannot write no/such/folder/net.py"
+    )
+    assert_refused(cnnc("compile", "good.cnn", "--to", "torch", "-o", "good.cnn"), "E0503", "it is the program itself")
+    Path("net.py").mkdir()
+    assert_refused(cnnc("compile", "good.cnn", "-o", "net.py"), "E0503", "it is no regular file")
+    Path("link.py").symlink_to("elsewhere.py")
+    assert_refused(cnnc("compile", "good.cnn", "-o", "link.py"), "E0503", "it is a symbolic link")
+    assert Path("good.cnn").read_text(encoding="utf-8") == GOOD
+    assert sorted(p.name for p in Path().iterdir()) == ["good.cnn", "link.py", "net.py"]
+
+
+def test_an_unknown_target(cnnc: CLI) -> None:
+    assert_refused(cnnc("compile", "good.cnn", "--to", "tflite"), "E0504", "`tflite`", "targets are torch, onnx")
+    assert_refused(cnnc("compile", "good.cnn", "-o", "net.tflite"), "E0504", "`.tflite`", "torch (.py), onnx (.onnx)")
+
+
+@pytest.mark.parametrize(
+    "shape", ["3x", "", "3x8x8x8x8", "0x8x8", "3xHxW", "-3x8x8", "3.5x8", "3x99999999999999999999"]
+)
+def test_a_wrong_input_shape(cnnc: CLI, shape: str) -> None:
+    assert_refused(
+        cnnc("analyze", "good.cnn", f"--input={shape}"), "E0505", f"`{shape}` is no shape", "--input 3x224x224"
+    )
+
+
+@pytest.mark.parametrize("value", ["classes", "=3", "3=4", "n=", "n=1+", "n=relu(", "n=1 m=2"])
+def test_a_wrong_parameter_value(cnnc: CLI, value: str) -> None:
+    assert_refused(cnnc("analyze", "good.cnn", "-D", value), "E0506", "is no parameter value", "-D name=value")
+
+
+def hide_package(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """Let a package look as if it were not installed."""
+    original = builtins.__import__
+
+    def guarded(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.split(".")[0] == package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=package)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", guarded)
+
+
+def test_a_missing_package(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("w.safetensors").write_bytes(b"")
+    hide_package(monkeypatch, "safetensors")
+    result = cnnc("compile", "good.cnn", "--weights", "w.safetensors")
+    assert_refused(result, "E0507", "the package safetensors is needed", "pip install 'cnnc[weights]'")
+
+
+def write_weights(**changes: Any) -> None:
+    """Weights of good.cnn in w.safetensors, with tensors replaced, or left out where None is given."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    shapes = {"conv1.weight": (4, 3, 3, 3), "conv1.bias": (4,)}
+    shapes |= {f"bn1.{name}": (4,) for name in ("weight", "bias", "running_mean", "running_var")}
+    arrays = {name: np.ones(shape, np.float32) for name, shape in shapes.items()}
+    arrays |= {name.replace("__", "."): array for name, array in changes.items()}
+    save_file({name: array for name, array in arrays.items() if array is not None}, "w.safetensors")
+
+
+def test_weights_that_do_not_fit(cnnc: CLI) -> None:
+    import numpy as np
+
+    command = ("compile", "good.cnn", "--weights", "w.safetensors")
+    write_weights()
+    assert cnnc(*command)[0] == 0
+    write_weights(conv1__bias=None)
+    assert_refused(cnnc(*command), "E0508", "missing: conv1.bias")
+    write_weights(fc__weight=np.ones(3, np.float32))
+    assert_refused(cnnc(*command), "E0508", "not in the network: fc.weight")
+    write_weights(conv1__bias=np.ones(5, np.float32))
+    assert_refused(cnnc(*command), "E0508", "conv1.bias is 5, the network needs 4")
+
+
+def test_weights_that_cannot_be_read(cnnc: CLI) -> None:
+    import torch
+
+    Path("w.safetensors").write_bytes(b"junk")
+    assert_refused(cnnc("compile", "good.cnn", "--weights", "w.safetensors"), "E0509", "w.safetensors")
+    torch.save([1, 2, 3], "w.pth")
+    assert_refused(cnnc("compile", "good.cnn", "--weights", "w.pth"), "E0509", "it holds no state_dict")
+    torch.save({"conv1.weight": Opaque()}, "w.pth")
+    assert_refused(cnnc("compile", "good.cnn", "--weights", "w.pth"), "E0509", "cannot read the weights in w.pth")
+    assert not Path("touched").exists()
+
+
+class Opaque:
+    """Something that only a pickle which runs code could bring back."""
+
+    def __reduce__(self) -> Any:
+        return (Path.touch, (Path("touched"),))
+
+
+def test_an_unknown_layer(cnnc: CLI) -> None:
+    assert_refused(cnnc("layers", "convv"), "E0510", "unknown layer `convv`", "did you mean `conv`?")
+    assert_refused(cnnc("layers", "zzz"), "E0510", "unknown layer `zzz`", "lists all layers")
+
+
+@pytest.mark.parametrize("code", ["E9999", "kernel"])
+def test_an_unknown_code(cnnc: CLI, code: str) -> None:
+    assert_refused(cnnc("explain", code), "E0511", f"unknown code `{code}`")
+
+
+@pytest.mark.parametrize("code", sorted(CATALOGUE))
+def test_every_code_is_explained(capsys: pytest.CaptureFixture[str], code: str) -> None:
+    """`cnnc explain` knows the code in either case, and says more than its title."""
+    assert run(["explain", code.lower()]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{code}: ")
+    assert CATALOGUE[code].explain.split("{")[0] in shown
+
+
+def test_an_unsupported_opset(cnnc: CLI) -> None:
+    assert_refused(cnnc("compile", "good.cnn", "-o", "net.onnx", "--opset", "3"), "E0512", "opset 3", "ONNX")
+    assert not Path("net.onnx").exists()
+
+
+@pytest.mark.parametrize("batch", ["0", "-1", "two", "1.5", "", "99999999999"])
+def test_a_wrong_batch_size(cnnc: CLI, batch: str) -> None:
+    for command in (("analyze", "good.cnn"), ("compile", "good.cnn", "-o", "net.onnx")):
+        assert_refused(cnnc(*command, f"--batch={batch}"), "E0513", f"`{batch}` is no batch size", "at least 1")
+
+
+def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault inside cnnc is admitted, with status 3 and no traceback."""
+
+    def broken(*args: object) -> None:
+        raise AssertionError("something impossible")
+
+    monkeypatch.delenv("CNNC_TRACEBACK", raising=False)
+    monkeypatch.setattr(api, "compile_source", broken)
+    result = cnnc("analyze", "good.cnn")
+    assert_refused(result, "E0901", "AssertionError: something impossible", "please report it", status=3)
+    assert "Traceback" not in result[1]
+
+
+def test_exit_status_of_a_wrong_network(cnnc: CLI) -> None:
+    """A wrong network ends with 1, on every command that compiles one, and nothing is written."""
+    for command in (("analyze",), ("compile",), ("compile", "--to", "onnx")):
+        assert_refused(cnnc(*command, "-e", "input 3x8x8 -> rellu"), "E0301", "<command line>:1:16", status=1)
+    Path("bad.cnn").write_text("input 3x8x8 -> rellu", encoding="utf-8")
+    assert_refused(cnnc("check", "good.cnn", "bad.cnn"), "E0301", "bad.cnn:1:16", status=1)
+    assert sorted(p.name for p in Path().iterdir()) == ["bad.cnn", "good.cnn"]
