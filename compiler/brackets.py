@@ -14,7 +14,7 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
     """True if the text may go to the parser; otherwise the sink has the reason."""
     text = source.text
     if len(text) > limits.max_bytes:
-        sink.add(Diagnostic("E0401", {"size": len(text), "most": limits.max_bytes}, Span(source, 0, 0)))
+        sink.add(Diagnostic("E0401", {"most": limits.max_bytes}, Span(source, 0, 0)))
         return False
     stack: list[tuple[str, int]] = []
     for match in INTERESTING.finditer(text):
@@ -36,13 +36,30 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
                 return False
             stack.pop()
         else:
-            sink.add(Diagnostic("E0101", {"char": token}, Span(source, at, at + 1)))
+            sink.add(Diagnostic("E0101", _lookalike(token), Span(source, at, at + 1)))
             return False
     if stack:
         opener, at = stack[-1]
         sink.add(Diagnostic("E0109", {"opener": opener}, Span(source, at, at + 1)))
         return False
     return True
+
+
+LOOKALIKES = {
+    "→": "->", "⇒": "->", "“": '"', "”": '"', "‘": '"', "’": '"', "−": "-", "–": "-", "—": "-", "∗": "*", "（": "(",
+    "）": ")", "，": ",", "：": ":", "＝": "=", "≥": ">=", "≤": "<=", "≠": "==", "\u00a0": "a space",
+}  # fmt: skip
+
+
+def _lookalike(char: str) -> dict[str, str]:
+    """The facts of a strange character: how to name it, and what it was probably meant to be."""
+    shown = char if char.isprintable() and not char.isspace() else f"U+{ord(char):04X}"
+    meant = LOOKALIKES.get(char) or LETTERS.get(char)
+    return {"char": shown, "help": f"did you mean `{meant}`?"} if meant else {"char": shown}
+
+
+LETTERS = dict(zip("асеорхуіАВСЕНІКМОРТХαονΑΒΕΗΙΚΜΝΟΡΤΥΧ", "aceopxyiABCEHIKMOPTXaovABEHIKMNOPTYX", strict=True))
+"""Cyrillic and Greek letters that look like Latin ones."""
 
 
 def _mismatch(source: Source, token: str, at: int, stack: list[tuple[str, int]]) -> Diagnostic:

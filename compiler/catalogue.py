@@ -32,9 +32,8 @@ _add(
     "E0102",
     "unexpected `{token}`",
     "expected {expected}",
-    "see the language reference: a file is a sequence of `net`, `set`, `block`, `input`, `output` and similar lines",
-    "The parser met something that cannot follow what stands before it. Often an arrow `->` or a comma is missing, or "
-    "one is left over.",
+    "links of a chain are joined by `->`; declarations begin with a word such as `block`, `input` or `set`",
+    "The parser met something that cannot follow what stands before it. Often an arrow `->` or a comma is missing, or one is left over.",
 )
 _add(
     "E0103",
@@ -54,10 +53,8 @@ _add(
     "E0105",
     "this {what} needs parentheses",
     "readers disagree on where it ends",
-    "write x -> (a + b) or (x -> a) + b, whichever you mean",
-    "An arrow binds weaker than every other operator, so `x -> b + c` would mean `x -> (b + c)`, which many readers "
-    "take for `(x -> b) + c`. The language refuses to guess: a sum, product or conditional of layers next to an arrow "
-    "is put in parentheses.",
+    "{way}",
+    "An arrow binds weaker than every other operator, so `x -> b + c` would mean `x -> (b + c)`, which many readers take for `(x -> b) + c`. The language refuses to guess: a sum, product or conditional of layers next to an arrow is put in parentheses.",
 )
 _add(
     "E0106",
@@ -95,15 +92,23 @@ _add(
     "Brackets close in the opposite order in which they were opened.",
 )
 
+_add(
+    "E0111",
+    "`{word}` is no number and no name",
+    "cannot be read",
+    "names begin with a letter; in a shape, symbolic extents are capital letters: 3xHxW",
+    "Numbers are written 12, 0.5 or 1e-4, shapes 3x224x224. A name that begins with a digit, a digit group such as 1_000 "
+    "or a small letter in a shape cannot be read.",
+)
+
 # E02: shapes
 
 _add(
     "E0201",
     "the kernel is larger than its padded input",
-    "kernel {k} with dilation {d} covers {cover}, but {before} + {extent} + {after} = {have}",
+    "along {axis} kernel {k} with dilation {d} covers {cover}, but {before} + {extent} + {after} = {have}",
     "use a smaller kernel or dilation, more padding (p=same keeps the extent), or fewer strides before",
-    "A window must fit into the padded input at least once: D(F − 1) + 1 ≤ W + P₀ + P₁. The number of positions is "
-    "N = ⌊(W + P₀ + P₁ − D(F − 1) − 1)/S⌋ + 1.",
+    "A window must fit into the padded input at least once: D(F − 1) + 1 ≤ W + P₀ + P₁. The number of positions is N = ⌊(W + P₀ + P₁ − D(F − 1) − 1)/S⌋ + 1.",
 )
 _add(
     "E0203",
@@ -232,42 +237,42 @@ _add(
     "E0302",
     "`{layer}` has no argument `{name}`",
     "unknown argument",
-    "`cnnc layers {layer}` shows its signature",
+    "{see}",
     "Named arguments must be among those of the layer's or block's signature.",
 )
 _add(
     "E0303",
     "`{layer}` needs the argument `{name}`",
     "missing: {doc}",
-    "`cnnc layers {layer}` shows its signature",
+    "{see}",
     "Arguments without a default must be given.",
 )
 _add(
     "E0304",
     "`{name}` of `{layer}` cannot be this",
     "expected {expected}, got {got}",
-    "`cnnc layers {layer}` shows what each argument takes",
+    "{see}",
     "Every argument has a kind; nothing is converted silently, so `true` is no number and 3.5 is no kernel.",
 )
 _add(
     "E0305",
     "`{name}` of `{layer}` is out of range",
     "{got} is not allowed: it must be {bound}",
-    "`cnnc layers {layer}` shows the range",
+    "{see}",
     "The value has the right kind, but the layer is not defined for it.",
 )
 _add(
     "E0306",
     "`{name}` of `{layer}` is given twice",
     "given again here",
-    "remove one; a kernel suffix such as conv3x3 already gives k",
+    "remove one of the two",
     "Each argument may be given once, by position, by name or by a kernel suffix.",
 )
 _add(
     "E0307",
     "too many arguments for `{layer}`",
     "it takes {most}",
-    "`cnnc layers {layer}` shows its signature",
+    "{see}",
     "More positional arguments were given than the layer or block has.",
 )
 _add(
@@ -308,8 +313,8 @@ _add(
 _add(
     "E0314",
     "{what} cannot be used like this",
-    "only layers and blocks take arguments and inputs",
-    "call {name} with arguments in a number expression, or use a layer",
+    "it is no layer or block",
+    "a number function such as min or range computes a number; only layers and blocks are applied",
     "Functions such as min and range compute numbers while compiling; they are no layers.",
 )
 _add(
@@ -323,13 +328,13 @@ _add(
     "E0316",
     "this cannot be computed",
     "{reason}",
-    "check for zero divisors and for the range of the numbers",
+    "the operands must be numbers for which the result exists",
     "The arithmetic has no result.",
 )
 _add(
     "E0317",
     "there is no network here",
-    "the file has only declarations",
+    "{what}",
     "add a flow: input 3x224x224 -> …",
     "Blocks and defaults alone describe no network. Such a file can be checked and used by others, but not analyzed.",
 )
@@ -337,7 +342,7 @@ _add(
     "E0318",
     "a second {what}",
     "one is enough",
-    "join the two, or name the results: output a = …, b = …",
+    "{way}",
     "A file describes one network with one main flow.",
 )
 _add(
@@ -385,7 +390,7 @@ _add(
 _add(
     "E0325",
     "`set` cannot be used like this",
-    "`{name}` is no layer or block with defaults",
+    "{what}",
     "write set conv(p=same, bias=false)",
     "`set` changes the defaults of a layer's or block's named arguments from there on.",
 )
@@ -446,11 +451,18 @@ _add(
     "A `shared` layer is used in several places, so it sees only its input.",
 )
 _add(
-    "E0335",
-    "`{what}` is not supported here",
-    "{reason}",
-    "{way}",
-    "The language has this form, but the command cannot handle it.",
+    "E0336",
+    "an argument by position after one by name",
+    "which parameter is this?",
+    "give it by name, or move it before the named ones",
+    "Arguments by position come first; after a named one the order says nothing any more.",
+)
+_add(
+    "E0337",
+    "`{name}` cannot be declared",
+    "it has a fixed meaning",
+    "choose another name; cin, din, hin and win always mean an extent of the block's input",
+    "The names of the input's extents cannot be given another meaning.",
 )
 
 # E04: limits
@@ -458,7 +470,7 @@ _add(
 _add(
     "E0401",
     "the file is too large",
-    "{size} characters, at most {most} are read",
+    "more than {most} bytes",
     "raise the limit with --max-bytes",
     "Limits keep a hostile or generated file from exhausting the machine.",
 )
@@ -577,6 +589,13 @@ _add(
     "{reason}",
     "choose another target",
     "A backend says so when it has no equivalent of a layer.",
+)
+_add(
+    "E0514",
+    "the network has no input `{name}`",
+    "",
+    "its inputs are {known}",
+    "`--input NAME=SHAPE` must name an input that the program declares.",
 )
 _add(
     "E0513",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .diagnostics import CnncError, Diagnostic, InternalError, NetworkError, usage
+from .diagnostics import CnncError, Diagnostic, InternalError, usage
 from .limits import Limits
 from .render import render_text
 
@@ -153,26 +153,25 @@ def group_dicts(net: Any, by: str, batch: int) -> list[dict[str, Any]]:
 
 
 def run_check(args: argparse.Namespace) -> int:
+    return max(check_file(path, args) for path in args.files)
+
+
+def check_file(path: str, args: argparse.Namespace) -> int:
+    """Report on one file and return the exit status that it calls for."""
     from .files import read_source
     from .pipeline import compile_source
 
-    failed = False
-    for path in args.files:
-        try:
-            source = read_source(path, limits_of(args))
-        except NetworkError as error:
-            show_diagnostics(error.diagnostics)
-            failed = True
-            continue
+    try:
+        source = read_source(path, limits_of(args))
         found = compile_source(source, shapes_of(args), definitions_of(args), limits_of(args)).diagnostics
-        found = [
-            d for d in found if d.code not in ("E0317", "E0211")
-        ]  # a file of blocks is fine, and so is a bare chain
-        show_diagnostics(found)
-        errors = sum(d.is_error for d in found)
-        failed = failed or errors > 0
-        print(f"{path}: {f'{errors} error' + 's' * (errors > 1) if errors else 'ok'}")
-    return 1 if failed else 0
+    except CnncError as error:
+        show_diagnostics(error.diagnostics)
+        return error.exit_code
+    found = [d for d in found if d.code not in ("E0317", "E0211")]  # a file of blocks is fine, and so is a bare chain
+    show_diagnostics(found)
+    errors = sum(d.is_error for d in found)
+    print(f"{path}: {f'{errors} error' + 's' * (errors > 1) if errors else 'ok'}")
+    return 1 if errors else 0
 
 
 def run_layers(args: argparse.Namespace) -> int:
@@ -234,8 +233,15 @@ def limits_of(args: argparse.Namespace) -> Limits:
 
 
 def batch_size(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) < 2**31:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) < 2**31:
         raise usage("E0513", text=text)
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A limit from the command line."""
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number of at least 1 is needed")
     return int(text)
 
 
@@ -317,4 +323,4 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-D", dest="define", action="append", metavar="NAME=VALUE", help="value of a build parameter")
     limits = parser.add_argument_group("limits")
     for name, value in Limits()._asdict().items():
-        limits.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=f"default {value:,}")
+        limits.add_argument(f"--{name.replace('_', '-')}", type=positive, metavar="N", help=f"default {value:,}")

@@ -54,7 +54,14 @@ class Diagnostic(NamedTuple):
 
 
 def _fill(template: str, facts: dict[str, Any]) -> str:
-    return template.format_map({name: show(value) for name, value in facts.items()})
+    return template.format_map(_Shown({name: show(value) for name, value in facts.items()}))
+
+
+class _Shown(dict[str, str]):
+    """Facts as text; one that a rule left out leaves a gap instead of failing while an error is shown."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
 
 
 def show(value: object) -> str:

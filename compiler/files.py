@@ -18,7 +18,7 @@ def read_source(path: str, limits: Limits) -> Source:
     else:
         data, name = _read_bytes(path, limits), Path(path).name
     if len(data) > limits.max_bytes:
-        raise usage("E0401", size=len(data), most=limits.max_bytes)
+        raise usage("E0401", most=limits.max_bytes)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -17,6 +17,8 @@ class Value:
 
     __slots__ = ("frame", "maker", "origin", "shape")
 
+    description = "a tensor"
+
     def __init__(self, shape: Shape | None, origin: Span | None, frame: Any = None) -> None:
         self.shape = shape
         self.origin = origin

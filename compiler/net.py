@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .cost import Summary, summarize
-from .diagnostics import Diagnostic, NetworkError, usage
+from .diagnostics import Diagnostic, NetworkError, Reject, usage
 from .ir import Graph, known
 from .limits import Limits
 from .ops.base import check_extents
@@ -210,5 +210,7 @@ def read_shape(shape: ShapeLike) -> Any:
         raise usage("E0505", text=shape) from None
     if not 1 <= len(extents) <= 4 or min(extents) < 1 or any(e.bit_length() > 63 for e in extents):
         raise usage("E0505", text=shape)
-    check_extents(extents)
-    return extents
+    try:
+        return check_extents(extents)
+    except Reject:
+        raise usage("E0505", text=shape) from None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.exceptions import UnexpectedInput
 
 from ..grammar import load_tables
 from . import syntax as ast
@@ -13,16 +13,11 @@ from .brackets import check_text
 from .diagnostics import Diagnostic, Sink
 from .limits import Limits
 from .source import Source, Span
+from .syntax_errors import blank_item, explain
 
 OPERAND_ENDS = frozenset({"NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE", "RPAR", "RSQB", "RBRACE"})
 AFTER_OPERAND = {"LPAR": "CALL", "LSQB": "INDEX"}
-STARTERS = frozenset({"NET", "SET", "USE", "BLOCK", "SHARED", "INPUT", "OUTPUT", "AUX", "TRAIN"})
 MAX_DIGITS = 300  # of one number in the text
-
-EXPECTED = {
-    "RPAR": "`)`", "RSQB": "`]`", "RBRACE": "`}`", "EQUAL": "`=`", "NAME": "a name", "COMMA": "`,`", "ARROW": "`->`",
-    "CALL": "`(`", "STRING": "a path in quotes", "DIMS": "a shape such as 3x224x224", "IN": "`in`", "LBRACE": "`{`",
-}  # fmt: skip
 
 
 class TokenFilter:
@@ -52,8 +47,8 @@ def parse(source: Source, sink: Sink, limits: Limits) -> ast.File:
         try:
             return cast(ast.File, parser.parse(text))
         except UnexpectedInput as error:
-            sink.add(_explain(source, text, error))
-            text = _blank_item(text, parser, min(error.pos_in_stream or 0, len(text)))
+            sink.add(explain(source, text, error))
+            text = blank_item(text, parser, min(error.pos_in_stream or 0, len(text)))
         except _Bad as bad:
             sink.add(Diagnostic(bad.code, bad.facts, Span(source, *bad.pos)))
             text = text[: bad.pos[0]] + "1".ljust(bad.pos[1] - bad.pos[0]) + text[bad.pos[1] :]
@@ -69,52 +64,6 @@ def _parser() -> Lark:
 
 
 _cached: Lark | None = None
-
-
-def _blank_item(text: str, parser: Lark, at: int) -> str:
-    """Overwrite the declaration around offset `at` with spaces, so that the rest of the file can be parsed."""
-    start, end = 0, len(text)
-    try:
-        for token in parser.lex(text[:at]):
-            if token.type in STARTERS and token.start_pos is not None:
-                start = token.start_pos
-    except UnexpectedInput:
-        pass
-    masked = " " * (at + 1) + text[at + 1 :]
-    try:
-        for token in parser.lex(masked):
-            if token.type in STARTERS and token.start_pos is not None:
-                end = token.start_pos
-                break
-    except UnexpectedInput as error:
-        end = (error.pos_in_stream or at) if (error.pos_in_stream or 0) > at else end
-    blank = "".join("\n" if c == "\n" else " " for c in text[start:end])
-    return text[:start] + blank + text[end:]
-
-
-def _explain(source: Source, text: str, error: UnexpectedInput) -> Diagnostic:
-    """What a reader wants to know about a syntax error, not what the parser's state was."""
-    if isinstance(error, UnexpectedCharacters):
-        at = error.pos_in_stream or 0
-        return Diagnostic("E0101", {"char": text[at]}, Span(source, at, at + 1))
-    assert isinstance(error, UnexpectedToken)
-    token = error.token
-    if token.type == "$END":
-        end = len(text.rstrip())
-        wanted = _wanted(error.accepts or error.expected)
-        return Diagnostic("E0103", {"expected": wanted}, Span(source, max(0, end - 1), max(1, end)))
-    start, end = int(token.start_pos or 0), int(token.end_pos or 0)
-    span = Span(source, start, end)
-    if token.type.lower() == str(token) and token.type.isupper() and str(token).isalpha():
-        return Diagnostic("E0104", {"word": str(token), "expected": _wanted(error.expected)}, span)
-    return Diagnostic("E0102", {"token": str(token), "expected": _wanted(error.expected)}, span)
-
-
-def _wanted(expected: Any) -> str:
-    names = [EXPECTED[name] for name in EXPECTED if name in expected]
-    if {"NUMBER", "NAME", "LPAR"} <= set(expected):
-        return "an expression"
-    return " or ".join(names[:3]) if names else "something else"
 
 
 class _Bad(Exception):

@@ -42,7 +42,8 @@ def elaborate(
         program = Program(source, tree, sink, limits)
         graph = program.run(params, shapes)
     if graph is None and not sink.has_errors:
-        sink.add(Diagnostic("E0317", {}, Span(source, 0, min(1, len(source.text)))))
+        what = "the file has only declarations" if tree.items else "the file is empty"
+        sink.add(Diagnostic("E0317", {"what": what}, Span(source, 0, min(1, len(source.text)))))
     return Result(graph, sink.found, program.params)
 
 

@@ -70,6 +70,7 @@ def test_imports_point_backwards() -> None:
         "render",
         "syntax",
         "brackets",
+        "syntax_errors",
         "parse",
         "ops",
         "ir",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import show
+from ..diagnostics import Label, show
 from ..ir import Value
 from ..ops.kinds import describe
 from .build import Frame, Tag
@@ -38,6 +38,23 @@ class Applier(Uses):
 
     def apply_evaluated(self, node: ast.Expr, env: Env, x: Value, tag: Tag) -> Value:
         return self.apply_value(self.evaluate(node, env), node, env, x, tag)
+
+    def apply_name(self, node: ast.Name, env: Env, x: Value, tag: Tag) -> Value:
+        """What a name stands for. A name that is applied within itself would never end."""
+        value = self.evaluate(node, env)
+        if not isinstance(value, Layer):
+            return self.apply_value(value, node, env, x, tag)
+        key = ("name", id(value.node), id(value.env))
+        if key in self.active:
+            raise Fatal("E0311", env.span(node), labels=(Label(self.active[key], "used here"),), name=node.id)
+        self.active[key] = env.span(node)
+        try:
+            return self.apply_value(value, node, env, x, tag)
+        finally:
+            del self.active[key]
+
+    def apply_listing(self, node: ast.Listing, env: Env, x: Value, tag: Tag) -> Value:
+        return self.concatenate(Branches(node, [Layer(item, env) for item in node.items]), env, x, tag)
 
     def apply_group(self, node: ast.Group, env: Env, x: Value, tag: Tag) -> Value:
         return self.apply(node.body, env, x, tag)
@@ -78,11 +95,13 @@ class Applier(Uses):
         """Refuse `x -> b + c` and `b if t -> c`: readers disagree on what they mean."""
         core = link.body if isinstance(link, ast.As) else link
         if isinstance(core, ast.Choice) and (after_arrow or before_arrow):
-            raise self.problem("E0105", link, env, what="conditional")
+            raise self.problem("E0105", link, env, what="conditional", way="write -> (a if condition else b)")
         if not after_arrow or not isinstance(core, ast.Binary):
             return
         if core.level == "sum" or (core.level == "product" and self.is_combination(core, env)):
-            raise self.problem("E0105", link, env, what=core.level)
+            sign = "+" if core.level == "sum" else "*"
+            way = f"write x -> (a {sign} b) or (x -> a) {sign} b, whichever you mean"
+            raise self.problem("E0105", link, env, what=core.level, way=way)
 
     def apply_as(self, node: ast.As, env: Env, x: Value, tag: Tag) -> Value:
         y = self.apply(node.body, env, x, Tag(label=node.name.id, kind=tag.kind, skip=tag.skip))
@@ -98,7 +117,11 @@ class Applier(Uses):
         taken = self.taken(node, env)
         if taken is ABSENT:
             return x
-        return self.unknown(node, env) if taken is UNKNOWN else self.apply(taken, env, x, tag)
+        if taken is UNKNOWN:  # both are looked through for mistakes
+            silent = self.unknown(node, env)
+            self.links((node.body,) if node.other is None else (node.body, node.other), env, silent)
+            return silent
+        return self.apply(taken, env, x, tag)
 
     def apply_loop(self, node: ast.Loop, env: Env, x: Value, tag: Tag) -> Value:
         def body(inner: Value) -> Value:
@@ -110,8 +133,10 @@ class Applier(Uses):
 
 
 APPLY: dict[type, Callable[[Any, Any, Env, Value, Tag], Value]] = {
-    **dict.fromkeys((ast.Name, ast.Number, ast.Bool, ast.String, ast.Dims, ast.Tuple), Applier.apply_evaluated),
-    **dict.fromkeys((ast.Listing, ast.Comprehension, ast.Index, ast.Unary), Applier.apply_evaluated),
+    ast.Name: Applier.apply_name,
+    ast.Listing: Applier.apply_listing,
+    **dict.fromkeys((ast.Number, ast.Bool, ast.String, ast.Dims, ast.Tuple), Applier.apply_evaluated),
+    **dict.fromkeys((ast.Comprehension, ast.Index, ast.Unary), Applier.apply_evaluated),
     ast.Group: Applier.apply_group,
     ast.Call: Applier.apply_call,
     ast.Chain: Applier.apply_chain,

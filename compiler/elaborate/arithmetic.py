@@ -39,11 +39,11 @@ def total(*values: Any) -> Any:
 
 
 def smallest(*values: Any) -> Any:
-    return min(_numbers(_flat(values)))
+    return min(_some(_numbers(_flat(values))))
 
 
 def largest(*values: Any) -> Any:
-    return max(_numbers(_flat(values)))
+    return max(_some(_numbers(_flat(values))))
 
 
 def length(value: Any) -> int:
@@ -60,11 +60,19 @@ def log2(value: Any) -> Any:
     value = _numbers([value])[0]
     if isinstance(value, int) and value > 0 and value & (value - 1) == 0:
         return value.bit_length() - 1
+    if value <= 0:
+        raise ValueError("log2 needs a positive number")
     return math.log2(value)
 
 
 def _flat(values: tuple[Any, ...]) -> Any:
     return values[0] if len(values) == 1 and isinstance(values[0], tuple) else values
+
+
+def _some(values: Any) -> Any:
+    if not values:
+        raise ValueError("the list is empty")
+    return values
 
 
 def _numbers(values: Any) -> Any:
@@ -111,10 +119,17 @@ def call_function(name: str, values: list[Any], max_list: int) -> Any:
     """The value of a number function. Raises Reject, or the arithmetic errors that the caller turns into one."""
     function, least, most = FUNCTIONS[name]
     if not least <= len(values) <= most:
-        raise Reject("E0307" if len(values) > most else "E0303", layer=name, given=len(values), most=most, name="value")
+        see = f"`{name}` takes {least}" + (
+            f" to {most} values" if most > least else " value" if least == 1 else " values"
+        )
+        raise Reject(
+            "E0307" if len(values) > most else "E0303", layer=name, most=most, name="value", doc="a number", see=see
+        )
     if name != "range":
         return function(*values)
-    span = range(*_numbers(values))
+    if not all(type(value) is int for value in values):
+        raise ValueError("range needs whole numbers")
+    span = range(*values)
     if len(span) > max_list:
         raise Reject("E0405", length=len(span), most=max_list)
     return tuple(span)

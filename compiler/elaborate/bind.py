@@ -7,7 +7,8 @@ from .. import syntax as ast
 from ..diagnostics import Reject
 from ..ops import Op
 from ..ops.composite import Composite
-from ..ops.kinds import REQUIRED, Optional, Word
+from ..ops.kinds import REQUIRED, Kind
+from ..source import Span
 from .evaluate import Evaluator
 from .scope import UNKNOWN, BlockDecl, Env, Problem, Ref
 
@@ -22,27 +23,43 @@ class Given:
     ) -> None:
         self.node, self.env = node, env
         self.by_name: dict[str, ast.Argument] = {}
+        see = where_to_look(ref)
         args = node.args if isinstance(node, ast.Call) else ()
         positional = [name for name in names if ref.suffix is None or name != suffix_name]
         for index, argument in enumerate(args):
             name = argument.name
+            if name is None and any(a.name is not None for a in args[:index]):
+                raise evaluator.problem("E0336", argument, env)
             if name is None:
                 if index >= len(positional):
-                    raise evaluator.problem(
-                        "E0307", argument, env, layer=ref.name, most=len(positional), given=len(args)
-                    )
+                    raise evaluator.problem("E0307", argument, env, layer=ref.name, most=len(positional), see=see)
                 name = positional[index]
             elif name not in names:
-                help_text = suggest(name, names, ref.name)
-                raise evaluator.problem("E0302", argument, env, name=name, layer=ref.name, help=help_text)
+                facts = {"name": name, "layer": ref.name, "see": suggest(name, names, ref.name)}
+                raise evaluator.problem("E0302", argument, env, **facts)
             if name in self.by_name or (ref.suffix is not None and name == suffix_name):
                 raise evaluator.problem("E0306", argument, env, name=name, layer=ref.name)
             self.by_name[name] = argument
 
 
+TORCH_NAMES = {
+    "stride": "s", "strides": "s", "padding": "p", "pad": "p", "kernel": "k", "kernel_size": "k", "dilation": "d",
+    "groups": "g", "out_channels": "c", "filters": "c", "channels": "c", "out_features": "n", "features": "n",
+    "padding_mode": "pad_mode", "ceil_mode": "ceil", "count_include_pad": "count_pad", "rate": "p",
+}  # fmt: skip
+"""What other frameworks call arguments, and what they are called here."""
+
+
+def where_to_look(ref: Ref) -> str:
+    """Where a reader finds the signature of what was used."""
+    if isinstance(ref.target, BlockDecl):
+        return f"it is declared at {ref.target.env.span(ref.target.node)}"
+    return f"`cnnc layers {ref.target.name}` shows its signature"
+
+
 def suggest(name: str, names: list[str], layer: str) -> str:
     """A way out for an unknown argument."""
-    close = get_close_matches(name, names, 1, 0.6)
+    close = [n for n in (TORCH_NAMES.get(name),) if n in names] or get_close_matches(name, names, 1, 0.6)
     if close:
         return f"did you mean `{close[0]}`?"
     return f"`{layer}` takes {', '.join(names)}" if names else f"`{layer}` takes no arguments"
@@ -68,27 +85,33 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
     for name, kind in entry.params.items():
         place, at, raw = _raw_value(evaluator, ref, entry, given, name)
         if raw is REQUIRED:
-            raise evaluator.problem("E0303", node, env, name=name, layer=ref.name, doc=kind.doc)
+            facts = {"name": name, "layer": ref.name, "doc": kind.doc, "see": where_to_look(ref)}
+            raise evaluator.problem("E0303", node, env, **facts)
         if raw is UNKNOWN:
             unknown = True
-        if unknown:
             continue
-        inner = kind.kind if isinstance(kind, Optional) else kind
-        if isinstance(raw, Ref) and isinstance(inner, Word):
-            raw = raw.name  # a word that is also a layer's name, such as `bilinear`
-        try:
-            values.append(kind.read(raw, rank or 0))
-        except Reject as reject:
-            facts = {"name": name, "layer": ref.name, **reject.facts}
-            raise Problem(reject.code, at.span(place), **facts) from None
+        values.append(_read(raw, kind, name, ref, rank, at.span(place)))
     return UNKNOWN if unknown else entry.signature(*values)
+
+
+def _read(raw: Any, kind: Kind, name: str, ref: Ref, rank: int | None, span: Span) -> Any:
+    """A value checked by its kind. Without a rank one is assumed that fits, so that other mistakes are found."""
+    if isinstance(raw, Ref) and kind.words:
+        raw = raw.name  # a word that is also a layer's name, such as `bilinear`
+    if rank is None:
+        rank = len(raw) if isinstance(raw, tuple) else 1
+    try:
+        return kind.read(raw, rank)
+    except Reject as reject:
+        facts = {"name": name, "layer": ref.name, "see": where_to_look(ref), **reject.facts}
+        raise Problem(reject.code, span, **facts) from None
 
 
 def _raw_value(evaluator: Evaluator, ref: Ref, entry: Entry, given: Given, name: str) -> tuple[Any, Env, Any]:
     """Where a parameter's value was written, and the value: argument, suffix, `set`, default, in this order."""
     if name in given.by_name:
         argument = given.by_name[name]
-        return argument, given.env, evaluator.evaluate(argument.value, given.env)
+        return argument, given.env, _argument_value(evaluator, argument, entry.params[name], name, ref, given.env)
     if ref.suffix is not None and name == entry.suffix:
         return given.node, given.env, kernel_of(ref.suffix)
     settings = given.env.scope.settings
@@ -97,6 +120,20 @@ def _raw_value(evaluator: Evaluator, ref: Ref, entry: Entry, given: Given, name:
         if setting is not None:
             return setting[0], setting[1], evaluator.evaluate(*setting)
     return given.node, given.env, entry.params[name].default
+
+
+def _argument_value(evaluator: Evaluator, argument: ast.Argument, kind: Kind, name: str, ref: Ref, env: Env) -> Any:
+    """The value of an argument; an unknown name where words are expected is a misspelt word."""
+    try:
+        return evaluator.evaluate(argument.value, env)
+    except Problem as problem:
+        if problem.code != "E0301" or not kind.words or not isinstance(argument.value, ast.Name):
+            raise
+        close = get_close_matches(argument.value.id, kind.words, 1, 0.5)
+        way = f"did you mean `{close[0]}`?" if close else where_to_look(ref)
+        got = f"the unknown word `{argument.value.id}`"
+        facts: dict[str, Any] = {"name": name, "layer": ref.name, "expected": kind.type_name, "see": way, "got": got}
+        raise Problem("E0304", problem.span, **facts) from None
 
 
 def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) -> list[Any]:
@@ -119,7 +156,8 @@ def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) 
         elif param.default is not None:
             value = evaluator.evaluate(param.default, inner)
         else:
-            raise evaluator.problem("E0303", node, env, name=param.name, layer=decl.name, doc="it has no default")
+            facts = {"name": param.name, "layer": decl.name, "doc": "it has no default", "see": where_to_look(ref)}
+            raise evaluator.problem("E0303", node, env, **facts)
         inner.names[param.name] = value
         values.append(value)
     return values

@@ -3,6 +3,7 @@
 import keyword
 from typing import Any
 
+from ..diagnostics import Reject
 from ..ir import Apply, Call, Region, Value
 from ..source import Span
 
@@ -141,7 +142,8 @@ class Frame:
             return self.imports[value]
         if not value.frame.is_open:
             return self.bring(value.frame.surface(value))
-        assert self.parent is not None, "a tensor of an unrelated region"
+        if self.parent is None:
+            raise Reject("E0334")
         outer = self.parent.bring(value)
         self.captured.append(outer)
         self.pure = False

@@ -52,12 +52,40 @@ def split_suffix(name: str) -> tuple[str, tuple[int, ...] | None]:
     return stem, tuple(int(part) for part in suffix.split("x"))
 
 
+OTHER_NAMES = {
+    "dense": "fc", "linear": "fc", "batchnorm": "bn", "batchnorm2d": "bn", "batch_norm": "bn", "conv2d": "conv",
+    "conv1d": "conv", "convolution": "conv", "depthwise": "dwconv", "separable": "sepconv", "globalavgpool": "gap",
+    "globalaveragepooling2d": "gap", "averagepool": "avgpool", "max_pool": "maxpool", "avg_pool": "avgpool",
+    "maxpool2d": "maxpool", "avgpool2d": "avgpool", "maxpooling2d": "maxpool", "leakyrelu": "lrelu", "identity": "id",
+    "residual": "res",
+}  # fmt: skip
+"""What other frameworks call layers, in small letters, and what they are called here."""
+
+
+def closest(name: str, names: set[str]) -> str | None:
+    """The name that was probably meant, its kernel suffix kept."""
+    stem, suffix = split_suffix(name)
+    for candidate in (name, stem):
+        low = candidate.lower()
+        close = [OTHER_NAMES[low]] if low in OTHER_NAMES else [low] if low in names and low != candidate else []
+        close = close or get_close_matches(candidate, sorted(names), 1, 0.7 if len(candidate) > 3 else 0.8)
+        if close:
+            keep = suffix is not None and split_suffix(close[0])[1] is None and close[0] in CONVERTIBLE
+            return close[0] + name[len(stem) :] if keep else close[0]
+    return None
+
+
+CONVERTIBLE = {n for n, op in NAMES.items() if op.suffix} | {n for n, c in COMPOSITES.items() if c.suffix}
+"""Layers that take a kernel suffix."""
+
+
 class Evaluator:
     """Computes values of expressions in environments. Applying layers is the subclass's work."""
 
     def __init__(self, sink: Sink, limits: Limits) -> None:
         self.sink = sink
         self.limits = limits
+        self.trail: list[str] = []  # the uses of blocks that are being followed
         self._keys: dict[tuple[Any, ...], int] = {}
 
     def evaluate(self, node: ast.Expr, env: Env) -> Any:
@@ -72,7 +100,8 @@ class Evaluator:
         return Problem(code, env.span(node), **facts)
 
     def report(self, problem: Problem) -> None:
-        labels, notes = tuple(problem.labels), tuple(problem.notes)
+        """Enter a mistake into the sink, with the uses of blocks that lead to it, innermost first."""
+        labels, notes = tuple(problem.labels), (*problem.notes, *reversed(self.trail[-3:]))
         self.sink.add(Diagnostic(problem.code, problem.facts, problem.span, labels, notes))
 
     # Names
@@ -99,7 +128,7 @@ class Evaluator:
         if name in WORDS:
             return name
         if name in arithmetic.FUNCTIONS:
-            raise self.problem("E0314", node, env, what=f"the function `{name}`", name=name)
+            raise self.problem("E0314", node, env, what=f"the function `{name}`")
         raise self.problem("E0301", node, env, name=name, help=self.did_you_mean(name, env))
 
     def builtin(self, name: str) -> Ref | None:
@@ -136,12 +165,9 @@ class Evaluator:
         while scope is not None:
             names.update(scope.names, scope.scope.taps)
             scope = scope.parent
-        stem, suffix = split_suffix(name)
-        close = get_close_matches(name, sorted(names), 1, 0.7)
-        if not close and suffix is not None:
-            close = [c + name[len(stem) :] for c in get_close_matches(stem, sorted(names), 1, 0.6)]
+        close = closest(name, names)
         if close:
-            return f"did you mean `{close[0]}`?"
+            return f"did you mean `{close}`?"
         return "`cnnc layers` lists the layers; a block is declared with `block NAME(…) = …`"
 
     # Plain data
@@ -180,7 +206,9 @@ class Evaluator:
         """One environment for each entry of the list that a loop runs over."""
         values = self.evaluate(node.items, env)
         if values is UNKNOWN:
-            return []
+            inner = Env(env.source, env, env.scope, object())
+            inner.names.update(dict.fromkeys((name.id for name in node.names), UNKNOWN))
+            return [inner]
         if isinstance(values, Branches):
             values = self.entries(values)
         if not isinstance(values, tuple):
@@ -249,23 +277,26 @@ class Evaluator:
         if node.level == "comparison":
             return self.compare(node, values, env)
         result = values[0]
-        for op, term, value in zip(node.ops, node.terms[1:], values[1:], strict=True):
-            result = self.operate(op, result, value, term, env)
+        for i, (op, value) in enumerate(zip(node.ops, values[1:], strict=True)):
+            result = self.operate(op, result, value, node.terms[i : i + 2], env)
         return result
 
-    def operate(self, op: str, left: Any, right: Any, node: ast.Expr, env: Env) -> Any:
+    def operate(self, op: str, left: Any, right: Any, terms: tuple[ast.Expr, ...], env: Env) -> Any:
+        node = terms[1]
         if op == "+" and isinstance(left, tuple) and isinstance(right, tuple):
             return self.bounded_list(left + right, node, env)
-        for value in (left, right):
+        for value, term in zip((left, right), terms, strict=True):
             if not is_number(value):
-                raise self.problem("E0327", node, env, op=op, got=describe(value), expected="numbers")
+                raise self.problem("E0327", term, env, op=op, got=describe(value), expected="numbers")
         return self.arithmetic(lambda: arithmetic.OPERATORS[op](left, right), node, env)
 
     def arithmetic(self, compute: Callable[[], Any], node: ast.Expr, env: Env) -> Any:
         """The result of a computation on numbers, its mistakes as diagnostics, its size bounded."""
         try:
             result = compute()
-        except (ZeroDivisionError, OverflowError, ValueError, TypeError) as error:
+        except ZeroDivisionError:
+            raise self.problem("E0316", node, env, reason="division by zero") from None
+        except (OverflowError, ValueError, TypeError) as error:
             raise self.problem("E0316", node, env, reason=str(error)) from None
         except Reject as reject:
             raise self.problem(reject.code, node, env, **reject.facts) from None
@@ -281,10 +312,11 @@ class Evaluator:
         return values
 
     def compare(self, node: ast.Binary, values: list[Any], env: Env) -> bool:
-        for op, left, right, term in zip(node.ops, values, values[1:], node.terms[1:], strict=False):
+        for i, (op, left, right) in enumerate(zip(node.ops, values, values[1:], strict=False)):
             if op not in ("==", "!=") and not (is_number(left) and is_number(right)):
-                got = describe(right if is_number(left) else left)
-                raise self.problem("E0327", term, env, op=op, got=got, expected="numbers")
+                wrong = i + 1 if is_number(left) else i
+                got = describe(values[wrong])
+                raise self.problem("E0327", node.terms[wrong], env, op=op, got=got, expected="numbers")
             left, right = (v.name if isinstance(v, Ref) else v for v in (left, right))
             if not arithmetic.COMPARISONS[op](left, right):
                 return False
@@ -329,7 +361,7 @@ class Evaluator:
     def not_callable(self, target: Any, node: ast.Call, env: Env) -> Problem:
         if is_layer(target):
             return self.problem("E0324", node.func, env)
-        return self.problem("E0314", node.func, env, what=describe(target), name="it")
+        return self.problem("E0314", node.func, env, what=describe(target))
 
     def function(self, node: ast.Call, name: str, env: Env) -> Any:
         for argument in node.args:
@@ -340,7 +372,7 @@ class Evaluator:
                     env,
                     name=argument.name,
                     layer=name,
-                    help=f"`{name}` takes its arguments by position",
+                    see=f"`{name}` takes its arguments by position",
                 )
         values = [self.evaluate(argument.value, env) for argument in node.args]
         if any(value is UNKNOWN for value in values):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Reject
+from ..diagnostics import Diagnostic, Reject
 from ..ir import Call, Value
 from ..ops import REGISTRY
 from ..ops.base import NoParams
@@ -53,6 +53,7 @@ class Operators(Regions):
 
     def combine(self, node: ast.Binary, env: Env, x: Value) -> Value:
         """All operands that are present on the same input, combined from left to right."""
+        self.warn_ignored([(term, env) for term in node.terms], env.span(node))
         total: Value | None = None
         for op, term in zip(("+", *node.ops), node.terms, strict=True):
             value = self.evaluate(term, env)
@@ -72,13 +73,15 @@ class Operators(Regions):
 
     def check_operand(self, op: str, value: Any, term: ast.Expr, env: Env) -> None:
         """Refuse a constant among layers, and operators that layers do not have."""
-        if not is_operand(value) and value is not UNKNOWN:
-            raise self.problem("E0310", term, env, got=describe(value))
         if op not in OPERATOR_OPS:
             raise self.problem("E0327", term, env, op=op, got="a layer", expected="numbers")
+        if not is_operand(value) and value is not UNKNOWN:
+            raise self.problem("E0310", term, env, got=describe(value))
 
     def repeat(self, node: ast.Binary, layer: Any, times: Any, env: Env, x: Value, tag: Tag) -> Value:
         """`f * n`: n instances in sequence, stored once from the first whose output has its input's shape."""
+        if layer is UNKNOWN:
+            return self.unknown(node, env)
         if not is_operand(layer):
             raise self.problem("E0308", node.terms[0], env, got=describe(layer))
         if layer is ABSENT:
@@ -168,6 +171,9 @@ class Operators(Regions):
                 values.append(value)
         if not values:
             return inputs[0]
+        items = [(i.node, i.env) for i in branches.items if isinstance(i, Layer)]
+        if len(items) == len(branches.items):
+            self.warn_ignored(items, env.span(branches.node))
         if len(values) == 1:
             return values[0]
         span = env.span(branches.node)
@@ -175,6 +181,20 @@ class Operators(Regions):
             return self.step(REGISTRY["concat"], NoParams(), values, span, PLAIN)
         except Reject as reject:
             raise self.misfit(reject, span, tuple(values), branches.node, env) from None
+
+    def ignores_input(self, node: ast.Expr, env: Env) -> bool:
+        """Whether a branch is a tensor, or a chain that begins with one, and so ignores what flows in."""
+        core = ast.bare(node)
+        core = ast.bare(core.links[0]) if isinstance(core, ast.Chain) else core
+        if not isinstance(core, ast.Name):
+            return False
+        home = env.find(core.id)
+        known = home.names[core.id] if home is not None else self.builtin(core.id) or env.find_tap(core.id)
+        return isinstance(known, Value)
+
+    def warn_ignored(self, items: list[tuple[ast.Expr, Env]], span: Span) -> None:
+        if items and all(self.ignores_input(node, env) for node, env in items):
+            self.sink.add(Diagnostic("W0603", {}, span))
 
     def branch(self, item: Any, node: ast.Expr, env: Env, x: Value, tag: Tag) -> Any:
         """A branch's tensor, or ABSENT; one with a mistake gives an unknown shape, and its neighbours go on."""

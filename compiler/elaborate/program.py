@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Diagnostic, Label, Reject, Sink
+from ..diagnostics import Diagnostic, Label, Reject, Sink, usage
 from ..ir import Graph, Terminal, Value
 from ..limits import Limits
 from ..ops import NAMES, Shape
@@ -14,8 +14,9 @@ from ..source import Source, Span
 from .apply import Applier
 from .bind import suggest
 from .build import open_region
+from .count import Counter
 from .evaluate import COMBINATORS, EXTENTS, is_layer
-from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
+from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Lazy, Problem, Ref, Scope, Settings, SharedDecl
 
 Shapes = dict[str, Shape]
 
@@ -45,7 +46,10 @@ class Program(Applier):
             self.bind_params(params)
             self.env.key = self.key_of("file", self.source.name, *map(self.fingerprint, self.params.values()))
             self.frame.positional = self.frame.region.positional = self.is_sequence()
+            self.check_count()
             self.execute(settings, shapes)
+            self.check_shape_names(shapes)
+            self.check_unused_blocks()
             self.check_layers()
         except Problem as problem:
             self.report(problem)
@@ -64,6 +68,7 @@ class Program(Applier):
             if isinstance(item, ast.Net):
                 self.declare_net(item)
             elif isinstance(item, ast.Block):
+                self.check_params(item.params)
                 self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
             elif isinstance(item, ast.Shared):
                 self.declare_name(item.name, Ref(SharedDecl(item, self.env, settings), item.name.id))
@@ -76,18 +81,25 @@ class Program(Applier):
             self.report(Problem("E0312", span, labels=labels, name=name.id))
             return
         if name.id in EXTENTS:
-            self.report(
-                Problem("E0312", span, name=name.id, help=f"`{name.id}` always means an extent of the block's input")
-            )
+            self.report(Problem("E0337", span, name=name.id))
             return
         if name.id in NAMES or name.id in COMPOSITES or name.id in COMBINATORS:
             self.sink.add(Diagnostic("W0601", {"name": name.id}, span))
         self.env.names[name.id] = value
         self.places[name.id] = span
 
+    def check_params(self, params: tuple[ast.Param, ...]) -> None:
+        seen: set[str] = set()
+        for param in params:
+            if param.name in EXTENTS:
+                self.report(self.problem("E0337", param, self.env, name=param.name))
+            elif param.name in seen:
+                self.report(self.problem("E0312", param, self.env, name=param.name))
+            seen.add(param.name)
+
     def declare_net(self, item: ast.Net) -> None:
         if self.title:
-            raise self.problem("E0318", item, self.env, what="`net` line")
+            raise self.problem("E0318", item, self.env, what="`net` line", way="a file describes one network")
         self.title = item.name.id
         self.net = item
 
@@ -98,17 +110,16 @@ class Program(Applier):
         known = list(entry.params) if entry is not None else self.block_params(name)
         if known is None:
             help_text = self.did_you_mean(name, self.env)
-            self.report(self.problem("E0325", item.name, self.env, name=name, help=help_text))
+            what = f"`{name}` is no layer or block with defaults"
+            self.report(self.problem("E0325", item.name, self.env, what=what, help=help_text))
             return settings
         added = {}
         for argument in item.args:
             if argument.name is None:
-                self.report(
-                    self.problem("E0325", argument, self.env, name=name, help="give defaults by name: set conv(p=same)")
-                )
+                self.report(self.problem("E0325", argument, self.env, what="a value without a name"))
             elif argument.name not in known:
                 help_text = suggest(argument.name, known, name)
-                self.report(self.problem("E0302", argument, self.env, name=argument.name, layer=name, help=help_text))
+                self.report(self.problem("E0302", argument, self.env, name=argument.name, layer=name, see=help_text))
             else:
                 added[argument.name] = (argument.value, self.env)
         return {**settings, name: {**settings.get(name, {}), **added}}
@@ -126,7 +137,8 @@ class Program(Applier):
         for name in given:
             if name not in names:
                 where = self.env.span(net.name) if net is not None else Span(self.source, 0, 0)
-                self.report(Problem("E0322", where, name=name, help=suggest(name, names, "the net")))
+                way = suggest(name, names, "the net") if names else f"declare it: net {self.title or 'name'}({name}=…)"
+                self.report(Problem("E0322", where, name=name, help=way))
         for param in net.params if net is not None else ():
             if param.name in given:
                 value = given[param.name]
@@ -169,7 +181,14 @@ class Program(Applier):
                 raise
             except Problem as problem:
                 self.report(problem)
-                self.flow_end = self.flow_end or self.unknown(item, self.env)
+                self.recover(item)
+
+    def recover(self, item: ast.Item) -> None:
+        """Give what a failed item would have declared an unknown value, so that its uses are no further mistakes."""
+        if isinstance(item, (ast.Input, ast.Flow)) and self.flow_end is None:
+            self.flow_end = self.unknown(item, self.env)
+        elif isinstance(item, ast.Binding):
+            self.env.names.setdefault(item.define.name.id, UNKNOWN)
 
     def run_input(self, item: ast.Input, shapes: Shapes | Shape | None) -> None:
         if not item.sources:
@@ -179,7 +198,7 @@ class Program(Applier):
         for source in item.sources:
             name = source.name.id if source.name is not None else "input"
             given = shapes.get(name) if isinstance(shapes, dict) else shapes if single else None
-            value = self.add_input(name, given or self.shape_of(source), self.env.span(source))
+            value = self.add_input(name, given or self.shape_of(source), self.env.span(source), given is None)
             if source.name is not None:
                 self.declare_name(source.name, value)
         if item.flow is not None:
@@ -189,13 +208,13 @@ class Program(Applier):
                     item.flow,
                     self.env,
                     what="input before an arrow",
-                    help="name the flow's start: output y = a -> …",
+                    way="name the flow's start: output y = a -> …",
                 )
             self.start_flow(item.flow, self.inputs[-1].value)
 
     def run_bare(self, item: ast.Flow, shapes: Shapes | Shape | None) -> None:
         if self.inputs:
-            raise self.problem("E0318", item.body, self.env, what="chain", help="name what it makes: output y = …")
+            raise self.problem("E0318", item.body, self.env, what="chain", way=self.second_chain(item.body))
         self.run_flow(item.body, item, shapes)
 
     def run_flow(self, flow: Any, item: Any, shapes: Shapes | Shape | None) -> None:
@@ -203,16 +222,21 @@ class Program(Applier):
         shape = next(iter(shapes.values()), None) if isinstance(shapes, dict) else shapes
         if shape is None:
             raise self.problem("E0211", item, self.env)
-        self.start_flow(flow, self.add_input("input", shape, self.env.span(item)))
+        self.start_flow(flow, self.add_input("input", shape, self.env.span(item), False))
 
     def start_flow(self, flow: Any, value: Value) -> None:
         if self.flow_end is not None:
-            raise self.problem("E0318", flow, self.env, what="chain", help="name what it makes: output y = …")
+            raise self.problem("E0318", flow, self.env, what="chain", way=self.second_chain(flow))
         links = flow.links if isinstance(flow, ast.Chain) else (flow,)
         self.flow_end = self.links(links, self.env, value)
 
-    def add_input(self, name: str, shape: Shape, span: Span) -> Value:
-        value = Value(shape, span, self.frame)
+    def second_chain(self, flow: Any) -> str:
+        """A way out for a chain that follows another: often an arrow is missing between the two."""
+        first = self.env.span(flow).text.split()[0].split("(")[0]
+        return f"is a `->` missing before `{first}`? Otherwise name what it makes: output y = …"
+
+    def add_input(self, name: str, shape: Shape, span: Span, declared: bool) -> Value:
+        value = Value(shape, span if declared else None, self.frame)
         self.frame.region.inputs.append(value)
         self.inputs.append(Terminal(name, value))
         if self.scope.input is None:
@@ -269,9 +293,47 @@ class Program(Applier):
 
     # The result
 
+    def check_shape_names(self, shapes: Shapes | Shape | None) -> None:
+        names = [terminal.name for terminal in self.inputs]
+        for name in shapes if isinstance(shapes, dict) else ():
+            if name not in names:
+                raise usage("E0514", name=name, known=", ".join(names) or "none")
+
+    def check_count(self) -> None:
+        """Refuse what multiplies beyond the limit before any of it is built."""
+        counter = Counter(self)
+        for item in self.tree.items:
+            flow = item.flow if isinstance(item, ast.Input) else item.body if isinstance(item, ast.Flow) else None
+            flows = [flow] if flow is not None else []
+            if isinstance(item, (ast.Output, ast.Aux)):
+                flows = [result.value if isinstance(result, ast.Define) else result for result in item.results]
+            count = sum(counter.at_least(flow, self.env) for flow in flows)
+            if count > self.limits.max_layers:
+                raise Fatal("E0404", self.env.span(item), count=count, most=self.limits.max_layers, bound="at least ")
+
+    def check_unused_blocks(self) -> None:
+        """Look through blocks that were never used, with unknown shapes: their names and arguments are checked."""
+        for value in list(self.env.names.values()):
+            decl = value.target if isinstance(value, Ref) else None
+            if not isinstance(decl, BlockDecl) or id(decl) in self.instantiated:
+                continue
+            frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
+            outer, self.frame = self.frame, frame
+            source = Value(None, None, frame)
+            inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
+            try:
+                for param in decl.node.params:
+                    inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
+                inner.names.update((define.name.id, Lazy(define)) for define in decl.node.where)
+                self.links((decl.node.body,), inner, source)
+            finally:
+                frame.is_open = False
+                self.frame = outer
+
     def check_layers(self) -> None:
         if self.frame.layers > self.limits.max_layers:
-            span = Span(self.source, *self.tree.items[-1].pos)
+            flows = [item for item in self.tree.items if isinstance(item, (ast.Input, ast.Flow, ast.Output))]
+            span = Span(self.source, *flows[-1].pos)
             raise Fatal("E0404", span, count=self.frame.layers, most=self.limits.max_layers, bound="")
 
     def graph(self) -> Graph | None:

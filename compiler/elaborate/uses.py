@@ -13,7 +13,7 @@ from ..ops.composite import Composite
 from ..ops.kinds import describe
 from ..ops.shape import Slice
 from ..source import Span
-from .bind import Given, bind_block, bind_op
+from .bind import Given, bind_block, bind_op, where_to_look
 from .build import Frame, Tag, open_region
 from .evaluate import split_suffix
 from .operators import Operators
@@ -28,8 +28,8 @@ class Uses(Operators):
         super().__init__(sink, limits, frame)
         self.memo: dict[Any, tuple[Region, int]] = {}  # finished block instances and their layer counts
         self.active: dict[Any, Span] = {}  # instances under construction, to find recursion without an exit
+        self.instantiated: set[int] = set()  # declarations of blocks that were used
         self.shared_regions: dict[str, Region] = {}
-        self.depth = 0
 
     def use(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
         """A layer, block or combinator with its arguments, on `x`."""
@@ -68,10 +68,11 @@ class Uses(Operators):
 
     def shape_problem(self, reject: Reject, ref: Ref, node: Any, env: Env, x: Value) -> Problem:
         """A rule's rejection at the layer, with a second label on what produced the offending shape."""
-        labels: tuple[Label, ...] = ()
-        if x.origin is not None:
-            labels = (Label(x.origin, f"{show(x.shape)} comes from here"),)
-        return Problem(reject.code, env.span(node), labels=labels, **{"layer": ref.name, **reject.facts})
+        facts = {"layer": ref.name, **reject.facts}
+        if x.origin is None:
+            return Problem(reject.code, env.span(node), notes=(f"the input is given as {show(x.shape)}",), **facts)
+        labels = (Label(x.origin, f"{show(x.shape)} comes from here"),)
+        return Problem(reject.code, env.span(node), labels=labels, **facts)
 
     def use_composite(self, ref: Ref, composite: Composite, node: Any, env: Env, x: Value, tag: Tag) -> Value:
         rank = self.rank_for(ref, composite, node, env, x)
@@ -93,10 +94,10 @@ class Uses(Operators):
             raise self.shape_problem(reject, ref, node, env, x) from None
 
     def use_block(self, ref: Ref, decl: BlockDecl, node: Any, env: Env, x: Value, tag: Tag) -> Value:
-        if x.shape is None:
-            return self.unknown(node, env)
         inner = Env(decl.env.source, decl.env, Scope(x, decl.settings, None, decl.name), None)
         values = bind_block(self, ref, node, env, inner)
+        if x.shape is None:
+            return self.unknown(node, env)
         key = self.key_of("block", id(decl), decl.env.key, x.shape, *map(self.fingerprint, values))
         known = self.memo.get(key) if key is not None else None
         span = env.span(node)
@@ -114,10 +115,10 @@ class Uses(Operators):
         self, decl: BlockDecl, key: Any, inner: Env, values: list[Any], x: Value, span: Span
     ) -> tuple[Region, Frame]:
         """Elaborate a block's body in a region of its own."""
+        self.instantiated.add(id(decl))
         if key is not None and key in self.active:
             raise Fatal("E0311", span, name=decl.name, labels=(Label(self.active[key], "first used here"),))
-        self.depth += 1
-        if self.depth > self.limits.max_calls:
+        if len(self.trail) >= self.limits.max_calls:
             raise Fatal("E0403", span, name=decl.name, most=self.limits.max_calls)
         positional = self.only_blocks(decl.node.body, inner, 0)
         identity = (decl.env.source.name, decl.node.pos, "block")
@@ -127,21 +128,17 @@ class Uses(Operators):
             n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))
         }
         outer, self.frame = self.frame, frame
+        self.trail.append(f"in `{decl.name}`, used at {span.source.name}:{span.line}:{span.column}")
         if key is not None:
             self.active[key] = span
         try:
             source = frame.receive(outer.bring(x))
             inner.scope.input, inner.scope.frame = source, frame
             frame.close(self.links((decl.node.body,), inner, source))
-        except Problem as problem:
-            problem.notes = (
-                (*problem.notes, f"in `{decl.name}`, used at {span}") if len(problem.notes) < 3 else problem.notes
-            )
-            raise
         finally:
             frame.is_open = False
             self.frame = outer
-            self.depth -= 1
+            self.trail.pop()
             self.active.pop(key, None)
         self.warn_unused(decl, inner)
         return frame.region, frame
@@ -178,11 +175,22 @@ class Uses(Operators):
     def use_shared(self, ref: Ref, decl: SharedDecl, node: Any, env: Env, x: Value, tag: Tag) -> Value:
         """One more use of a shared layer: the same weights, a region for each input shape."""
         if isinstance(node, ast.Call) and node.args:
-            raise self.problem("E0307", node, env, layer=decl.name, most=0, given=len(node.args))
+            raise self.problem(
+                "E0307", node.args[0], env, layer=decl.name, most=0, see="a shared layer takes no arguments"
+            )
         if x.shape is None:
             return self.unknown(node, env)
         if x.shape not in decl.regions:
-            decl.regions[x.shape] = self.shared_region(decl, x)
+            key = ("shared", id(decl))
+            if key in self.active:
+                raise Fatal("E0311", env.span(node), labels=(Label(self.active[key], "used here"),), name=decl.name)
+            self.active[key] = env.span(node)
+            try:
+                decl.regions[x.shape] = self.shared_region(decl, x)
+            except Reject as reject:
+                raise self.problem(reject.code, node, env, **reject.facts) from None
+            finally:
+                del self.active[key]
         region = decl.regions[x.shape]
         call = self.call_region(region, 1, None, x, env.span(node), tag)
         call.shared = decl.name
@@ -206,14 +214,14 @@ class Uses(Operators):
 
     def use_id(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
         if isinstance(node, ast.Call) and node.args:
-            raise self.problem("E0307", node, env, layer="id", most=0, given=len(node.args))
+            raise self.problem("E0307", node.args[0], env, layer="id", most=0, see="id is the input itself")
         return x
 
     def arguments(self, ref: Ref, node: Any, env: Env, names: list[str], needed: int) -> dict[str, ast.Expr]:
         given = Given(self, ref, names, None, node, env)
         for name in names[:needed]:
             if name not in given.by_name:
-                raise self.problem("E0303", node, env, name=name, layer=ref.name, doc="a layer")
+                raise self.problem("E0303", node, env, name=name, layer=ref.name, doc="a layer", see=where_to_look(ref))
         return {name: argument.value for name, argument in given.by_name.items()}
 
     def use_res(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
@@ -255,6 +263,7 @@ class Uses(Operators):
                 name="branches",
                 layer="split",
                 expected="a list of layers",
+                see="write split([f, g])",
                 got=describe(branches),
             )
         sizes = self.evaluate(args["sizes"], env) if "sizes" in args else None

@@ -6,8 +6,10 @@ from ..diagnostics import Reject
 from .base import Shape, Window
 from .kinds import Ints, Pairs
 
+AXES = ("the depth", "the height", "the width")
 
-def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, ceil: bool = False) -> int:
+
+def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, ceil: bool = False, axis: str = "") -> int:
     """Output extent along one axis: N = ⌊(W + P₀ + P₁ − D(F − 1) − 1)/S⌋ + 1.
 
     Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, relationship 15. With `ceil` the
@@ -18,6 +20,7 @@ def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, cei
     if room < 0:
         raise Reject(
             "E0201",
+            axis=axis or "the axis",
             extent=extent,
             before=pad[0],
             after=pad[1],
@@ -36,7 +39,9 @@ def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, cei
 
 def window_shape(x: Shape, k: Ints, s: Ints, p: Pairs, d: Ints, ceil: bool = False) -> Shape:
     """The spatial extents after a window has slid over `x`."""
-    return tuple(window_extent(*axis, ceil) for axis in zip(x[1:], k, s, p, d, strict=True))
+    names = AXES[-len(k) :]
+    axes = zip(x[1:], k, s, p, d, names, strict=True)
+    return tuple(window_extent(n, kk, ss, pp, dd, ceil, name) for n, kk, ss, pp, dd, name in axes)
 
 
 def resolve_padding(p: Any, x: Shape, k: Ints, s: Ints, d: Ints) -> Pairs:
