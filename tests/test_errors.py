@@ -163,7 +163,7 @@ def test_a_text_over_the_limit(cnnc: CLI) -> None:
     )
     status, message = cnnc("analyze", "good.cnn", "--max-bytes", "20")
     assert status != 0
-    assert "E0401" in message and "at most 20" in message
+    assert "E0401" in message and "more than 20" in message
 
 
 def test_a_file_that_cannot_be_read(cnnc: CLI) -> None:
