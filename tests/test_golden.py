@@ -24,6 +24,10 @@ def outputs(path: Path) -> dict[str, str]:
     }
 
 
+def label(path: Path) -> str:
+    return path.parent.name if path.name == "program.cnn" else path.stem
+
+
 @pytest.mark.parametrize(
     "path", [*PROGRAMS, *FEATURES], ids=lambda p: p.parent.name if p.name == "program.cnn" else p.stem
 )
