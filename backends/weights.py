@@ -28,8 +28,8 @@ def draw(graph: Graph, seed: int) -> "Arrays":
 def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
     if weight.init == "count":
         return np.zeros(weight.shape, np.int64)
-    if weight.init in ("ones", "zeros"):
-        return np.full(weight.shape, 1 if weight.init == "ones" else 0, np.float32)
+    if weight.init == "constant":
+        return np.full(weight.shape, weight.value, np.float32)
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
     values = np.random.Generator(np.random.SFC64(int.from_bytes(digest, "little"))).random(weight.shape, np.float32)
     bound = np.float32(1 / weight.fan_in**0.5)

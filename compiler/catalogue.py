@@ -223,6 +223,48 @@ _add(
     "give it inputs with the same channels, or declare it as a block",
     "A `shared` layer has one set of weights, so every input must give those weights the same shapes.",
 )
+_add(
+    "E0220",
+    "the unpooling does not fit its pool",
+    "{reason}",
+    "put unpool where the tensor has the shape that the labelled maxpool gave",
+    "`unpool(p)` puts values back to where the pooling labelled p found them, so its input must have that pooling's output shape.",
+)
+_add(
+    "E0221",
+    "the output padding is too large",
+    "output padding {op}, but stride {s} and dilation {d}",
+    "output padding must be smaller than the stride or the dilation",
+    "Output padding chooses between the input extents that a strided convolution maps to the same output; there are only stride many.",
+)
+_add(
+    "E0222",
+    "the transposed convolution leaves nothing",
+    "({w} − 1)·{s} − 2·{p} + {reach} + {op} + 1 = {extent}",
+    "use less padding or a larger kernel",
+    "The output extent is N = (W − 1)·S − 2P + D(F − 1) + OP + 1.",
+)
+_add(
+    "E0223",
+    "the elements cannot be rearranged",
+    "{channels} is no multiple of {factor}",
+    "choose channels or extents that the factor divides",
+    "Pixel shuffle takes r² channels for each output channel; its inverse needs extents that r divides.",
+)
+_add(
+    "E0224",
+    "this upsampling is not defined",
+    "{reason}",
+    "`cnnc layers upsample` shows its arguments",
+    "An upsampling has a scale or a size; linear, bilinear and trilinear modes fit 1, 2 and 3 axes, bicubic 2.",
+)
+_add(
+    "E0225",
+    "the shape has another number of elements",
+    "{got} for {have} elements",
+    "the product of the new extents must be the old one",
+    "`reshape` keeps the elements in order; it cannot add or drop any.",
+)
 
 # E03: names, kinds, arguments
 

@@ -1,5 +1,6 @@
 """What a graph costs, in exact integers. Every region is counted once, however often it is used."""
 
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .ir import Apply, Call, Graph, Region, Value, known, regions_of
@@ -79,7 +80,8 @@ def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
         depth[value] = [0 if i == j else None for j in range(count)]
     for step in region.steps:
         if isinstance(step, Apply):
-            depth[step.outputs[0]] = _deepest([_plus(depth[v], int(step.op.depth)) for v in step.inputs])
+            deepest = _deepest([_plus(depth[v], int(step.op.depth)) for v in step.inputs])
+            depth.update(dict.fromkeys(step.outputs, deepest))
             continue
         through = step.region.totals.depth
         for output, paths in zip(step.outputs, through, strict=True):
@@ -161,6 +163,8 @@ class _Liveness:
         return self.peak
 
     def apply(self, step: Apply) -> None:
+        for extra in step.outputs[1:]:
+            self.allocate(extra)
         output = step.outputs[0]
         source = step.inputs[0] if step.op.view else self.overwritten(step)
         if source is None:
@@ -253,17 +257,25 @@ class Field(NamedTuple):
     Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill, 2019, section 2.
     """
 
-    lo: int
-    hi: int
-    jump: int
+    lo: Any
+    hi: Any
+    jump: Any
 
 
 def through_window(fields: tuple[Field, ...], window: Window) -> tuple[Field, ...]:
     """The fields after a window has slid over positions that have these fields."""
+    axes = zip(fields, window.kernel, window.stride, window.padding, window.dilation, strict=True)
+    if window.up:
+        return tuple(_spread(f, d * (k - 1) // s, s) for f, k, s, _, d in axes)
     return tuple(
-        Field(f.lo - p[0] * f.jump, f.hi + (d * (k - 1) - p[0]) * f.jump, f.jump * s)
-        for f, k, s, p, d in zip(fields, *window, strict=True)
+        Field(f.lo - p[0] * f.jump, f.hi + (d * (k - 1) - p[0]) * f.jump, f.jump * s) for f, k, s, p, d in axes
     )
+
+
+def _spread(field: Field, more: int, stride: int) -> Field:
+    """Positions spread out by a stride: an output sees at most `more` further inputs, and they lie closer together."""
+    jump = Fraction(field.jump) / stride
+    return Field(field.lo - more * field.jump, field.hi, int(jump) if jump.denominator == 1 else jump)
 
 
 def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:

@@ -76,7 +76,7 @@ class _Walk:
 
     def row(self, step: Apply, prefix: str, fields: Fields, times: int) -> Row:
         field = field_of(step, [fields[v] for v in step.inputs])
-        fields[step.outputs[0]] = field
+        fields.update(dict.fromkeys(step.outputs, field))
         cost = layer_cost(step)
         path = join(prefix, step.name)
         stored = path not in self.seen
@@ -182,8 +182,9 @@ def layer_dict(row: Row, batch: int) -> dict[str, Any]:
     }
 
 
-def one_or_all(values: tuple[int, ...]) -> int | list[int] | None:
+def one_or_all(values: tuple[Any, ...]) -> Any:
     """A number where all axes agree, a list where they differ, None for an input without spatial axes."""
+    values = tuple(int(v) if v == int(v) else float(v) for v in values)
     if not values:
         return None
     return values[0] if len(set(values)) == 1 else list(values)

@@ -59,8 +59,8 @@ def _shape(batch: int, shape: tuple[int, ...]) -> str:
     return "x".join(map(str, (batch, *shape)))
 
 
-def _shape_text(value: int | list[int]) -> str:
-    return str(value) if isinstance(value, int) else "x".join(map(str, value))
+def _shape_text(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _footer(summary: Summary, batch: int, dtype: str, convention: str) -> Iterator[str]:

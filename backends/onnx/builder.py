@@ -25,6 +25,7 @@ class Builder:
         self.outputs: list[onnx.ValueInfoProto] = []
         self.stored: dict[str, NDArray[Any]] = {}
         self.shapes: dict[str, tuple[Extent, ...]] = {}
+        self.integers: set[str] = set()
         self.taken: set[str] = set()
         self.path, self.doc = "", ""
         self.step: Apply | None = None
@@ -82,12 +83,31 @@ class Builder:
         """Add a node and return its output's name: the layer's path, or path.part for a step of a decomposition."""
         return self.raw_node(op, inputs, (self.batch, *shape), part, **attributes)
 
-    def raw_node(self, op: str, inputs: list[str], shape: tuple[Extent, ...], part: str = "", **attributes: Any) -> str:
+    def raw_node(
+        self,
+        op: str,
+        inputs: list[str],
+        shape: tuple[Extent, ...],
+        part: str = "",
+        kind: str = "float",
+        **attributes: Any,
+    ) -> str:
+        """Like `node` for a tensor without a batch axis, or of whole numbers (`kind="int64"`)."""
         name = self.unique(f"{self.path}.{part}" if part else self.path)
         node = helper.make_node(op, inputs, [name], name=name, doc_string=self.doc, **attributes)
         self.nodes.append(node)
         self.makers[name] = node
         self.shapes[name] = shape
+        if kind == "int64":
+            self.integers.add(name)
+        return name
+
+    def second_output(self, first: str, shape: Shape, part: str) -> str:
+        """A further output, of whole numbers, of the node that makes a tensor."""
+        name = self.unique(f"{first}.{part}")
+        self.makers[first].output.append(name)
+        self.shapes[name] = (self.batch, *shape)
+        self.integers.add(name)
         return name
 
     def weight(self, name: str) -> str:
@@ -112,10 +132,13 @@ class Builder:
         self.taken.add(candidate)
         return candidate
 
+    def kind(self, name: str) -> int:
+        return int(TensorProto.INT64 if name in self.integers else TensorProto.FLOAT)
+
     def graph(self, name: str) -> onnx.GraphProto:
         """The finished graph, with a shape for every tensor between inputs and outputs."""
         initializers = [_tensor(key, array) for key, array in self.stored.items()]
-        infos = [helper.make_tensor_value_info(key, TensorProto.FLOAT, shape) for key, shape in self.shapes.items()]
+        infos = [helper.make_tensor_value_info(key, self.kind(key), shape) for key, shape in self.shapes.items()]
         return helper.make_graph(self.nodes, name, self.inputs, self.outputs, initializers, value_info=infos)
 
 

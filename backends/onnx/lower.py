@@ -11,7 +11,8 @@ from ...compiler.ops.pool import adaptive_bins
 from .builder import Builder
 from .fold import fold_norm
 
-Lowering = Callable[[Builder, Any, Apply, list[str]], str]
+Lowering = Callable[[Builder, Any, Apply, list[str]], Any]
+"""Gives the name of the output, or the names of all outputs."""
 LOWERINGS: dict[str, Lowering] = {}
 PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
@@ -43,6 +44,10 @@ LOWERINGS.update(
     mul=_simple("Mul"),
     div=_simple("Div"),
     concat=_simple("Concat", axis=1),
+    gmp=_simple("GlobalMaxPool"),
+    abs=_simple("Abs"),
+    hardswish=_simple("HardSwish"),
+    hardsigmoid=_simple("HardSigmoid", alpha=1 / 6, beta=0.5),
 )
 
 
@@ -125,9 +130,10 @@ def _reach(a: Any, step: Apply) -> tuple[tuple[int, int], ...]:
 
 
 @lowers("maxpool")
-def _maxpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+def _maxpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> Any:
     pads = _flat(_reach(a, step))
-    return b.node("MaxPool", xs, step.out_shape, kernel_shape=a.k, strides=a.s, dilations=a.d, pads=pads)
+    output = b.node("MaxPool", xs, step.out_shape, kernel_shape=a.k, strides=a.s, dilations=a.d, pads=pads)
+    return output if len(step.outputs) == 1 else (output, b.second_output(output, step.out_shape, "indices"))
 
 
 @lowers("avgpool")

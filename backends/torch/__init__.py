@@ -25,7 +25,7 @@ def source(graph: Graph) -> str:
     net.output_names = [t.name for t in (*graph.outputs, *graph.aux)]  # type: ignore[attr-defined]
     net.aux_count = len(graph.aux)  # type: ignore[attr-defined]
     parts = [helper_source(name).rstrip().split("\n") for name in classes.helpers]
-    needs_f = bool(parts)
+    needs_f = any("F." in line for lines in parts for line in lines)
     for code in classes.order:
         writer = Writer(code, code is net)
         parts.append(writer.lines())

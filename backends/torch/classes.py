@@ -51,7 +51,14 @@ class StepCode:
         function = (
             None
             if self.code is None
-            else (self.code.function, self.code.template, self.code.infix, self.code.concat, self.code.flatten)
+            else (
+                self.code.function,
+                self.code.template,
+                self.code.extra,
+                self.code.infix,
+                self.code.concat,
+                self.code.flatten,
+            )
         )
         return name, self.constructor, function, len(self.operands), self.outputs, self.overwrite, self.shared
 

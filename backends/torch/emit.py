@@ -265,6 +265,8 @@ class Forward:
         if step.constructor is not None:
             name = step.shared or step.name
             holder = f"self[{name}]" if name.isdigit() else f"self.{name}"
+            if code is not None and code.extra is not None:
+                operands = [*operands, code.extra]
             return f"{holder}({', '.join(operands)})"
         assert code is not None
         if code.concat:

@@ -54,7 +54,57 @@ SLICE = '''class Slice(nn.Module):
         return x[:, self.start : self.stop]
 '''
 
-PLAIN = {"FlatLinear": FLAT_LINEAR, "Slice": SLICE}
+CHANNEL_NORM = '''class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each position of N x C x ... maps."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+'''
+
+CHANNEL_SHUFFLE = '''class ChannelShuffle(nn.Module):
+    """Takes the channels of the groups in turn."""
+
+    def __init__(self, groups):
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x):
+        return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
+'''
+
+RESHAPE = '''class Reshape(nn.Module):
+    """The same elements as another shape."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x):
+        return x.reshape(-1, *self.shape)
+'''
+
+
+def simple(name: str, doc: str, expression: str) -> str:
+    """A module without state."""
+    return f'''class {name}(nn.Module):
+    """{doc}"""
+
+    def forward(self, x):
+        return {expression}
+'''
+
+
+PLAIN = {
+    "FlatLinear": FLAT_LINEAR,
+    "Slice": SLICE,
+    "ChannelNorm": CHANNEL_NORM,
+    "ChannelShuffle": CHANNEL_SHUFFLE,
+    "Reshape": RESHAPE,
+    "L2Norm": simple("L2Norm", "Channels divided by their Euclidean length.", "F.normalize(x)"),
+    "Abs": simple("Abs", "Absolute value.", "torch.abs(x)"),
+    "ChannelMean": simple("ChannelMean", "Mean over the channels.", "x.mean(1, keepdim=True)"),
+    "ChannelMax": simple("ChannelMax", "Largest value over the channels.", "x.amax(1, keepdim=True)"),
+}
 TEMPLATES = {"PaddedConv": PADDED_CONV, "PaddedMaxPool": PADDED_MAX_POOL, "PaddedAvgPool": PADDED_AVG_POOL}
 
 

@@ -37,6 +37,7 @@ class Code(NamedTuple):
     function: a function of the tensor for ops that need neither.
     template: an expression with `{x}` for the operand. infix: an operator between tensors; concat: joins any number.
     flatten: whether the operand is flattened first. helper: a class that the source must define.
+    extra: the text of one more argument of the call.
     """
 
     module: New | None = None
@@ -46,13 +47,15 @@ class Code(NamedTuple):
     concat: bool = False
     flatten: bool = False
     helper: str | None = None
+    extra: str | None = None
 
 
 class Context(NamedTuple):
-    """What a lowering may use: whether the op may overwrite its operand, and whether it must be a module."""
+    """What a lowering may use: whether the op may overwrite its operand, whether it must be a module, its results."""
 
     inplace: bool
     as_module: bool
+    outputs: int = 1
 
 
 Lowering = Callable[[Any, Shape, Context], Code]
@@ -72,7 +75,7 @@ def lowers(*names: str) -> Callable[[Lowering], Lowering]:
 
 def lower(step: Apply, inplace: bool, as_module: bool) -> Code:
     """The code of one application."""
-    return LOWERINGS[step.op.name](step.attrs, step.in_shapes[0], Context(inplace, as_module))
+    return LOWERINGS[step.op.name](step.attrs, step.in_shapes[0], Context(inplace, as_module, len(step.outputs)))
 
 
 def compact(values: tuple[int, ...]) -> Any:
@@ -112,7 +115,7 @@ def _conv(a: Conv, x: Shape, context: Context) -> Code:
 def _maxpool(a: Any, x: Shape, context: Context) -> Code:
     rank = len(a.k)
     stride = settings(stride=(compact(a.s), compact(a.k)))
-    rest = settings(dilation=(compact(a.d), 1), ceil_mode=(a.ceil, False))
+    rest = settings(dilation=(compact(a.d), 1), return_indices=(context.outputs > 1, False), ceil_mode=(a.ceil, False))
     if all(before == after for before, after in a.p):
         padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
         return Code(New(f"nn.MaxPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding, *rest)))
@@ -233,3 +236,154 @@ def _div(a: Any, x: Shape, context: Context) -> Code:
 @lowers("concat")
 def _concat(a: Any, x: Shape, context: Context) -> Code:
     return Code(concat=True)
+
+
+@lowers("deconv")
+def _deconv(a: Any, x: Shape, context: Context) -> Code:
+    base = (Arg("in_channels", x[0]), Arg("out_channels", a.c), Arg("kernel_size", compact(a.k)))
+    rest = settings(
+        stride=(compact(a.s), 1), padding=(compact(a.p), 0), output_padding=(compact(a.op), 0), groups=(a.g, 1),
+        bias=(a.bias, True), dilation=(compact(a.d), 1),
+    )  # fmt: skip
+    return Code(New(f"nn.ConvTranspose{len(a.k)}d", (*base, *rest)))
+
+
+@lowers("unpool")
+def _unpool(a: Any, x: Shape, context: Context) -> Code:
+    """The size is given at the call, since the pooling may have dropped positions at the end."""
+    rank = len(a.k)
+    padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
+    stride = settings(stride=(compact(a.s), compact(a.k)))
+    return Code(
+        New(f"nn.MaxUnpool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding)), extra=f"{a.size[1:]}"
+    )
+
+
+@lowers("adaptive_maxpool")
+def _adaptive_max(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New(f"nn.AdaptiveMaxPool{len(a.size)}d", (Arg("output_size", compact(a.size)),)))
+
+
+@lowers("gmp")
+def _gmp(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New(f"nn.AdaptiveMaxPool{len(x) - 1}d", (Arg("output_size", 1),)))
+
+
+@lowers("ln")
+def _ln(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(eps=(a.eps, 1e-5), elementwise_affine=(a.affine, True))
+    if a.axes == "all" or len(x) == 1:
+        return Code(New("nn.LayerNorm", (Arg("normalized_shape", compact(x) if len(x) == 1 else x), *rest)))
+    return Code(New("ChannelNorm", (Arg("normalized_shape", x[0]), *rest)), helper="ChannelNorm")
+
+
+@lowers("gn")
+def _gn(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(eps=(a.eps, 1e-5), affine=(a.affine, True))
+    return Code(New("nn.GroupNorm", (Arg("num_groups", a.groups), Arg("num_channels", x[0]), *rest)))
+
+
+@lowers("instnorm")
+def _instnorm(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(eps=(a.eps, 1e-5), affine=(a.affine, False))
+    return Code(New(f"nn.InstanceNorm{len(x) - 1}d", (Arg("num_features", x[0]), *rest)))
+
+
+@lowers("l2norm")
+def _l2norm(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("L2Norm"), Function("F.normalize"), helper="L2Norm" if context.as_module else None)
+
+
+@lowers("prelu")
+def _prelu(a: Any, x: Shape, context: Context) -> Code:
+    channels = x[0] if a.per_channel else 1
+    return Code(New("nn.PReLU", settings(num_parameters=(channels, 1), init=(a.init, 0.25))))
+
+
+@lowers("elu")
+def _elu(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.ELU", settings(alpha=(a.a, 1.0))))
+
+
+@lowers("silu")
+def _silu(a: Any, x: Shape, context: Context) -> Code:
+    flag = settings(inplace=(context.inplace, False))
+    return Code(New("nn.SiLU", flag), Function("F.silu", ("inplace=True",) if context.inplace else ()))
+
+
+@lowers("gelu")
+def _gelu(a: Any, x: Shape, context: Context) -> Code:
+    rest = () if a.approx == "none" else (f'approximate="{a.approx}"',)
+    return Code(New("nn.GELU", settings(approximate=(a.approx, "none"))), Function("F.gelu", rest))
+
+
+@lowers("hardsigmoid")
+def _hardsigmoid(a: Any, x: Shape, context: Context) -> Code:
+    flag = settings(inplace=(context.inplace, False))
+    return Code(New("nn.Hardsigmoid", flag), Function("F.hardsigmoid", ("inplace=True",) if context.inplace else ()))
+
+
+@lowers("hardswish")
+def _hardswish(a: Any, x: Shape, context: Context) -> Code:
+    flag = settings(inplace=(context.inplace, False))
+    return Code(New("nn.Hardswish", flag), Function("F.hardswish", ("inplace=True",) if context.inplace else ()))
+
+
+@lowers("abs")
+def _abs(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("Abs"), Function("torch.abs"), helper="Abs" if context.as_module else None)
+
+
+@lowers("shuffle")
+def _shuffle(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("ChannelShuffle", (Arg("groups", a.g),)), helper="ChannelShuffle")
+    return Code(template=f"{{x}}.unflatten(1, ({a.g}, {x[0] // a.g})).transpose(1, 2).flatten(1, 2)")
+
+
+@lowers("pixelshuffle")
+def _pixelshuffle(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.PixelShuffle", (Arg("upscale_factor", a.r),)))
+
+
+@lowers("pixelunshuffle")
+def _pixelunshuffle(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.PixelUnshuffle", (Arg("downscale_factor", a.r),)))
+
+
+@lowers("pad")
+def _pad(a: Any, x: Shape, context: Context) -> Code:
+    sides, rank = outer_pad(a.p), len(a.p)
+    kinds = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+    if a.mode in kinds:
+        return Code(New(f"nn.{kinds[a.mode]}{rank}d", (Arg("padding", sides),)))
+    value = a.value if a.mode == "constant" else 0.0
+    return Code(New(f"nn.ConstantPad{rank}d", (Arg("padding", sides), Arg("value", value))))
+
+
+@lowers("upsample")
+def _upsample(a: Any, x: Shape, context: Context) -> Code:
+    target = (Arg("size", compact(a.size)),) if a.scale is None else (Arg("scale_factor", compact(a.scale)),)
+    align = settings(align_corners=(a.align_corners, False)) if a.mode != "nearest" else ()
+    return Code(New("nn.Upsample", (*target, *settings(mode=(a.mode, "nearest")), *align)))
+
+
+@lowers("reshape")
+def _reshape(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("Reshape", (Arg("shape", a.shape),)), helper="Reshape")
+    return Code(template=f"{{x}}.reshape(-1, {', '.join(map(str, a.shape))})")
+
+
+@lowers("cmean")
+def _cmean(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("ChannelMean"), helper="ChannelMean")
+    return Code(template="{x}.mean(1, keepdim=True)")
+
+
+@lowers("cmax")
+def _cmax(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("ChannelMax"), helper="ChannelMax")
+    return Code(template="{x}.amax(1, keepdim=True)")

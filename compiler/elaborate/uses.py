@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import syntax as ast
 from ..diagnostics import Diagnostic, Label, Reject, Sink, show
-from ..ir import Region, Value, expand
+from ..ir import Apply, Region, Value, expand
 from ..limits import Limits
 from ..ops import NAMES, REGISTRY, Op
 from ..ops.base import NoParams
@@ -50,9 +50,13 @@ class Uses(Operators):
         if signature is UNKNOWN:
             return self.unknown(node, env)
         try:
-            return self.step(op, signature, [x], env.span(node), tag)
+            return self.step(op, signature, [x, *self.tapped(op, signature)], env.span(node), tag)
         except Reject as reject:
             raise self.shape_problem(reject, ref, node, env, x) from None
+
+    def tapped(self, op: Op[Any], signature: Any) -> list[Value]:
+        """The further operands of an op: the places that a labelled max pooling chose its values from."""
+        return [indices_of(getattr(signature, name)) for name in op.taps]
 
     def rank_for(self, ref: Ref, op: Op[Any] | Composite, node: Any, env: Env, x: Value) -> int | None:
         """The number of spatial axes of the input, checked against the op and its suffix."""
@@ -294,6 +298,17 @@ class Uses(Operators):
 
     def channels(self, x: Value, start: int, stop: int, span: Span) -> Value:
         return self.step(REGISTRY["slice"], Slice(start, stop), [x], span, PLAIN)
+
+
+def indices_of(pooled: Value) -> Value:
+    """The second result of the max pooling that made a tensor: where in its input each value stood."""
+    pool = pooled.maker
+    assert isinstance(pool, Apply)
+    if len(pool.outputs) == 1:
+        indices = Value(pooled.shape, pooled.origin, pooled.frame)
+        indices.maker = pool
+        pool.outputs.append(indices)
+    return pool.outputs[1]
 
 
 def stored_tensors(region: Region) -> list[Any]:

@@ -2,12 +2,25 @@
 
 from typing import Annotated, NamedTuple
 
-from .base import NoParams, Op, Shape, Work, define, same_shape, size
-from .kinds import Number
+from .base import NoParams, Op, Shape, Weight, Work, define, same_shape, size
+from .kinds import Flag, Number, Word
 
 
 class LeakySlope(NamedTuple):
     a: Annotated[float, Number("slope for negative values", 0.01)]
+
+
+class EluScale(NamedTuple):
+    a: Annotated[float, Number("scale of the negative part", 1.0)]
+
+
+class ParametricSlope(NamedTuple):
+    per_channel: Annotated[bool, Flag("one slope per channel instead of one for all", False)]
+    init: Annotated[float, Number("initial slope", 0.25)]
+
+
+class Gelu(NamedTuple):
+    approx: Annotated[str, Word("exact (none) or the tanh formula", ("none", "tanh"), "none")]
 
 
 def per_element(**work: int) -> "_PerElement":
@@ -102,5 +115,91 @@ softmax: Op[NoParams] = define(
         shape=same_shape,
         work=softmax_work,
         samples=("softmax @ 7", "softmax @ 3x4x5"),
+    )
+)
+
+prelu: Op[ParametricSlope] = define(
+    Op(
+        name="prelu",
+        doc="x for positive x, otherwise x times a learnt slope (He et al., 2015).",
+        signature=ParametricSlope,
+        shape=same_shape,
+        weights=lambda a, x: (Weight("weight", (x[0] if a.per_channel else 1,), "constant", value=a.init),),
+        work=per_element(cmp=1, mul=1),
+        samples=("prelu @ 6", "prelu(per_channel=true) @ 3x4x5", "prelu(true, init=0.1) @ 3x7"),
+    )
+)
+
+elu: Op[EluScale] = define(
+    Op(
+        name="elu",
+        doc="x for positive x, a·(exp(x) − 1) otherwise (Clevert, Unterthiner and Hochreiter, 2015).",
+        signature=EluScale,
+        shape=same_shape,
+        work=per_element(cmp=1, add=1, mul=1, special=1),
+        inplace=True,
+        samples=("elu @ 3x4x5", "elu(0.5) @ 6"),
+        rejects=(("elu(a=true) @ 6", "E0304"),),
+    )
+)
+
+silu: Op[NoParams] = define(
+    Op(
+        name="silu",
+        aliases=("swish",),
+        doc="x·sigmoid(x) (Elfwing, Uchibe and Doya, 2017; Ramachandran, Zoph and Le, 2017).",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(add=1, div=1, mul=1, special=1),
+        inplace=True,
+        samples=("silu @ 3x4x5", "swish @ 6"),
+    )
+)
+
+gelu: Op[Gelu] = define(
+    Op(
+        name="gelu",
+        doc="x·Φ(x), Φ the normal distribution function (Hendrycks and Gimpel, 2016).",
+        signature=Gelu,
+        shape=same_shape,
+        work=per_element(add=1, mul=3, special=1),
+        samples=("gelu @ 3x4x5", "gelu(approx=tanh) @ 6"),
+        rejects=(("gelu(approx=sigmoid) @ 6", "E0304"),),
+    )
+)
+
+hardsigmoid: Op[NoParams] = define(
+    Op(
+        name="hardsigmoid",
+        doc="min(max(x + 3, 0), 6)/6.",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(add=1, cmp=2, mul=1),
+        inplace=True,
+        samples=("hardsigmoid @ 3x4x5",),
+    )
+)
+
+hardswish: Op[NoParams] = define(
+    Op(
+        name="hardswish",
+        doc="x·hardsigmoid(x) (Howard et al., MobileNetV3, 2019).",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(add=1, cmp=2, mul=2),
+        inplace=True,
+        samples=("hardswish @ 3x4x5",),
+    )
+)
+
+abs_: Op[NoParams] = define(
+    Op(
+        name="abs",
+        doc="Absolute value.",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(cmp=1),
+        inplace=True,
+        samples=("abs @ 3x4x5",),
     )
 )

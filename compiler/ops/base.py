@@ -33,12 +33,16 @@ class Work(NamedTuple):
 
 
 class Weight(NamedTuple):
-    """A trainable tensor or, in `buffers`, a stored one. `init`: uniform (±1/√fan_in), ones, zeros or count."""
+    """A trainable tensor or, in `buffers`, a stored one.
+
+    init: uniform (±1/√fan_in), constant (`value` everywhere), or count (an integer 0).
+    """
 
     name: str
     shape: tuple[int, ...]
     init: str
     fan_in: int = 0
+    value: float = 0.0
 
 
 class Window(NamedTuple):
@@ -48,6 +52,8 @@ class Window(NamedTuple):
     stride: tuple[int, ...]
     padding: Pairs
     dilation: tuple[int, ...]
+    up: bool = False
+    """Whether the stride spreads positions out instead of leaving some out, as in a transposed convolution."""
 
 
 def _no_weights(a: Any, x: Shape) -> tuple[Weight, ...]:
@@ -75,6 +81,7 @@ class Op(Generic[A]):
     depth              whether it counts as a layer of network depth
     inplace            whether its result may overwrite its input
     view               whether its result shares its input's memory
+    taps               parameters that are tensors; their values are further operands
     samples            uses that every backend is tested on: `chain @ input shape`
     rejects            `(chain @ input shape, code)`
     """
@@ -100,6 +107,7 @@ class Op(Generic[A]):
         inplace: bool = False,
         view: bool = False,
         operator: bool = False,
+        taps: Sequence[str] = (),
         samples: Sequence[str] = (),
         rejects: Sequence[tuple[str, str]] = (),
     ) -> None:
@@ -108,6 +116,7 @@ class Op(Generic[A]):
         self.weights, self.buffers, self.window, self.sees_all = weights, buffers, window, sees_all
         self.suffix, self.ranks, self.family = suffix, tuple(ranks), family or name
         self.depth, self.inplace, self.view, self.operator = depth, inplace, view, operator
+        self.taps = tuple(taps)
         self.samples, self.rejects = tuple(samples), tuple(rejects)
         self.params: dict[str, Kind] = {
             field: next(m for m in get_args(hint) if isinstance(m, Kind))

@@ -4,7 +4,7 @@ from math import prod
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
-from .base import Op, Shape, Weight, Work, check_extents, define, size
+from .base import Op, Shape, Weight, Window, Work, check_extents, define, size
 from .kinds import Flag, Integer, Ints, Padding, Pairs, PerAxis, Word
 from .windows import resolve_padding, window_of, window_shape
 
@@ -32,6 +32,48 @@ class DepthwiseConv(NamedTuple):
     m: Annotated[int, Integer("depth multiplier: output channels per input channel", 1)]
     bias: Annotated[bool, Flag("whether a bias is added", True)]
     pad_mode: Annotated[str, Word("what the padding is filled with", PAD_MODES, "zeros")]
+
+
+class TransposedConv(NamedTuple):
+    c: Annotated[int, Integer("output channels")]
+    k: Annotated[Ints, PerAxis("kernel extent")]
+    s: Annotated[Ints, PerAxis("stride: how far apart the inputs are spread", 1)]
+    p: Annotated[Ints, PerAxis("padding taken off each side of the output", 0, least=0)]
+    op: Annotated[Ints, PerAxis("output padding, added at the end; below stride or dilation", 0, least=0)]
+    d: Annotated[Ints, PerAxis("dilation", 1)]
+    g: Annotated[int, Integer("groups", 1)]
+    bias: Annotated[bool, Flag("whether a bias is added", True)]
+
+
+def transposed_shape(a: TransposedConv, x: Shape) -> Shape:
+    """N = (W − 1)·S − 2P + D(F − 1) + OP + 1. Raises E0210 (groups), E0221 (output padding), E0222 (nothing left)."""
+    if x[0] % a.g or a.c % a.g:
+        raise Reject("E0210", groups=a.g, cin=x[0], cout=a.c)
+    extents = []
+    for w, k, s, p, op, d in zip(x[1:], a.k, a.s, a.p, a.op, a.d, strict=True):
+        if op >= max(s, d):
+            raise Reject("E0221", op=op, s=s, d=d)
+        n = (w - 1) * s - 2 * p + d * (k - 1) + op + 1
+        if n < 1:
+            raise Reject("E0222", extent=n, w=w, s=s, p=p, reach=d * (k - 1), op=op)
+        extents.append(n)
+    return check_extents((a.c, *extents))
+
+
+def transposed_weights(a: TransposedConv, x: Shape) -> tuple[Weight, ...]:
+    """Cin·(Cout/g)·∏k, and Cout biases. PyTorch takes fan_in from the second axis, (Cout/g)·∏k."""
+    fan_in = a.c // a.g * prod(a.k)
+    weight = Weight("weight", (x[0], a.c // a.g, *a.k), "uniform", fan_in)
+    return (weight, Weight("bias", (a.c,), "uniform", fan_in)) if a.bias else (weight,)
+
+
+def transposed_work(a: TransposedConv, x: Shape, out: Shape) -> Work:
+    """MAC = Cin·∏in·(Cout/g)·∏k: every input is multiplied by the whole kernel."""
+    return Work(mac=size(x) * (a.c // a.g) * prod(a.k), add=size(out) if a.bias else 0)
+
+
+def transposed_window(a: TransposedConv, x: Shape) -> Window:
+    return Window(a.k, a.s, tuple((p, p) for p in a.p), a.d, up=True)
 
 
 def resolve_conv(a: Conv, x: Shape) -> Conv:
@@ -132,5 +174,33 @@ dwconv: Op[Conv] = define(
         depth=True,
         samples=("dwconv3(p=1) @ 4x9", "dwconv3x3(s=2, p=1, bias=false) @ 6x9x9", "dwconv3x3x3(m=2) @ 3x5x5x5"),
         rejects=(("dwconv3x3(m=0) @ 3x8x8", "E0305"), ("dwconv9x9 @ 3x8x8", "E0201")),
+    )
+)
+
+deconv: Op[TransposedConv] = define(
+    Op(
+        name="deconv",
+        doc="Transposed convolution, which undoes the shape of a convolution with the same arguments.",
+        signature=TransposedConv,
+        shape=transposed_shape,
+        weights=transposed_weights,
+        work=transposed_work,
+        window=transposed_window,
+        suffix="k",
+        ranks=(1, 2, 3),
+        depth=True,
+        samples=(
+            "deconv3(8) @ 3x5",
+            "deconv2(4, s=2) @ 3x5x4",
+            "deconv4x4(4, s=2, p=1, bias=false) @ 6x5x5",
+            "deconv3x3(6, s=2, p=1, op=1, g=3) @ 6x4x5",
+            "deconv3x3(4, s=2, d=2, op=1) @ 2x4x4",
+            "deconv2x2x2(3, s=2) @ 2x3x3x3",
+        ),
+        rejects=(
+            ("deconv3x3(4, op=1) @ 3x5x5", "E0221"),
+            ("deconv3x3(4, g=2) @ 3x5x5", "E0210"),
+            ("deconv1x1(4, p=3) @ 3x5x5", "E0222"),
+        ),
     )
 )

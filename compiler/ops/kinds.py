@@ -146,6 +146,28 @@ class Word(Kind):
         return value
 
 
+class Shaped(Kind):
+    """A list of positive whole numbers of any length."""
+
+    type_name = "a list of positive whole numbers"
+
+    def read(self, value: Any, rank: int) -> Ints:
+        values = value if isinstance(value, tuple) else (value,)
+        return tuple(Integer(self.doc).check(v) for v in values)
+
+
+class PoolTap(Kind):
+    """A label that was set on a max pooling."""
+
+    type_name = "a label on a maxpool"
+
+    def read(self, value: Any, rank: int) -> Any:
+        maker = getattr(value, "maker", None)
+        if getattr(getattr(maker, "op", None), "name", "") != "maxpool":
+            raise self.wrong(value)
+        return value
+
+
 class Optional(Kind):
     """Another kind, or nothing given: then the value is None and the op's own rule supplies one."""
 

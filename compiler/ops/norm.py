@@ -2,24 +2,47 @@
 
 from typing import Annotated, NamedTuple
 
-from .base import Op, Shape, Weight, Work, define, same_shape, size
-from .kinds import Flag, Number
+from ..diagnostics import Reject
+from .base import NoParams, Op, Shape, Weight, Work, define, same_shape, size
+from .kinds import Flag, Integer, Number, Word
+
+EPS = Number("added to the variance", 1e-5, low=0.0, open_low=True)
 
 
 class BatchNorm(NamedTuple):
-    eps: Annotated[float, Number("added to the variance", 1e-5, low=0.0, open_low=True)]
+    eps: Annotated[float, EPS]
     momentum: Annotated[float, Number("weight of a new batch in the running statistics", 0.1, low=0.0, high=1.0)]
     affine: Annotated[bool, Flag("whether a scale and a shift per channel are learnt", True)]
 
 
-def norm_weights(a: BatchNorm, x: Shape) -> tuple[Weight, ...]:
-    return (Weight("weight", (x[0],), "ones"), Weight("bias", (x[0],), "zeros")) if a.affine else ()
+class LayerNorm(NamedTuple):
+    axes: Annotated[str, Word("what is normalised together", ("channels", "all"), "channels")]
+    eps: Annotated[float, EPS]
+    affine: Annotated[bool, Flag("whether a scale and a shift are learnt", True)]
+
+
+class GroupNorm(NamedTuple):
+    groups: Annotated[int, Integer("groups; the channels must be a multiple of it")]
+    eps: Annotated[float, EPS]
+    affine: Annotated[bool, Flag("whether a scale and a shift per channel are learnt", True)]
+
+
+class InstanceNorm(NamedTuple):
+    eps: Annotated[float, EPS]
+    affine: Annotated[bool, Flag("whether a scale and a shift per channel are learnt", False)]
+
+
+def affine_weights(shape: Shape, affine: bool) -> tuple[Weight, ...]:
+    """A scale of ones and a shift of zeros, where they are learnt."""
+    if not affine:
+        return ()
+    return Weight("weight", shape, "constant", value=1.0), Weight("bias", shape, "constant")
 
 
 def norm_buffers(a: BatchNorm, x: Shape) -> tuple[Weight, ...]:
     return (
-        Weight("running_mean", (x[0],), "zeros"),
-        Weight("running_var", (x[0],), "ones"),
+        Weight("running_mean", (x[0],), "constant"),
+        Weight("running_var", (x[0],), "constant", value=1.0),
         Weight("num_batches_tracked", (), "count"),
     )
 
@@ -29,16 +52,94 @@ def norm_work(a: BatchNorm, x: Shape, out: Shape) -> Work:
     return Work(add=size(x), mul=size(x))
 
 
+def statistics_work(groups: int, affine: bool, x: Shape) -> Work:
+    """Mean and variance of every group on the spot, then the same as batch normalisation.
+
+    Per element an addition for the mean, a subtraction, a square and an addition for the variance, and a product; per
+    group two divisions and a square root; with a learnt scale and shift a product and an addition more per element.
+    """
+    n = size(x)
+    return Work(add=3 * n + affine * n, mul=2 * n + affine * n, div=2 * groups, special=groups)
+
+
+def normalized(a: LayerNorm, x: Shape) -> Shape:
+    """The axes that are normalised together, which are also the shape of the weights."""
+    return x if a.axes == "all" else (x[0],)
+
+
+def group_norm_shape(a: GroupNorm, x: Shape) -> Shape:
+    if x[0] % a.groups:
+        raise Reject("E0210", groups=a.groups, cin=x[0], cout=x[0])
+    return x
+
+
+def l2_work(a: NoParams, x: Shape, out: Shape) -> Work:
+    """Per element a square, an addition and a division; per position a square root."""
+    positions = size(x) // x[0]
+    return Work(mul=size(x), add=size(x) - positions, div=size(x), special=positions)
+
+
 bn: Op[BatchNorm] = define(
     Op(
         name="bn",
         doc="Batch normalisation over the batch and all positions of each channel (Ioffe and Szegedy, 2015).",
         signature=BatchNorm,
         shape=same_shape,
-        weights=norm_weights,
+        weights=lambda a, x: affine_weights((x[0],), a.affine),
         buffers=norm_buffers,
         work=norm_work,
         samples=("bn @ 5", "bn @ 3x7", "bn(eps=0.001, momentum=0.01) @ 3x6x5", "bn(affine=false) @ 3x4x4x4"),
         rejects=(("bn(eps=0) @ 3x4x4", "E0305"), ("bn(momentum=2) @ 3x4x4", "E0305")),
+    )
+)
+
+ln: Op[LayerNorm] = define(
+    Op(
+        name="ln",
+        doc="Layer normalisation over the channels of each position, or over all elements (Ba et al., 2016).",
+        signature=LayerNorm,
+        shape=same_shape,
+        weights=lambda a, x: affine_weights(normalized(a, x), a.affine),
+        work=lambda a, x, out: statistics_work(size(x) // size(normalized(a, x)), a.affine, x),
+        samples=("ln @ 6", "ln @ 6x5", "ln(eps=0.001) @ 6x4x5", "ln(axes=all) @ 3x4x5", "ln(affine=false) @ 4x3x3x2"),
+        rejects=(("ln(axes=rows) @ 3x4x4", "E0304"), ("ln(eps=-1) @ 3", "E0305")),
+    )
+)
+
+gn: Op[GroupNorm] = define(
+    Op(
+        name="gn",
+        doc="Group normalisation: over the positions and channels of each group (Wu and He, 2018).",
+        signature=GroupNorm,
+        shape=group_norm_shape,
+        weights=lambda a, x: affine_weights((x[0],), a.affine),
+        work=lambda a, x, out: statistics_work(a.groups, a.affine, x),
+        samples=("gn(2) @ 6", "gn(3) @ 6x5", "gn(2) @ 6x4x5", "gn(6, affine=false) @ 6x4x5", "gn(2) @ 4x3x3x2"),
+        rejects=(("gn(4) @ 6x4x4", "E0210"), ("gn @ 6x4x4", "E0303")),
+    )
+)
+
+instnorm: Op[InstanceNorm] = define(
+    Op(
+        name="instnorm",
+        doc="Instance normalisation: over the positions of each channel (Ulyanov, Vedaldi and Lempitsky, 2016).",
+        signature=InstanceNorm,
+        shape=same_shape,
+        weights=lambda a, x: affine_weights((x[0],), a.affine),
+        work=lambda a, x, out: statistics_work(x[0], a.affine, x),
+        ranks=(1, 2, 3),
+        samples=("instnorm @ 3x7", "instnorm(affine=true) @ 3x6x5", "instnorm @ 2x4x4x4"),
+        rejects=(("instnorm @ 5", "E0215"),),
+    )
+)
+
+l2norm: Op[NoParams] = define(
+    Op(
+        name="l2norm",
+        doc="Each position's channels divided by their Euclidean length.",
+        signature=NoParams,
+        shape=same_shape,
+        work=l2_work,
+        samples=("l2norm @ 7", "l2norm @ 4x3x5"),
     )
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
 from .base import NoParams, Op, Shape, Work, check_extents, define, size
-from .kinds import Flag, Ints, Optional, Padding, Pairs, PerAxis
+from .kinds import Flag, Ints, Optional, Padding, Pairs, PerAxis, PoolTap
 from .windows import resolve_padding, window_of, window_shape
 
 STRIDE = Optional(PerAxis("stride"), "as k")
@@ -29,6 +29,20 @@ class AvgPool(NamedTuple):
     @property
     def d(self) -> Ints:
         return (1,) * len(self.k)
+
+
+class Unpool(NamedTuple):
+    """Attributes of an unpooling: those of the pooling whose indices it uses, and the shape that this one read."""
+
+    k: Ints
+    s: Ints
+    p: Pairs
+    size: Shape
+
+
+class UnpoolFrom(NamedTuple):
+    tap: Annotated[Any, PoolTap("a label on the maxpool whose choices are undone")]
+    k: Annotated[Ints | None, Optional(PerAxis("window extent, as a check"), "the pool's")]
 
 
 class Adaptive(NamedTuple):
@@ -173,5 +187,79 @@ gap: Op[NoParams] = define(
         ranks=(1, 2, 3),
         samples=("gap @ 3x7", "gap @ 3x7x5", "gap @ 3x4x4x2"),
         rejects=(("gap @ 10", "E0215"),),
+    )
+)
+
+adaptive_maxpool: Op[Adaptive] = define(
+    Op(
+        name="adaptive_maxpool",
+        doc="Largest value of as many bins as the output has positions.",
+        signature=Adaptive,
+        shape=adaptive_shape,
+        work=lambda a, x, out: Work(cmp=adaptive_work(a, x, out).add),
+        sees_all=True,
+        ranks=(1, 2, 3),
+        samples=(
+            "adaptive_maxpool(3) @ 2x7",
+            "adaptive_maxpool(6) @ 2x13x13",
+            "adaptive_maxpool(3x5) @ 2x6x10",
+            "adaptive_maxpool(2) @ 2x4x5x6",
+        ),
+        rejects=(("adaptive_maxpool(0) @ 2x7x7", "E0305"),),
+    )
+)
+
+gmp: Op[NoParams] = define(
+    Op(
+        name="gmp",
+        doc="Global max pooling: the largest value of each channel, kept as C×1×1.",
+        signature=NoParams,
+        shape=global_shape,
+        work=lambda a, x, out: Work(cmp=size(x) - size(out)),
+        sees_all=True,
+        ranks=(1, 2, 3),
+        samples=("gmp @ 3x7", "gmp @ 3x7x5", "gmp @ 3x4x4x2"),
+        rejects=(("gmp @ 10", "E0215"),),
+    )
+)
+
+
+def resolve_unpool(a: UnpoolFrom, x: Shape) -> Unpool:
+    """The pooling behind the label. A window that differs from its own raises E0220."""
+    pool = a.tap.maker
+    if a.k is not None and a.k != pool.attrs.k:
+        raise Reject("E0220", reason=f"the pool's window is {pool.attrs.k}, not {a.k}")
+    return Unpool(pool.attrs.k, pool.attrs.s, pool.attrs.p, pool.in_shapes[0])
+
+
+def unpool_shape(a: Unpool, x: Shape, indices: Shape) -> Shape:
+    """The shape that the pooling read; the input must have the shape that it gave (E0220)."""
+    if x != indices:
+        raise Reject(
+            "E0220", reason=f"the pool gave {'×'.join(map(str, indices))}, the input is {'×'.join(map(str, x))}"
+        )
+    return a.size
+
+
+unpool: Op[Unpool] = define(
+    Op(
+        name="unpool",
+        doc="Puts each value where the labelled max pooling found it, zeros elsewhere (Zeiler and Fergus, 2014).",
+        signature=UnpoolFrom,
+        resolve=resolve_unpool,
+        shape=unpool_shape,
+        work=lambda a, x, out: Work(),
+        suffix="k",
+        ranks=(1, 2, 3),
+        taps=("tap",),
+        samples=(
+            "maxpool2 as p -> relu -> unpool2(p) @ 3x8x7",
+            "maxpool3(s=2) as p -> unpool(p) @ 2x9",
+            "maxpool2 as p -> unpool(p) @ 2x4x4x4",
+        ),
+        rejects=(
+            ("relu as p -> unpool2(p) @ 3x8x8", "E0304"),
+            ("maxpool2 as p -> maxpool2 -> unpool2(p) @ 3x8x8", "E0220"),
+        ),
     )
 )

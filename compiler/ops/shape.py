@@ -3,8 +3,8 @@
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
-from .base import Op, Shape, define, no_work
-from .kinds import Integer, Optional
+from .base import NoParams, Op, Shape, Window, Work, check_extents, define, no_work, size
+from .kinds import Flag, Integer, Ints, Number, Optional, Padding, Pairs, PerAxis, Shaped, Word
 
 
 class Slice(NamedTuple):
@@ -35,5 +35,249 @@ slice_: Op[Slice] = define(
         view=True,
         samples=("slice(1) @ 5", "slice(1, 3) @ 4x5x5", "slice(0, 2) @ 4x7"),
         rejects=(("slice(3, 3) @ 4x5x5", "E0219"), ("slice(0, 9) @ 4x5x5", "E0219"), ("slice(-1) @ 4", "E0305")),
+    )
+)
+
+
+class Shuffle(NamedTuple):
+    g: Annotated[int, Integer("groups; the channels must be a multiple of it")]
+
+
+class PixelShuffle(NamedTuple):
+    r: Annotated[int, Integer("factor by which height and width grow")]
+
+
+class Pad(NamedTuple):
+    p: Annotated[Pairs, Padding("elements added to each side")]
+    mode: Annotated[str, Word("what they are", ("zeros", "constant", "reflect", "replicate", "circular"), "zeros")]
+    value: Annotated[float, Number("the constant", 0.0)]
+
+
+class Upsample(NamedTuple):
+    scale: Annotated[Ints | None, Optional(PerAxis("factor by which extents grow"), "from size")]
+    size: Annotated[Ints | None, Optional(PerAxis("output extent"), "from scale")]
+    mode: Annotated[
+        str, Word("how values are found between", ("nearest", "linear", "bilinear", "bicubic", "trilinear"), "nearest")
+    ]
+    align_corners: Annotated[bool, Flag("whether the corners of input and output coincide", False)]
+
+
+class Reshape(NamedTuple):
+    shape: Annotated[Ints, Shaped("channels and extents")]
+
+
+RANK_OF_MODE = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
+TAPS_OF_MODE = {"nearest": 1, "linear": 2, "bilinear": 2, "bicubic": 4, "trilinear": 2}
+
+
+def shuffle_shape(a: Shuffle, x: Shape) -> Shape:
+    if x[0] % a.g:
+        raise Reject("E0210", groups=a.g, cin=x[0], cout=x[0])
+    return x
+
+
+def pixel_shuffle_shape(a: PixelShuffle, x: Shape) -> Shape:
+    """C/r² × rH × rW. Raises E0223 unless r² divides C."""
+    if x[0] % (a.r * a.r):
+        raise Reject("E0223", channels=x[0], factor=a.r * a.r)
+    return check_extents((x[0] // (a.r * a.r), x[1] * a.r, x[2] * a.r))
+
+
+def pixel_unshuffle_shape(a: PixelShuffle, x: Shape) -> Shape:
+    """C·r² × H/r × W/r. Raises E0223 unless r divides H and W."""
+    for extent in x[1:]:
+        if extent % a.r:
+            raise Reject("E0223", channels=extent, factor=a.r)
+    return check_extents((x[0] * a.r * a.r, x[1] // a.r, x[2] // a.r))
+
+
+def pad_shape(a: Pad, x: Shape) -> Shape:
+    """W + P₀ + P₁. Raises E0216 where reflection or wrapping would need more than there is."""
+    most = {"reflect": 1, "circular": 0}
+    for extent, pad in zip(x[1:], a.p, strict=True):
+        if a.mode in most and max(pad) > extent - most[a.mode]:
+            raise Reject("E0216", mode=a.mode, pad=max(pad), extent=extent)
+    return check_extents((x[0], *(n + sum(pad) for n, pad in zip(x[1:], a.p, strict=True))))
+
+
+def resolve_pad(a: Pad, x: Shape) -> Pad:
+    if isinstance(a.p, str):
+        raise Reject(
+            "E0304", name="p", layer="pad", expected="a number, one per axis or pairs per axis", got=f"`{a.p}`"
+        )
+    return a
+
+
+def resolve_upsample(a: Upsample, x: Shape) -> Upsample:
+    """Scale and size from one of the two (E0224 if both or neither), the mode checked against the rank."""
+    if (a.scale is None) == (a.size is None):
+        raise Reject("E0224", reason="give either a scale or a size")
+    if a.mode in RANK_OF_MODE and RANK_OF_MODE[a.mode] != len(x) - 1:
+        raise Reject(
+            "E0224", reason=f"{a.mode} interpolates over {RANK_OF_MODE[a.mode]} axes, the input has {len(x) - 1}"
+        )
+    if a.align_corners and a.mode == "nearest":
+        raise Reject("E0224", reason="align_corners needs an interpolating mode such as bilinear")
+    size_ = a.size if a.scale is None else tuple(n * s for n, s in zip(x[1:], a.scale, strict=True))
+    return a._replace(size=size_)
+
+
+def upsample_shape(a: Upsample, x: Shape) -> Shape:
+    assert a.size is not None
+    return check_extents((x[0], *a.size))
+
+
+def upsample_work(a: Upsample, x: Shape, out: Shape) -> Work:
+    """Per output and axis as many products and additions as neighbours; nearest only copies."""
+    taps = TAPS_OF_MODE[a.mode]
+    neighbours = taps ** (len(x) - 1) if taps > 1 else 0
+    return Work(mul=size(out) * neighbours, add=size(out) * max(neighbours - 1, 0))
+
+
+def upsample_window(a: Upsample, x: Shape) -> Window:
+    """Of the growing kind; a size that is no multiple is taken as the nearest smaller factor."""
+    assert a.size is not None
+    factors = tuple(max(1, n // w) for n, w in zip(a.size, x[1:], strict=True))
+    taps = TAPS_OF_MODE[a.mode]
+    return Window(
+        tuple((taps - 1) * f + 1 for f in factors), factors, ((0, 0),) * len(factors), (1,) * len(factors), up=True
+    )
+
+
+def reshape_shape(a: Reshape, x: Shape) -> Shape:
+    if size(a.shape) != size(x) or len(a.shape) > 4:
+        raise Reject("E0225", got=a.shape, have=size(x))
+    return a.shape
+
+
+def pooled_channels(a: NoParams, x: Shape) -> Shape:
+    return (1, *x[1:])
+
+
+shuffle: Op[Shuffle] = define(
+    Op(
+        name="shuffle",
+        doc="Channel shuffle: channels of g groups in turn (Zhang et al., ShuffleNet, 2017).",
+        signature=Shuffle,
+        shape=shuffle_shape,
+        work=no_work,
+        ranks=(1, 2, 3),
+        samples=("shuffle(2) @ 6x5", "shuffle(3) @ 6x4x5", "shuffle(2) @ 4x3x3x3"),
+        rejects=(("shuffle(4) @ 6x4x4", "E0210"), ("shuffle2 @ 6x4x4", "E0321")),
+    )
+)
+
+pixelshuffle: Op[PixelShuffle] = define(
+    Op(
+        name="pixelshuffle",
+        doc="Channels to space: C·r² × H × W becomes C × rH × rW (Shi et al., 2016).",
+        signature=PixelShuffle,
+        shape=pixel_shuffle_shape,
+        work=no_work,
+        ranks=(2,),
+        samples=("pixelshuffle(2) @ 8x3x4", "pixelshuffle(3) @ 9x2x2"),
+        rejects=(("pixelshuffle(2) @ 6x4x4", "E0223"), ("pixelshuffle(2) @ 8x4", "E0215")),
+    )
+)
+
+pixelunshuffle: Op[PixelShuffle] = define(
+    Op(
+        name="pixelunshuffle",
+        doc="Space to channels, the inverse of pixelshuffle.",
+        signature=PixelShuffle,
+        shape=pixel_unshuffle_shape,
+        work=no_work,
+        ranks=(2,),
+        samples=("pixelunshuffle(2) @ 2x6x4", "pixelunshuffle(3) @ 1x3x6"),
+        rejects=(("pixelunshuffle(2) @ 2x5x4", "E0223"),),
+    )
+)
+
+pad: Op[Pad] = define(
+    Op(
+        name="pad",
+        doc="Elements added around the input.",
+        signature=Pad,
+        resolve=resolve_pad,
+        shape=pad_shape,
+        work=no_work,
+        ranks=(1, 2, 3),
+        samples=(
+            "pad(1) @ 3x5",
+            "pad(((1, 2), (0, 3))) @ 3x4x5",
+            "pad(2, mode=reflect) @ 3x4x5",
+            "pad((1, 2), mode=replicate) @ 3x4x5",
+            "pad(1, mode=circular) @ 3x4x5",
+            "pad(1, mode=constant, value=0.5) @ 2x3x3x3",
+        ),
+        rejects=(("pad(4, mode=reflect) @ 3x4x4", "E0216"), ("pad @ 3x4x4", "E0303"), ("pad(same) @ 3x4x4", "E0304")),
+    )
+)
+
+upsample: Op[Upsample] = define(
+    Op(
+        name="upsample",
+        aliases=("resize",),
+        doc="Larger maps by repeating or interpolating values, by a scale or to a size.",
+        signature=Upsample,
+        resolve=resolve_upsample,
+        shape=upsample_shape,
+        work=upsample_work,
+        window=upsample_window,
+        suffix="scale",
+        ranks=(1, 2, 3),
+        samples=(
+            "upsample2 @ 3x5",
+            "upsample2 @ 3x4x5",
+            "upsample(3x2) @ 3x4x5",
+            "upsample2(mode=bilinear) @ 3x4x5",
+            "upsample2(mode=bilinear, align_corners=true) @ 3x4x5",
+            "upsample(size=(7, 9), mode=bilinear) @ 3x4x5",
+            "resize(size=7) @ 3x4x5",
+            "upsample2(mode=bicubic) @ 3x4x5",
+            "upsample2(mode=linear) @ 3x5",
+            "upsample2(mode=trilinear) @ 2x3x4x3",
+            "upsample2 @ 2x3x3x3",
+        ),
+        rejects=(
+            ("upsample @ 3x4x4", "E0224"),
+            ("upsample2(mode=bilinear) @ 3x4", "E0224"),
+            ("upsample2(align_corners=true) @ 3x4x4", "E0224"),
+        ),
+    )
+)
+
+reshape: Op[Reshape] = define(
+    Op(
+        name="reshape",
+        doc="The same elements in order as another shape, channels first.",
+        signature=Reshape,
+        shape=reshape_shape,
+        work=no_work,
+        view=True,
+        samples=("reshape((2, 6)) @ 3x4", "reshape((4, 3, 1)) @ 12", "reshape((1, 4)) @ 4x1x1"),
+        rejects=(("reshape((5, 2)) @ 3x4", "E0225"),),
+    )
+)
+
+cmean: Op[NoParams] = define(
+    Op(
+        name="cmean",
+        doc="Mean over the channels of each position, as one channel.",
+        signature=NoParams,
+        shape=pooled_channels,
+        work=lambda a, x, out: Work(add=size(x) - size(out), div=size(out)),
+        samples=("cmean @ 3x4x5", "cmean @ 6"),
+    )
+)
+
+cmax: Op[NoParams] = define(
+    Op(
+        name="cmax",
+        doc="Largest value over the channels of each position, as one channel.",
+        signature=NoParams,
+        shape=pooled_channels,
+        work=lambda a, x, out: Work(cmp=size(x) - size(out)),
+        samples=("cmax @ 3x4x5", "cmax @ 6"),
     )
 )
