@@ -1,26 +1,42 @@
 """Targets by name. A backend is a module here that is imported when it is first asked for, and not before."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 TARGETS = {"torch": ".py", "onnx": ".onnx"}
 """Each target with the file ending that selects it."""
 
+BACKENDS = (*TARGETS, "numpy")
+"""The targets, and the reference that they are judged by, of which no file can be made."""
+
+EXTRAS = {"torch": "cnnc[torch]", "onnxruntime": "cnnc[verify]"}
+"""What installs a package that the base installation lacks."""
+
 
 def backend(name: str) -> Any:
     """The backend module of that name. Raises UsageError for an unknown one or one whose packages are missing."""
     from ..compiler.diagnostics import usage
 
-    if name not in TARGETS:
+    if name not in BACKENDS:
         raise usage("E0504", name=name, known=", ".join(TARGETS))
-    try:
+    with packages():
         return import_module(f".{name}", __package__)
+
+
+@contextmanager
+def packages() -> Iterator[None]:
+    """Turns the failure to import a package that is not ours into a UsageError that says how to install it (E0507)."""
+    from ..compiler.diagnostics import usage
+
+    try:
+        yield
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.startswith(__package__.split(".")[0]):
+        package = (error.name or "").split(".")[0]
+        if package == __package__.split(".")[0]:
             raise
-        raise usage(
-            "E0507", package=error.name, extra="cnnc[torch]" if error.name == "torch" else str(error.name)
-        ) from None
+        raise usage("E0507", package=package, extra=EXTRAS.get(package, package)) from None
 
 
 class Unsupported(Exception):

@@ -1,6 +1,7 @@
 """Weights as NumPy arrays by name: drawn from a seed, or read from files."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,17 +31,24 @@ def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
         return np.zeros(weight.shape, np.int64)
     if weight.init == "constant":
         return np.full(weight.shape, weight.value, np.float32)
-    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
-    values = np.random.Generator(np.random.SFC64(int.from_bytes(digest, "little"))).random(weight.shape, np.float32)
+    values = generator(name, seed).random(weight.shape, np.float32)
     bound = np.float32(1 / weight.fan_in**0.5)
     values *= 2 * bound
     values -= bound
     return values
 
 
-def read_weights(path: str | Path, graph: Graph) -> "Arrays":
-    """The tensors of a .safetensors or .pth file, which must be exactly the graph's (E0508), bar batch counts."""
-    found = _read(Path(path))
+def generator(name: str, seed: int) -> np.random.Generator:
+    """A source of random numbers that depends on a seed and a tensor's name only."""
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.SFC64(int.from_bytes(digest, "little")))
+
+
+def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph) -> "Arrays":
+    """Tensors by name, or those of a .safetensors or .pth file: exactly the graph's (E0508), bar batch counts."""
+    found = (
+        {name: _as_float(array) for name, array in given.items()} if isinstance(given, Mapping) else _read(Path(given))
+    )
     wanted = {name: weight for name, weight, _ in weights_of(graph)}
     for name, weight in wanted.items():
         if weight.init == "count" and name not in found:

@@ -506,6 +506,34 @@ _add(
     "choose another name; cin, din, hin and win always mean an extent of the block's input",
     "The names of the input's extents cannot be given another meaning.",
 )
+_add(
+    "E0338",
+    "files use each other in a circle",
+    "{chain}",
+    "move the blocks that both need into a third file",
+    "`use` brings in another file's blocks; that file may use others, but not lead back.",
+)
+_add(
+    "E0339",
+    "the shared layer `{name}` is used outside of its block's own body",
+    "used inside a branch or repeat here",
+    "use it in the block's chain or in a sum, not inside `[…]` or `*`",
+    "A `shared` layer among the `where` definitions of a block has one set of weights for each instance of the block, stored in that block's own body.",
+)
+_add(
+    "E0340",
+    "`{path}` has no block `{name}`",
+    "not declared there",
+    "{see}",
+    "`use FILE (a, b)` brings in only the listed blocks, which the file must declare.",
+)
+_add(
+    "E0341",
+    "cannot use this file",
+    "{reason}",
+    "paths are relative to the file that the line is in, and stay inside the project",
+    "`use` reads other `.cnn` files of the same project: those below the folder of the program, or of the nearest folder above it that holds a .git or pyproject.toml.",
+)
 
 # E04: limits
 
@@ -645,6 +673,13 @@ _add(
     "",
     "a whole number of at least 1, or dynamic where ONNX is written",
     "The batch is the leading axis of all shapes.",
+)
+_add(
+    "E0515",
+    "the network cannot be run on {on}",
+    "{reason}",
+    "use --on cpu, a smaller --input or a smaller --batch",
+    "`cnnc verify` runs the network; `--on cuda` needs a GPU and a PyTorch that supports it.",
 )
 
 # W06: warnings

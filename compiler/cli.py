@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc check *.cnn
+  cnnc verify examples/resnet50.cnn
   cnnc layers conv
   cnnc explain E0201
 
@@ -158,12 +159,13 @@ def run_check(args: argparse.Namespace) -> int:
 
 def check_file(path: str, args: argparse.Namespace) -> int:
     """Report on one file and return the exit status that it calls for."""
-    from .files import read_source
+    from .files import project_loader, read_source
     from .pipeline import compile_source
 
     try:
         source = read_source(path, limits_of(args))
-        found = compile_source(source, shapes_of(args), definitions_of(args), limits_of(args)).diagnostics
+        loader = project_loader(source, limits_of(args))
+        found = compile_source(source, shapes_of(args), definitions_of(args), limits_of(args), loader).diagnostics
     except CnncError as error:
         show_diagnostics(error.diagnostics)
         return error.exit_code
@@ -172,6 +174,17 @@ def check_file(path: str, args: argparse.Namespace) -> int:
     errors = sum(d.is_error for d in found)
     print(f"{path}: {f'{errors} error' + 's' * (errors > 1) if errors else 'ok'}")
     return 1 if errors else 0
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Exit status 1 where a backend differs from the reference."""
+    batch = batch_size(args.batch)
+    net = read_net(args)
+    found = net.verify(seed=args.seed, batch=batch, on=args.on)
+    from .verify import describe
+
+    print(describe(net.name, found, args.seed, batch))
+    return 0 if all(comparison.ok for comparison in found) else 1
 
 
 def run_layers(args: argparse.Namespace) -> int:
@@ -302,6 +315,17 @@ def make_parser() -> argparse.ArgumentParser:
     sub = command("check", run_check, "Report what is wrong in programs.", "cnnc check examples/*.cnn")
     sub.add_argument("files", nargs="+", metavar="FILE")
     add_settings(sub)
+
+    sub = command(
+        "verify",
+        run_verify,
+        "Compare PyTorch and ONNX Runtime with NumPy on random weights and inputs.",
+        "cnnc verify resnet50.cnn",
+    )
+    add_network(sub)
+    sub.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and inputs (default 0)")
+    sub.add_argument("--batch", default="2", metavar="N", help="batch size (default 2)")
+    sub.add_argument("--on", choices=("cpu", "cuda"), default="cpu", help="where the backends run (default: cpu)")
 
     sub = command("layers", run_layers, "List the layers, or describe one.", "cnnc layers conv")
     sub.add_argument("name", nargs="?", metavar="NAME")

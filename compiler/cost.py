@@ -50,7 +50,7 @@ def _sum(region: Region, steps: list[Apply | Call]) -> Totals:
         shared |= inner.shared
         if step.shared:
             shared.add(step.shared)
-        else:
+        elif not step.reuse:
             params, buffers = params + step.count * inner.params, buffers + step.count * inner.buffers
     return Totals(layers, params, buffers, Work(*work), activations, _depths(region), frozenset(shared))
 
@@ -287,7 +287,7 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
                 Field(min(a.lo, b.lo), max(a.hi, b.hi), max(a.jump, b.jump)) for a, b in zip(fields, other, strict=True)
             )
     x = step.in_shapes[0]
-    if step.op.window is not None:
+    if step.op.window is not None and len(x) - 1 == len(fields):  # after a reshape axes mean something else
         return through_window(fields, step.op.window(step.attrs, x))
     if step.op.sees_all or len(step.out_shape) < len(x):
         spans = x[1:] if len(x) - 1 == len(fields) else (1,) * len(fields)

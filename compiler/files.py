@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from .diagnostics import Diagnostic, NetworkError, usage
@@ -39,6 +40,34 @@ def _read_bytes(path: str, limits: Limits) -> bytes:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise usage("E0501", path=path, reason=reason) from None
+
+
+def project_loader(main: Source, limits: Limits) -> Callable[[str, Source], Source]:
+    """What reads the files that `use` lines name, relative to the file that each line is in.
+
+    They must lie, with all links resolved, inside the project: the nearest folder above the program that holds a .git
+    or pyproject.toml, else the program's own. A file with several hard links is refused, since one of its names may
+    lie outside. The loader raises UsageError (E0501).
+    """
+    start = Path(main.path).resolve().parent if main.path not in (None, "-") else Path.cwd()
+    marked = (
+        folder for folder in (start, *start.parents) if any((folder / m).exists() for m in (".git", "pyproject.toml"))
+    )
+    root = next(marked, start)
+
+    def load(path: str, user: Source) -> Source:
+        folder = Path(user.path).resolve().parent if user.path not in (None, "-") else start
+        try:
+            target = (folder / path).resolve()
+            if not target.is_relative_to(root):
+                raise usage("E0501", path=path, reason="it lies outside of the project")
+            if target.is_file() and target.stat().st_nlink > 1:
+                raise usage("E0501", path=path, reason="it has several hard links")
+        except (OSError, ValueError) as error:
+            raise usage("E0501", path=path, reason=str(error)) from None
+        return read_source(str(target), limits)
+
+    return load
 
 
 def write_file(path: str | Path, data: bytes) -> None:

@@ -79,10 +79,11 @@ class Call(Step):
     """`count` instances of a region in sequence, each with weights of its own unless `shared` names a common set.
 
     Instances of a count above 1 have one input and one output of the same shape; a number at the end of the name
-    counts up from one to the next. `skip` marks the projection of a skip connection.
+    counts up from one to the next. `reuse` marks a further use of an earlier call's weights in the same region,
+    under the same name. `skip` marks the projection of a skip connection.
     """
 
-    __slots__ = ("count", "region", "shared", "skip")
+    __slots__ = ("count", "region", "reuse", "shared", "skip")
 
     def __init__(
         self, region: "Region", inputs: list[Value], outputs: list[Value], span: Span, kind: str, label: str | None
@@ -91,6 +92,7 @@ class Call(Step):
         self.region = region
         self.count = 1
         self.shared: str | None = None
+        self.reuse = False
         self.skip = False
 
     def instance_name(self, i: int) -> str:

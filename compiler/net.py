@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .cost import Summary, summarize
 from .diagnostics import Diagnostic, NetworkError, Reject, usage
+from .files import project_loader, read_source
 from .ir import Graph, known
 from .limits import Limits
 from .ops.base import check_extents
@@ -17,6 +18,8 @@ from .source import Source
 if TYPE_CHECKING:
     import onnx
     import torch
+
+    from .verify import Comparison
 
 ShapeLike = Sequence[int] | Mapping[str, Sequence[int]] | str | None
 
@@ -110,11 +113,13 @@ class Net:
         with deep_recursion():
             return str(backend("torch").source(self.graph))
 
-    def to_torch(self, seed: int | None = None, weights: str | Path | None = None) -> "torch.nn.Module":
+    def to_torch(
+        self, seed: int | None = None, weights: str | Path | Mapping[str, Any] | None = None
+    ) -> "torch.nn.Module":
         """The network as a `torch.nn.Module`, made by running `torch_source()`.
 
         Weights are PyTorch's own initialisation; with `seed`, the ones that `to_onnx(seed=…)` stores; with `weights`,
-        those of a .safetensors or .pth file, which must fit exactly.
+        those of a .safetensors or .pth file or arrays by name, which must fit exactly.
         """
         from ..backends import backend
 
@@ -127,7 +132,7 @@ class Net:
         *,
         batch: int | str = "dynamic",
         seed: int = 0,
-        weights: str | Path | None = None,
+        weights: str | Path | Mapping[str, Any] | None = None,
         opset: int | None = None,
         inference: bool = False,
     ) -> "onnx.ModelProto":
@@ -142,6 +147,17 @@ class Net:
                 self, batch=batch, seed=seed, weights=weights, opset=opset, inference=inference, path=path
             )
         return model
+
+    def verify(
+        self, backends: Sequence[str] = ("torch", "onnx"), seed: int = 0, batch: int = 2, on: str = "cpu"
+    ) -> "list[Comparison]":
+        """What each backend makes of the same random weights and inputs, compared with NumPy in double precision.
+
+        One comparison for each backend and output; its `ok` says whether they agree. on: cpu or cuda.
+        """
+        from .verify import verify
+
+        return verify(self, backends, seed, batch, on)
 
 
 def compile(
@@ -170,8 +186,6 @@ def load(
     limits: Limits | None = None,
 ) -> Net:
     """Compile a `.cnn` file. Arguments as for `compile`; raises UsageError if the file cannot be read."""
-    from .files import read_source
-
     limits = limits or Limits()
     return _compile(read_source(str(path), limits), input, params, limits)
 
@@ -184,7 +198,10 @@ def check(
     A file of declarations only is fine. Never raises for a wrong network.
     """
     try:
-        result = compile_source(Source(text, name), read_shape(input), dict(params or {}), Limits())
+        source = Source(text, name)
+        result = compile_source(
+            source, read_shape(input), dict(params or {}), Limits(), project_loader(source, Limits())
+        )
     except NetworkError as error:
         return error.diagnostics
     return [d for d in result.diagnostics if d.code not in ("E0317", "E0211")]
@@ -192,7 +209,8 @@ def check(
 
 def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None, limits: Limits | None) -> Net:
     values = {name: tuple(v) if isinstance(v, list) else v for name, v in (params or {}).items()}
-    result = compile_source(source, read_shape(input), values, limits or Limits())
+    limits = limits or Limits()
+    result = compile_source(source, read_shape(input), values, limits, project_loader(source, limits))
     if result.graph is None:
         raise NetworkError(result.diagnostics)
     return Net(result.graph, result.diagnostics)

@@ -266,7 +266,7 @@ class Params(tuple[ast.Param, ...]):
     """The parameters in brackets, told from a tuple expression by their type."""
 
 
-class Where(tuple[ast.Define, ...]):
+class Where(tuple[ast.Define | ast.Shared, ...]):
     """The definitions after `where`."""
 
 

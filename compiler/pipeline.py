@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from .diagnostics import Diagnostic, Sink
+from .elaborate.modules import Loader
 from .elaborate.program import Program, Shapes
 from .ir import Graph
 from .limits import Limits
@@ -24,22 +25,34 @@ class Result(NamedTuple):
     params: dict[str, Any]
 
 
-def compile_source(source: Source, shapes: Shapes | Shape | None, params: dict[str, Any], limits: Limits) -> Result:
-    """Text to checked graph."""
+def compile_source(
+    source: Source,
+    shapes: Shapes | Shape | None,
+    params: dict[str, Any],
+    limits: Limits,
+    loader: Loader | None = None,
+) -> Result:
+    """Text to checked graph; `loader` reads the files that `use` names."""
     sink = Sink()
     with deep_recursion():
         tree = parse(source, sink, limits)
         if sink.has_errors:
             return Result(None, sink.found, {})
-        return elaborate(source, tree, sink, shapes, params, limits)
+        return elaborate(source, tree, sink, shapes, params, limits, loader)
 
 
 def elaborate(
-    source: Source, tree: File, sink: Sink, shapes: Shapes | Shape | None, params: dict[str, Any], limits: Limits
+    source: Source,
+    tree: File,
+    sink: Sink,
+    shapes: Shapes | Shape | None,
+    params: dict[str, Any],
+    limits: Limits,
+    loader: Loader | None = None,
 ) -> Result:
     """Syntax tree to checked graph; the tree may be used again with other parameters."""
     with deep_recursion():
-        program = Program(source, tree, sink, limits)
+        program = Program(source, tree, sink, limits, loader)
         graph = program.run(params, shapes)
     if graph is None and not sink.has_errors:
         what = "the file has only declarations" if tree.items else "the file is empty"

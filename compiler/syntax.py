@@ -176,7 +176,7 @@ class Block(NamedTuple):
     name: Name
     params: tuple[Param, ...]
     body: Expr
-    where: tuple[Define, ...]
+    where: tuple["Define | Shared", ...]
 
 
 class Shared(NamedTuple):
@@ -230,6 +230,18 @@ Item: TypeAlias = Net | Set | Use | Block | Shared | Input | Output | Aux | Trai
 class File(NamedTuple):
     pos: Pos
     items: tuple[Item, ...]
+
+
+def mentions(node: object, name: str) -> bool:
+    """Whether a name, with or without a kernel suffix, occurs anywhere in a part of the tree."""
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Name) and item.id.startswith(name):
+            return True
+        if isinstance(item, tuple):
+            stack.extend(item)
+    return False
 
 
 def bare(node: Expr) -> Expr:

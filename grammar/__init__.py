@@ -14,6 +14,11 @@ def grammar_text() -> str:
     return files(__package__).joinpath("cnn.lark").read_text(encoding="utf-8")
 
 
+def prelude_text() -> str:
+    """The text of `prelude.cnn`, the blocks that every program may use."""
+    return files(__package__).joinpath("prelude.cnn").read_text(encoding="utf-8")
+
+
 def load_tables(**hooks: Any) -> "Lark":
     """A parser from the shipped tables, or from the grammar's text when another Lark version made them.
 

@@ -13,7 +13,7 @@ from cnnc.compiler import net as api
 from cnnc.compiler.catalogue import CATALOGUE
 from cnnc.compiler.cli import run
 from cnnc.compiler.diagnostics import CnncError, Diagnostic
-from cnnc.compiler.files import read_source
+from cnnc.compiler.files import project_loader, read_source
 from cnnc.compiler.limits import Limits
 from cnnc.compiler.pipeline import compile_source
 from cnnc.compiler.reference import read_value
@@ -66,7 +66,9 @@ def diagnose(path: Path) -> list[Diagnostic]:
     limits = Limits(*(getattr(args, name) for name in Limits._fields))
     params = {name: read_value(value) for name, _, value in (text.partition("=") for text in args.define)}
     try:
-        return compile_source(read_source(str(path), limits), api.read_shape(args.input), params, limits).diagnostics
+        source = read_source(str(path), limits)
+        loader = project_loader(source, limits)
+        return compile_source(source, api.read_shape(args.input), params, limits, loader).diagnostics
     except CnncError as error:
         return error.diagnostics
 

@@ -1,5 +1,6 @@
 """The ONNX target: the expanded graph with weights as initializers, the same bytes on every run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
 from ..weights import draw, read_weights
 from . import lower, lower_more
 from .builder import Builder
+from .run import place, run
 
 OPSET = 20
 OPSETS = range(18, onnx.defs.onnx_opset_version() + 1)
@@ -24,7 +26,7 @@ def model(
     *,
     batch: int | str = "dynamic",
     seed: int = 0,
-    weights: str | Path | None = None,
+    weights: str | Path | Mapping[str, Any] | None = None,
     opset: int | None = None,
     inference: bool = False,
     path: str | Path | None = None,
@@ -105,4 +107,4 @@ def _externalize(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
 
 _LOWERINGS = (lower, lower_more)  # importing them registers the lowerings
 
-__all__ = ["model"]
+__all__ = ["model", "place", "run"]

@@ -132,6 +132,10 @@ class Builder:
         self.taken.add(candidate)
         return candidate
 
+    def times(self, elements: int) -> Extent:
+        """The extent of that many elements for each sample of the batch, flattened."""
+        return f"{self.batch}*{elements}" if isinstance(self.batch, str) else self.batch * elements
+
     def kind(self, name: str) -> int:
         return int(TensorProto.INT64 if name in self.integers else TensorProto.FLOAT)
 

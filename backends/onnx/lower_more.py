@@ -30,11 +30,12 @@ def _unpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     elements = size(a.size)
     batch = b.raw_node("Shape", [xs[0]], (1,), "batch", kind="int64", start=0, end=1)
     count = b.raw_node("Mul", [batch, b.ints("elements", [elements])], (1,), "count", kind="int64")
-    zeros = b.raw_node("ConstantOfShape", [count], ("M",), "zeros")
+    all_, few = b.times(elements), b.times(size(step.in_shapes[0]))
+    zeros = b.raw_node("ConstantOfShape", [count], (all_,), "zeros")
     flat = b.ints("flat", [-1])
-    where = b.raw_node("Reshape", [xs[1], flat], ("K",), "where", kind="int64")
-    values = b.raw_node("Reshape", [xs[0], flat], ("K",), "values")
-    filled = b.raw_node("ScatterElements", [zeros, where, values], ("M",), "filled", axis=0)
+    where = b.raw_node("Reshape", [xs[1], flat], (few,), "where", kind="int64")
+    values = b.raw_node("Reshape", [xs[0], flat], (few,), "values")
+    filled = b.raw_node("ScatterElements", [zeros, where, values], (all_,), "filled", axis=0)
     return b.node("Reshape", [filled, b.ints("shape", [-1, *a.size])], step.out_shape)
 
 

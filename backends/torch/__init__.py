@@ -7,8 +7,10 @@ from ...compiler.ir import Graph
 from .classes import ClassCode, Classes
 from .emit import Writer
 from .helpers import helper_source
+from .run import place, run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import torch
@@ -69,7 +71,7 @@ def _unique(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def module(net: Any, seed: int | None, weights: "str | Path | None") -> "torch.nn.Module":
+def module(net: Any, seed: int | None, weights: "str | Path | Mapping[str, Any] | None") -> "torch.nn.Module":
     """The network as a module, by running its source; see `Net.to_torch`."""
     import linecache
 
@@ -91,4 +93,4 @@ def module(net: Any, seed: int | None, weights: "str | Path | None") -> "torch.n
     return result
 
 
-__all__ = ["ClassCode", "module", "source"]
+__all__ = ["ClassCode", "module", "place", "run", "source"]

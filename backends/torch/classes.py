@@ -44,6 +44,9 @@ class StepCode:
         self.result_shape: tuple[int, ...] = ()
         self.heavy = False
         self.shared: str | None = None
+        self.reuse = False
+        self.passed: tuple[str, ...] = ()
+        """Shared modules that the callee needs as further arguments."""
 
     @property
     def shape(self) -> Any:
@@ -60,7 +63,16 @@ class StepCode:
                 self.code.flatten,
             )
         )
-        return name, self.constructor, function, len(self.operands), self.outputs, self.overwrite, self.shared
+        return (
+            name,
+            self.constructor,
+            function,
+            len(self.operands),
+            self.outputs,
+            self.overwrite,
+            self.shared,
+            self.passed,
+        )
 
 
 class ClassCode:
@@ -77,6 +89,10 @@ class ClassCode:
         self.present: list[list[bool]] = [[True] for _ in steps]
         self.shapes: list[list[tuple[int, ...]]] = [[step.result_shape] for step in steps]
         self.plain = False
+        self.needs: tuple[str, ...] = ()
+        """Shared modules that `forward` takes as arguments."""
+        self.owned: dict[str, Any] = {}
+        """Constructors of all shared modules, in the network's own class."""
         self.params: list[Any] = []
         self.texts: dict[tuple[int, int], str] = {}
         self.flags: dict[int, str] = {}
@@ -98,10 +114,31 @@ class Classes:
         self.heights: dict[int, int] = {}
         self.inline: dict[int, bool] = {}
         regions = regions_of(graph.root)
+        self.needs: dict[int, tuple[str, ...]] = {}
+        for region in regions:
+            self.needs[id(region)] = self.shared_in(region)
         for region in regions:
             self.inline[id(region)] = region is not graph.root and self.is_inline(region)
             self.heights[id(region)] = self.height(region)
         self.build([r for r in regions if not self.inline[id(r)]])
+        self.own_shared()
+
+    def shared_in(self, region: Region) -> tuple[str, ...]:
+        """The shared layers that a region uses, itself or in what it calls."""
+        names: dict[str, None] = {}
+        for step in region.steps:
+            if isinstance(step, Call):
+                names.update(dict.fromkeys([step.shared] if step.shared else []))
+                names.update(dict.fromkeys(self.needs[id(step.region)]))
+        return tuple(names)
+
+    def own_shared(self) -> None:
+        """Let the network's class make every shared module."""
+        net = self.of[id(self.graph.root)]
+        for number, (name, region) in enumerate(self.graph.shared.items()):
+            step = StepCode(name, (), 1)
+            net.owned[name] = self.instance(region, step)
+            net.texts.update({(-1 - number, leaf): repr(value) for leaf, value in enumerate(step.leaves)})
 
     def height(self, region: Region) -> int:
         inner = [self.heights[id(s.region)] for s in region.steps if isinstance(s, Call)]
@@ -109,7 +146,7 @@ class Classes:
 
     def is_inline(self, region: Region) -> bool:
         """Whether a region is an `nn.Sequential` written where it is used: a numbered chain with no taps."""
-        plain = all(not step.label and not _is_shared(step) for step in region.steps)
+        plain = all(not step.label for step in region.steps) and not self.needs[id(region)]
         return region.kind == "chain" and plain and _is_linear(region)
 
     def build(self, regions: list[Region]) -> None:
@@ -133,15 +170,16 @@ class Classes:
                 found.append(owner)
             self.of[id(region)] = owner
         for code in found:
+            code.needs = self.needs[id(code.region)] if code.region is not self.graph.root else ()
             code.plain = code.region.positional and _is_linear(code.region) and self.is_plain(code)
             name_params(code)
         return found
 
     def is_plain(self, code: ClassCode) -> bool:
         """Whether the class is an `nn.Sequential` that needs no `forward` of its own."""
-        return not any((s.code is not None and s.code.flatten) or s.shared for s in code.steps) and all(
-            s.constructor is not None for s in code.steps
-        )
+        if self.needs[id(code.region)] or any(s.code is not None and s.code.flatten for s in code.steps):
+            return False
+        return all(s.constructor is not None for s in code.steps)
 
     # Steps
 
@@ -174,9 +212,11 @@ class Classes:
 
     def call_code(self, code: StepCode, step: Call, region: Region) -> None:
         code.heavy = True
-        code.shared = step.shared
+        code.shared, code.reuse, code.passed = step.shared, step.reuse, self.needs[id(step.region)]
+        if step.shared:
+            return
         body = self.instance(step.region, code)
-        if region.positional and not step.label and not step.shared:
+        if region.positional and not step.label:
             code.constructor = Repeat(body, self.leaf(code, "count", step.count))
         else:
             code.constructor = body
@@ -225,10 +265,6 @@ def _may_overwrite(step: Apply, region: Region, uses: dict[Value, int]) -> bool:
     source = step.inputs[0]
     fresh = isinstance(source.maker, Apply) and source.maker.op.name in OVERWRITABLE
     return fresh and uses[source] == 1 and source not in region.inputs
-
-
-def _is_shared(step: Apply | Call) -> bool:
-    return isinstance(step, Call) and step.shared is not None
 
 
 def _is_linear(region: Region) -> bool:

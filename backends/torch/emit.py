@@ -49,17 +49,20 @@ class Writer:
 
     def constructor_body(self) -> list[str]:
         code = self.code
-        if code.region.positional and all(step.constructor is not None and _numbered(step) for step in code.steps):
+        if (
+            code.region.positional
+            and not code.owned
+            and all(step.constructor is not None and _numbered(step) for step in code.steps)
+        ):
             args = fold_progressions([self.build(step.constructor, index, 12) for index, step in enumerate(code.steps)])
             return layout("", "super().__init__", args, "", 8) if args else ["        super().__init__()"]
         lines = ["        super().__init__()"]
         lines += [f"        self.{name} = {name}" for name in self.stored_flags()]
-        created: set[str] = set()
+        for number, (name, node) in enumerate(code.owned.items()):
+            lines += f"        self.{name} = {self.build(node, -1 - number, 8)}".split("\n")
         for index, step in enumerate(code.steps):
-            if step.constructor is None or (step.shared and step.shared in created):
-                continue
-            created.add(step.shared or "")
-            lines += self.attribute(index, step)
+            if step.constructor is not None and not step.reuse:
+                lines += self.attribute(index, step)
         return lines if len(lines) > 1 else []
 
     def stored_flags(self) -> list[str]:
@@ -73,8 +76,13 @@ class Writer:
         )
 
     def attribute(self, index: int, step: StepCode) -> list[str]:
-        name = step.shared or step.name
-        flag = self.code.flags.get(index)
+        name, flag = step.name, self.code.flags.get(index)
+        if isinstance(step.constructor, Repeat) and self.count_text(step.constructor, index) != "1":
+            count = self.count_text(step.constructor, index)
+            body = self.build(step.constructor.body, index, 12)
+            stop = str(int(step.name) + int(count)) if count.isdigit() else f"{step.name} + {count}"
+            loop = f"        for i in range({step.name}, {stop}):"
+            return [loop, *f"            self.add_module(str(i), {body})".split("\n")]
         text = self.build(step.constructor, index, 8)
         if flag is None and not name.isdigit():
             return f"        self.{name} = {text}".split("\n")
@@ -105,8 +113,8 @@ class Writer:
         return "\n".join([f"{name}(", *(f"{pad}{text}," for text in texts), " " * indent + ")"])
 
     def attribute_prefix(self, index: int) -> str:
-        step = self.code.steps[index]
-        return f"self.{step.name} = "
+        name = self.code.steps[index].name if index >= 0 else list(self.code.owned)[-1 - index]
+        return f"self.{name} = "
 
     def values(self, callee: Any, args: Any, index: int) -> list[str]:
         """Arguments: the sizes that everyone knows by position, the rest by name."""
@@ -217,6 +225,8 @@ class Forward:
         for i, name in enumerate(wanted):
             self.text["in", i] = name
             self.live[name] = ("in", i)
+            if name in map(_local, self.code.needs):
+                self.uses["in", i] = len(self.code.steps) + 1  # a module, never overwritten
         return wanted
 
     def writer_input_names(self) -> list[str]:
@@ -224,7 +234,7 @@ class Forward:
         terminals = getattr(self.code, "input_names", None)
         if terminals:
             return [_local(name) for name in terminals]
-        return ["x", *(f"tap{i}" for i in range(1, count))]
+        return ["x", *(f"tap{i}" for i in range(1, count)), *map(_local, self.code.needs)]
 
     def step(self, index: int, step: StepCode) -> None:
         flag = self.code.flags.get(index)
@@ -239,10 +249,54 @@ class Forward:
         else:
             self.express(index, step)
 
+    def loop(self, index: int, step: StepCode, count: str) -> None:
+        """Several instances in sequence, where the class is no plain `nn.Sequential`."""
+        target, first = ("step", index, 0), step.operands[0]
+        if first in self.pending:
+            self.settle(first)
+        source = self.text[first]
+        self.consume(step)
+        name = self.local(target, step)
+        if name != source:
+            self.out.append(f"        {name} = {source}")
+        arguments = ", ".join([name, *self.shared_texts(step)])
+        start, stop = self.offset(index), self.offset(index + 1)
+        whole = start == "0" and index + 1 == len(self.code.steps)
+        if whole:
+            self.out += ["        for layer in self:", f"            {name} = layer({arguments})"]
+        else:
+            self.out += [f"        for i in range({start}, {stop}):", f"            {name} = self[i]({arguments})"]
+        self.text[target] = name
+        self.live[name] = target
+
+    def offset(self, index: int) -> str:
+        """How many modules a numbered class holds before a step."""
+        literal, texts = 0, []
+        for i, step in enumerate(self.code.steps[:index]):
+            node = step.constructor
+            if node is None:
+                continue
+            count = self.writer.count_text(node, i) if isinstance(node, Repeat) else "1"
+            if count.isdigit():
+                literal += int(count)
+            else:
+                texts.append(count)
+        return " + ".join([*texts, str(literal)] if literal or not texts else texts)
+
+    def shared_texts(self, step: StepCode) -> list[str]:
+        """The shared modules that a call hands on."""
+        return [self.shared_text(name) for name in step.passed]
+
+    def shared_text(self, name: str) -> str:
+        return f"self.{name}" if name in self.code.owned else _local(name)
+
     def express(self, index: int, step: StepCode) -> None:
         """The step as an expression, kept for the next step if only that reads it."""
+        if isinstance(step.constructor, Repeat) and self.writer.count_text(step.constructor, index) != "1":
+            self.loop(index, step, self.writer.count_text(step.constructor, index))
+            return
         operands = [self.text[v] for v in step.operands]
-        text = self.call(step, operands)
+        text = self.call(index, step, operands)
         target = ("step", index, 0)
         self.consume(step)
         if step.outputs > 1:
@@ -258,13 +312,16 @@ class Forward:
         if not (alone or last) or len(text) > 60:
             self.settle(target)
 
-    def call(self, step: StepCode, operands: list[str]) -> str:
+    def call(self, index: int, step: StepCode, operands: list[str]) -> str:
         code = step.code
         if code is not None and code.flatten:
             operands = [f"torch.flatten({operands[0]}, 1)"]
+        operands = [*operands, *self.shared_texts(step)]
+        if step.shared:
+            return f"{self.shared_text(step.shared)}({', '.join(operands)})"
         if step.constructor is not None:
-            name = step.shared or step.name
-            holder = f"self[{name}]" if name.isdigit() else f"self.{name}"
+            name = step.name
+            holder = f"self[{self.offset(index)}]" if name.isdigit() else f"self.{name}"
             if code is not None and code.extra is not None:
                 operands = [*operands, code.extra]
             return f"{holder}({', '.join(operands)})"

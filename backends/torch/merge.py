@@ -60,7 +60,7 @@ def _same_flow(code: ClassCode, steps: list[StepCode], results: list[Any], place
 
 def _can_skip(step: StepCode) -> bool:
     """Whether a step can be left out: a module becomes `nn.Identity()`, an operator stands behind an `if`."""
-    if step.outputs != 1 or step.shared:
+    if step.outputs != 1 or step.shared or step.reuse:
         return False
     return (step.constructor is not None and len(step.operands) == 1) or (
         step.code is not None and step.code.infix is not None

@@ -111,6 +111,7 @@ class Frame:
         "positional",
         "pure",
         "region",
+        "shared",
     )
 
     def __init__(self, region: Region, parent: "Frame | None", positional: bool) -> None:
@@ -121,6 +122,7 @@ class Frame:
         self.is_open = True
         self.pure = True
         self.layers = 0  # expanded layers so far
+        self.shared: list[Any] = []  # declarations of this block's own shared layers that were used
         self.branches = 0  # branches of lists so far, which number the next
         self.imports: dict[Value, Value] = {}
         self.exports: dict[Value, Value] = {}
@@ -190,7 +192,7 @@ def _number(steps: list[Apply | Call]) -> None:
     taken: set[str] = set()
     index = 0
     for step in steps:
-        step.name = _unique(safe_name(step.label), taken) if step.label else str(index)
+        step.name = _labelled(step, taken) if step.label else str(index)
         index += step.count if isinstance(step, Call) else 1
 
 
@@ -202,7 +204,7 @@ def _name_by_kind(steps: list[Apply | Call]) -> None:
     taken: set[str] = set()
     for step in steps:
         if step.label:
-            step.name = _unique(safe_name(step.label), taken)
+            step.name = _labelled(step, taken)
     counts: dict[str, int] = {}
     for step in steps:
         if step.label:
@@ -215,6 +217,12 @@ def _name_by_kind(steps: list[Apply | Call]) -> None:
         while f"{kind}{counts[kind]}" in taken:
             counts[kind] += 1
         step.name = f"{kind}{counts[kind]}"
+
+
+def _labelled(step: Apply | Call, taken: set[str]) -> str:
+    """A label as a name; a further use of shared weights keeps the name of the first."""
+    name = safe_name(step.label or "")
+    return name if isinstance(step, Call) and step.reuse else _unique(name, taken)
 
 
 def _unique(name: str, taken: set[str]) -> str:

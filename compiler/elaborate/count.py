@@ -121,7 +121,7 @@ class Counter:
         if key in self.active or (key is None and len(self.active) > 100):
             return 0
         inner.key = key
-        inner.names.update((define.name.id, Lazy(define)) for define in decl.node.where)
+        inner.names.update((c.name.id, Lazy(c)) for c in decl.node.where if isinstance(c, ast.Define))
         mark = key if key is not None else object()
         self.active.add(mark)
         try:

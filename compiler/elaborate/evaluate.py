@@ -13,6 +13,7 @@ from ..ops import NAMES
 from ..ops.composite import COMPOSITES
 from ..ops.kinds import Word, describe
 from . import arithmetic
+from .modules import prelude_names
 from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Lazy, Problem, Ref, Scope
 
 COMBINATORS = {
@@ -85,6 +86,7 @@ class Evaluator:
     def __init__(self, sink: Sink, limits: Limits) -> None:
         self.sink = sink
         self.limits = limits
+        self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
         self.trail: list[str] = []  # the uses of blocks that are being followed
         self._keys: dict[tuple[Any, ...], int] = {}
 
@@ -129,11 +131,18 @@ class Evaluator:
             return name
         if name in arithmetic.FUNCTIONS:
             raise self.problem("E0314", node, env, what=f"the function `{name}`")
+        if self.names_missing:
+            return UNKNOWN
         raise self.problem("E0301", node, env, name=name, help=self.did_you_mean(name, env))
 
     def builtin(self, name: str) -> Ref | None:
+        """A layer, a combinator, or a block of the prelude."""
         target = NAMES.get(name) or COMPOSITES.get(name) or COMBINATORS.get(name)
-        return None if target is None else Ref(target, name)
+        return self.prelude(name) if target is None else Ref(target, name)
+
+    def prelude(self, name: str) -> Ref | None:
+        """The block of that name in the prelude, if there is one."""
+        raise NotImplementedError
 
     def bound(self, home: Env, name: str) -> Any:
         value = home.names[name]
@@ -165,7 +174,7 @@ class Evaluator:
         while scope is not None:
             names.update(scope.names, scope.scope.taps)
             scope = scope.parent
-        close = closest(name, names)
+        close = closest(name, names | prelude_names())
         if close:
             return f"did you mean `{close}`?"
         return "`cnnc layers` lists the layers; a block is declared with `block NAME(…) = …`"

@@ -3,20 +3,22 @@
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Diagnostic, Label, Reject, Sink, usage
+from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, usage
 from ..ir import Graph, Terminal, Value
 from ..limits import Limits
 from ..ops import NAMES, Shape
 from ..ops.base import check_extents
 from ..ops.composite import COMPOSITES
 from ..ops.kinds import describe
+from ..parse import parse
 from ..source import Source, Span
 from .apply import Applier
 from .bind import suggest
 from .build import open_region
 from .count import Counter
-from .evaluate import COMBINATORS, EXTENTS, is_layer
-from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Lazy, Problem, Ref, Scope, Settings, SharedDecl
+from .evaluate import EXTENTS, is_layer
+from .modules import Loader, prelude_block, prelude_names
+from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 Shapes = dict[str, Shape]
 
@@ -24,11 +26,15 @@ Shapes = dict[str, Shape]
 class Program(Applier):
     """Elaborates one file into a graph."""
 
-    def __init__(self, source: Source, tree: ast.File, sink: Sink, limits: Limits) -> None:
+    def __init__(
+        self, source: Source, tree: ast.File, sink: Sink, limits: Limits, loader: Loader | None = None
+    ) -> None:
         frame = open_region("net", "net", (source.name, (0, 0), "net"), Span(source, *tree.pos), None, False)
         super().__init__(sink, limits, frame)
         self.source = source
         self.tree = tree
+        self.loader = loader
+        self.prelude_refs: dict[str, Ref] = {}
         self.scope = Scope(None, {}, self.frame, "net")
         self.env = Env(source, None, self.scope, 0)
         self.inputs: list[Terminal] = []
@@ -67,12 +73,76 @@ class Program(Applier):
             in_force[index] = settings
             if isinstance(item, ast.Net):
                 self.declare_net(item)
+            elif isinstance(item, ast.Use):
+                self.declare_used(item)
             elif isinstance(item, ast.Block):
                 self.check_params(item.params)
                 self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
             elif isinstance(item, ast.Shared):
                 self.declare_name(item.name, Ref(SharedDecl(item, self.env, settings), item.name.id))
         return in_force
+
+    def prelude(self, name: str) -> Ref | None:
+        if name not in self.prelude_refs:
+            if name not in prelude_names():
+                return None
+            self.prelude_refs[name] = Ref(BlockDecl(prelude_block(name), self.prelude_env, {}), name)
+        return self.prelude_refs[name]
+
+    def declare_used(self, item: ast.Use) -> None:
+        """Bind the blocks of another file, or those of them that are listed."""
+        try:
+            blocks = self.used_blocks(item.path, self.env, ())
+        except Problem as problem:
+            self.report(problem)
+            self.names_missing = True
+            return
+        wanted = item.names or tuple(ast.Name(item.path.pos, name) for name in blocks)
+        for name in wanted:
+            if name.id in blocks:
+                self.declare_name(name, blocks[name.id])
+            else:
+                way = suggest(name.id, list(blocks), item.path.value)
+                self.report(self.problem("E0340", name, self.env, name=name.id, path=item.path.value, see=way))
+
+    def used_blocks(self, path: ast.String, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
+        """The blocks of the file that a `use` line names, by name. Raises Problem for a circle (E0338)."""
+        if self.loader is None:
+            raise self.problem("E0341", path, env, reason="this program has no folder to look in")
+        try:
+            source = self.loader(path.value, env.source)
+        except CnncError as error:
+            reason = error.diagnostics[0].label or error.diagnostics[0].title
+            raise self.problem("E0341", path, env, reason=reason) from None
+        place = source.path or source.name
+        if place in trail or place == self.source.path:
+            raise self.problem(
+                "E0338", path, env, chain=" -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
+            )
+        found = Sink()
+        tree = parse(source, found, self.limits)
+        for diagnostic in found.found:
+            self.sink.add(diagnostic)
+        return self.library(
+            tree, Env(source, None, Scope(None, {}, None, source.name), ("file", place)), (*trail, place)
+        )
+
+    def library(self, tree: ast.File, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
+        """Blocks of a used file, each with that file's `set` defaults; its build parameters have their defaults."""
+        settings: Settings = {}
+        blocks: dict[str, Ref] = {}
+        for item in tree.items:
+            if isinstance(item, ast.Use):
+                env.names.update(self.used_blocks(item.path, env, trail))
+            elif isinstance(item, ast.Set):
+                added = {a.name: (a.value, env) for a in item.args if a.name is not None}
+                settings = {**settings, item.name.id: {**settings.get(item.name.id, {}), **added}}
+            elif isinstance(item, ast.Net):
+                env.names.update((p.name, self.evaluate(p.default, env)) for p in item.params if p.default is not None)
+            elif isinstance(item, ast.Block):
+                blocks[item.name.id] = Ref(BlockDecl(item, env, settings), item.name.id)
+                env.names[item.name.id] = blocks[item.name.id]
+        return blocks
 
     def declare_name(self, name: ast.Name, value: Any) -> None:
         span = self.env.span(name)
@@ -315,7 +385,7 @@ class Program(Applier):
         """Look through blocks that were never used, with unknown shapes: their names and arguments are checked."""
         for value in list(self.env.names.values()):
             decl = value.target if isinstance(value, Ref) else None
-            if not isinstance(decl, BlockDecl) or id(decl) in self.instantiated:
+            if not isinstance(decl, BlockDecl) or id(decl) in self.instantiated or decl.env is not self.env:
                 continue
             frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
             outer, self.frame = self.frame, frame
@@ -324,7 +394,7 @@ class Program(Applier):
             try:
                 for param in decl.node.params:
                     inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
-                inner.names.update((define.name.id, Lazy(define)) for define in decl.node.where)
+                self.bind_where(decl, inner, frame)
                 self.links((decl.node.body,), inner, source)
             finally:
                 frame.is_open = False

@@ -50,11 +50,15 @@ class BlockDecl:
 
 
 class SharedDecl:
-    """A `shared` declaration: one set of weights, one region for each input shape it meets."""
+    """A `shared` declaration: one set of weights, one region for each input shape it meets.
 
-    __slots__ = ("env", "node", "regions", "settings")
+    One among a block's `where` definitions is local: each instance of the block has its own, `frame` builds it.
+    """
 
-    def __init__(self, node: ast.Shared, env: "Env", settings: "Settings") -> None:
+    __slots__ = ("env", "frame", "node", "regions", "settings")
+
+    def __init__(self, node: ast.Shared, env: "Env", settings: "Settings", frame: Any = None) -> None:
+        self.frame = frame
         self.node = node
         self.env = env
         self.settings = settings

@@ -16,6 +16,7 @@ from ..source import Span
 from .bind import Given, bind_block, bind_op, where_to_look
 from .build import Frame, Tag, open_region
 from .evaluate import split_suffix
+from .modules import prelude_source
 from .operators import Operators
 from .regions import PLAIN
 from .scope import UNKNOWN, BlockDecl, Branches, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, SharedDecl
@@ -27,6 +28,7 @@ class Uses(Operators):
     def __init__(self, sink: Sink, limits: Limits, frame: Frame) -> None:
         super().__init__(sink, limits, frame)
         self.memo: dict[Any, tuple[Region, int]] = {}  # finished block instances and their layer counts
+        self.prelude_env = Env(prelude_source(), None, Scope(None, {}, None, "prelude"), "prelude")
         self.active: dict[Any, Span] = {}  # instances under construction, to find recursion without an exit
         self.instantiated: set[int] = set()  # declarations of blocks that were used
         self.shared_regions: dict[str, Region] = {}
@@ -108,8 +110,6 @@ class Uses(Operators):
         if known is not None:
             return self.call_region(*known, None, x, span, tag).outputs[0]
         inner.key = key if key is not None else object()
-        for define in decl.node.where:
-            inner.names[define.name.id] = Lazy(define)
         region, frame = self.instantiate(decl, key, inner, values, x, span)
         if frame.pure and key is not None and region.outputs[0].shape is not None:
             self.memo[key] = (region, frame.layers)
@@ -124,6 +124,7 @@ class Uses(Operators):
             raise Fatal("E0311", span, name=decl.name, labels=(Label(self.active[key], "first used here"),))
         if len(self.trail) >= self.limits.max_calls:
             raise Fatal("E0403", span, name=decl.name, most=self.limits.max_calls)
+        inner.names.update((c.name.id, Lazy(c)) for c in decl.node.where if isinstance(c, ast.Define))
         positional = self.only_blocks(decl.node.body, inner, 0)
         identity = (decl.env.source.name, decl.node.pos, "block")
         frame = open_region("block", decl.name, identity, decl.env.span(decl.node), self.frame, positional)
@@ -138,6 +139,7 @@ class Uses(Operators):
         try:
             source = frame.receive(outer.bring(x))
             inner.scope.input, inner.scope.frame = source, frame
+            self.bind_where(decl, inner, frame)
             frame.close(self.links((decl.node.body,), inner, source))
         finally:
             frame.is_open = False
@@ -147,10 +149,21 @@ class Uses(Operators):
         self.warn_unused(decl, inner)
         return frame.region, frame
 
+    def bind_where(self, decl: BlockDecl, inner: Env, frame: Frame) -> None:
+        """The `where` names of a block instance; a shared one belongs to this instance."""
+        for clause in decl.node.where:
+            if isinstance(clause, ast.Shared):
+                inner.names[clause.name.id] = Ref(SharedDecl(clause, inner, decl.settings, frame), clause.name.id)
+            else:
+                inner.names[clause.name.id] = Lazy(clause)
+
     def warn_unused(self, decl: BlockDecl, inner: Env) -> None:
-        for define in decl.node.where:
-            if define.name.id not in inner.used:
-                self.sink.add(Diagnostic("W0602", {"name": define.name.id}, decl.env.span(define.name)))
+        if decl.env.source is self.prelude_env.source:
+            return
+        for clause in decl.node.where:
+            others = [decl.node.body, *(c for c in decl.node.where if c is not clause)]
+            if clause.name.id not in inner.used and not any(ast.mentions(o, clause.name.id) for o in others):
+                self.sink.add(Diagnostic("W0602", {"name": clause.name.id}, decl.env.span(clause.name)))
 
     def only_blocks(self, node: ast.Expr, env: Env, depth: int) -> bool:
         """Whether a body is nothing but uses of blocks in a chain, whose instances are then numbered 0, 1, 2, …"""
@@ -168,9 +181,10 @@ class Uses(Operators):
             return False
         home = env.find(name.id) or env.find(split_suffix(name.id)[0])
         if home is None:
-            return False
-        value = home.names.get(name.id, home.names.get(split_suffix(name.id)[0]))
-        if isinstance(value, Lazy):
+            value: Any = self.prelude(name.id) or self.prelude(split_suffix(name.id)[0])
+        else:
+            value = home.names.get(name.id, home.names.get(split_suffix(name.id)[0]))
+        if isinstance(value, Lazy) and home is not None:
             return self.only_blocks(value.node.value, home, depth + 1)
         if isinstance(value, Layer):
             return self.only_blocks(value.node, value.env, depth + 1)
@@ -196,8 +210,15 @@ class Uses(Operators):
             finally:
                 del self.active[key]
         region = decl.regions[x.shape]
-        call = self.call_region(region, 1, None, x, env.span(node), tag)
-        call.shared = decl.name
+        if decl.frame is None:
+            call = self.call_region(region, 1, None, x, env.span(node), tag)
+            call.shared = decl.name
+            return call.outputs[0]
+        if self.frame is not decl.frame:
+            raise self.problem("E0339", node, env, name=decl.name)
+        call = self.call_region(region, 1, None, x, env.span(node), Tag(decl.name, label=decl.name))
+        call.reuse = decl in self.frame.shared
+        self.frame.shared.append(decl)
         return call.outputs[0]
 
     def shared_region(self, decl: SharedDecl, x: Value) -> Region:
@@ -211,7 +232,9 @@ class Uses(Operators):
         finally:
             frame.is_open = False
             self.frame = outer
-        first = self.shared_regions.setdefault(decl.name, frame.region)
+        first = next(iter(decl.regions.values()), frame.region)
+        if decl.frame is None:
+            self.shared_regions.setdefault(decl.name, frame.region)
         if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
             raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
         return frame.region

@@ -254,6 +254,7 @@ reshape: Op[Reshape] = define(
         signature=Reshape,
         shape=reshape_shape,
         work=no_work,
+        sees_all=True,
         view=True,
         samples=("reshape((2, 6)) @ 3x4", "reshape((4, 3, 1)) @ 12", "reshape((1, 4)) @ 4x1x1"),
         rejects=(("reshape((5, 2)) @ 3x4", "E0225"),),

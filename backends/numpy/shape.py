@@ -1,0 +1,111 @@
+"""Layers that move, cut, rearrange or interpolate."""
+
+# mypy: disable-error-code="no-any-return"
+
+from math import floor
+from typing import Any
+
+import numpy as np
+
+from ...compiler.ir import Apply
+from .base import Array, Weights, lowers, padded
+
+
+@lowers("flatten")
+def _flatten(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """N×C×… to N×(C·…)."""
+    return xs[0].reshape(len(xs[0]), -1)
+
+
+@lowers("reshape")
+def _reshape(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """The same elements, the last axis running fastest."""
+    return xs[0].reshape(len(xs[0]), *a.shape)
+
+
+@lowers("concat")
+def _concat(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """N×C₁×…, N×C₂×…, … to N×(C₁ + C₂ + …)×…"""
+    return np.concatenate(xs, axis=1)
+
+
+@lowers("slice")
+def _slice(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """The channels a ≤ c < b."""
+    return xs[0][:, a.a : a.b]
+
+
+@lowers("pad")
+def _pad(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """Zeros, a constant, or elements of the input on all sides."""
+    if a.mode == "constant":
+        return padded(xs[0], a.p, value=a.value)
+    return padded(xs[0], a.p, a.mode)
+
+
+@lowers("shuffle")
+def _shuffle(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """y[j·g + i] = x[i·C/g + j] for 0 ≤ i < g: the first channel of every group, then the second, …"""
+    y = np.empty_like(xs[0])
+    for i, group in enumerate(np.split(xs[0], a.g, axis=1)):
+        y[:, i :: a.g] = group
+    return y
+
+
+@lowers("pixelshuffle")
+def _pixelshuffle(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """y[c, h·r + i, w·r + j] = x[c·r² + i·r + j, h, w]. N×C·r²×H×W to N×C×rH×rW."""
+    n, c, h, w = xs[0].shape
+    y = np.empty((n, c // a.r**2, a.r * h, a.r * w))
+    for i, j in np.ndindex(a.r, a.r):
+        y[:, :, i :: a.r, j :: a.r] = xs[0][:, i * a.r + j :: a.r**2]
+    return y
+
+
+@lowers("pixelunshuffle")
+def _pixelunshuffle(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """y[c·r² + i·r + j, h, w] = x[c, h·r + i, w·r + j]. N×C×rH×rW to N×C·r²×H×W."""
+    n, c, h, w = xs[0].shape
+    y = np.empty((n, c * a.r**2, h // a.r, w // a.r))
+    for i, j in np.ndindex(a.r, a.r):
+        y[:, i * a.r + j :: a.r**2] = xs[0][:, :, i :: a.r, j :: a.r]
+    return y
+
+
+@lowers("upsample")
+def _upsample(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """Along one axis after the other, every output is a weighted sum of inputs: y = M·x."""
+    y = xs[0]
+    for axis, n in enumerate(a.size, 2):
+        matrix = interpolation(y.shape[axis], n, a.mode, a.align_corners)
+        y = np.moveaxis(np.tensordot(matrix, y, axes=(1, axis)), 0, axis)
+    return y
+
+
+def interpolation(extent: int, n: int, mode: str, align_corners: bool) -> Array:
+    """The N×W matrix that makes N values of W.
+
+    Output i looks at the place u = i·(W − 1)/(N − 1) with `align_corners`, ⌊i·W/N⌋ for nearest, else
+    (i + 1/2)·W/N − 1/2; linear interpolation starts at 0. A place between elements is a sum over its two or, for the
+    cubic, four neighbours weighted by distance; beyond the ends the outermost element is repeated.
+    """
+    matrix = np.zeros((n, extent))
+    for i in range(n):
+        if mode == "nearest":
+            matrix[i, i * extent // n] = 1
+            continue
+        u = i * (extent - 1) / max(n - 1, 1) if align_corners else (i + 0.5) * extent / n - 0.5
+        cubic = mode == "bicubic"
+        u = u if cubic else max(u, 0)
+        for neighbour in range(floor(u) - cubic, floor(u) + 2 + cubic):
+            distance = abs(u - neighbour)
+            matrix[i, min(max(neighbour, 0), extent - 1)] += cubic_weight(distance) if cubic else 1 - distance
+    return matrix
+
+
+def cubic_weight(x: float) -> float:
+    """Keys' cubic convolution kernel with a = −3/4 at a distance of x < 2 (IEEE Trans. ASSP 29, 1981)."""
+    a = -0.75
+    if x <= 1:
+        return (a + 2) * x**3 - (a + 3) * x**2 + 1
+    return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a

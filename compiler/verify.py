@@ -1,0 +1,143 @@
+"""Judging the backends: the same random weights and inputs in each, compared with NumPy in double precision."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .diagnostics import usage
+from .ir import Graph, known, weights_of
+from .ops import Shape, Weight
+from .pipeline import deep_recursion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Arrays = dict[str, NDArray[Any]]
+
+TOLERANCE = 1e-4
+"""How far a float32 result may be from the float64 one, relative to the largest element of the output.
+
+One rounding is 6·10⁻⁸; over the sums of a deep network, added in another order by every library, roundings grow to
+about 10⁻⁶, rarely 10⁻⁵. A mistake in a lowering, such as a stride or a divisor, moves outputs by a hundredth or more.
+The measure is not relative to each element, because near zero even two right results differ by parts in a thousand.
+"""
+
+
+class Comparison(NamedTuple):
+    """What one backend made of one output, against NumPy."""
+
+    output: str
+    backend: str
+    difference: float
+    """max|a − b|/max|b|, b the reference; infinite for another shape."""
+    shape: tuple[int, ...]
+    """The shape that the backend gave, the batch first."""
+    on: str = "cpu"
+    """Where it ran."""
+
+    @property
+    def ok(self) -> bool:
+        return self.difference <= TOLERANCE
+
+
+def verify(
+    net: Any, backends: Sequence[str] = ("torch", "onnx"), seed: int = 0, batch: int = 2, on: str = "cpu"
+) -> list[Comparison]:
+    """Compare every output of a network in each of the backends; see `Net.verify`.
+
+    Raises UsageError for a backend that is unknown (E0504) or whose packages are missing (E0507), and for a place
+    where it cannot run (E0515).
+    """
+    from ..backends import backend, packages
+
+    _check_request(backends, batch, on)
+    try:
+        with deep_recursion(), packages():
+            places = {name: backend(name).place(on) for name in backends}
+            weights, inputs = random_weights(net.graph, seed), random_inputs(net.graph, seed, batch)
+            results = {name: backend(name).run(net, inputs, weights, places[name]) for name in backends}
+            wanted = backend("numpy").run(net, inputs, weights)
+    except MemoryError:
+        raise usage("E0515", on=on, reason="there is not enough memory") from None
+    return [
+        Comparison(output, name, difference(results[name][output], want), results[name][output].shape, places[name])
+        for output, want in wanted.items()
+        for name in backends
+    ]
+
+
+def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
+    from ..backends import TARGETS
+
+    for name in backends:
+        if name not in TARGETS:
+            raise usage("E0504", name=name, known=", ".join(TARGETS))
+    if batch < 1:
+        raise usage("E0513", text=batch)
+    if on not in ("cpu", "cuda"):
+        raise usage("E0515", on=on, reason="only cpu and cuda are known")
+
+
+def difference(a: "NDArray[Any]", b: "NDArray[Any]") -> float:
+    """max|a − b|/max|b|. What is not finite must be the same in both, or the difference is infinite."""
+    if a.shape != b.shape:
+        return float("inf")
+    finite = np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True) or not np.isfinite(a[finite]).all():
+        return float("inf")
+    a, b = a[finite].astype(np.float64), b[finite]
+    largest, distance = np.abs(b).max(initial=0), np.abs(a - b).max(initial=0)
+    return float(distance / largest) if largest else float("inf") if distance else 0.0
+
+
+# What the backends are given
+
+
+def random_weights(graph: Graph, seed: int) -> "Arrays":
+    """Weights under which a mistake anywhere shows in the output; as `draw` gives them but for two things.
+
+    Constants, such as the scales, shifts and running statistics of normalisation, vary: around 0 by 0.1, else by up to
+    a fifth of their value; an untrained scale of 1 would hide that a backend ignores it. And kernels are √6 times as
+    large, which with a ReLU behind every layer keeps the signal's strength (He et al., 2015): in PyTorch's default it
+    shrinks to a sixth of its variance per layer, and after sixteen of them the output depends on the biases alone.
+    """
+    from ..backends.weights import draw_one
+
+    return {name: _varied(name, weight, draw_one(name, weight, seed), seed) for name, weight, _ in weights_of(graph)}
+
+
+def _varied(name: str, weight: Weight, drawn: "NDArray[Any]", seed: int) -> "NDArray[Any]":
+    from ..backends.weights import generator
+
+    if weight.init == "constant":
+        random = generator(name, seed)
+        if weight.value:
+            return weight.value * random.uniform(0.8, 1.2, weight.shape).astype(np.float32)
+        return 0.1 * random.standard_normal(weight.shape, np.float32)
+    if weight.init == "uniform" and len(weight.shape) > 1:
+        return drawn * np.float32(6**0.5)
+    return drawn
+
+
+def random_inputs(graph: Graph, seed: int, batch: int) -> "Arrays":
+    """An array of normal random numbers for each input, the batch leading."""
+    from ..backends.weights import generator
+
+    def draw(name: str, shape: Shape) -> "NDArray[Any]":
+        return generator(f"input {name}", seed).standard_normal((batch, *shape), np.float32)
+
+    return {terminal.name: draw(terminal.name, known(terminal.value)) for terminal in graph.inputs}
+
+
+def describe(name: str, found: list[Comparison], seed: int, batch: int) -> str:
+    """The comparisons as the command prints them: a line each, the worst figure in every one."""
+    lines = [f"{name}, batch {batch}, seed {seed}: largest difference from NumPy in float64, {TOLERANCE:.0e} allowed"]
+    width = max(len(c.output) for c in found)
+    for c in found:
+        shape = "x".join(map(str, c.shape))
+        lines.append(
+            f"{c.output:{width}}  {f'{c.backend} on {c.on}':12}  {c.difference:7.1e}  "
+            f"{'ok' if c.ok else 'differs'}  {shape}"
+        )
+    return "\n".join(lines)
