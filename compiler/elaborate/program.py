@@ -16,7 +16,7 @@ from .apply import Applier
 from .bind import suggest
 from .build import open_region
 from .count import Counter
-from .evaluate import EXTENTS, is_layer
+from .evaluate import COMBINATORS, EXTENTS, is_layer
 from .modules import Loader, prelude_block, prelude_names
 from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
