@@ -467,9 +467,9 @@ _add(
 _add(
     "E0331",
     "the extents {symbols} have no values",
-    "symbolic here",
-    "pass --input with numbers",
-    "This command needs concrete extents.",
+    "",
+    "pass --input with numbers, or take the network at a size: net.at(H=224, W=224)",
+    "A network with symbolic extents can be analyzed; models need numbers.",
 )
 _add(
     "E0332",
@@ -533,6 +533,20 @@ _add(
     "{reason}",
     "paths are relative to the file that the line is in, and stay inside the project",
     "`use` reads other `.cnn` files of the same project: those below the folder of the program, or of the nearest folder above it that holds a .git or pyproject.toml.",
+)
+_add(
+    "E0342",
+    "whether {left} {op} {right} depends on the size",
+    "decided while compiling, but symbolic here",
+    "give the extents as numbers, or compare channels",
+    "A conditional is decided while compiling. With symbolic extents it must come out the same for all sizes.",
+)
+_add(
+    "E0343",
+    "the structure depends on the size",
+    "at this size the skip connection needs no projection",
+    "compile the program with these extents as its input",
+    "With symbolic extents `res` takes its projection where the shapes are not equal for all sizes.",
 )
 
 # E04: limits

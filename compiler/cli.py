@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc check *.cnn
   cnnc verify examples/resnet50.cnn
+  cnnc fmt *.cnn
   cnnc layers conv
   cnnc explain E0201
 
@@ -121,7 +122,9 @@ def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[st
 def run_analyze(args: argparse.Namespace) -> int:
     batch = batch_size(args.batch)
     net = read_net(args)
-    if args.format == "json":
+    if args.print_ir:
+        print(net.ir(), end="")
+    elif args.format == "json":
         report = net.to_dict(batch, args.dtype, args.convention)
         if args.by != "layer":
             report["groups"] = group_dicts(net, args.by, batch)
@@ -174,6 +177,33 @@ def check_file(path: str, args: argparse.Namespace) -> int:
     errors = sum(d.is_error for d in found)
     print(f"{path}: {f'{errors} error' + 's' * (errors > 1) if errors else 'ok'}")
     return 1 if errors else 0
+
+
+def run_fmt(args: argparse.Namespace) -> int:
+    return max([format_file(path, args) for path in args.files])
+
+
+def format_file(path: str, args: argparse.Namespace) -> int:
+    """Lay out one file and return the exit status that it calls for."""
+    from .files import read_source, write_file
+    from .format import format_source
+
+    try:
+        source = read_source(path, limits_of(args))
+        text = format_source(source, limits_of(args))
+        changed = source.altered or text != source.text
+        if path == "-" and not args.check:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(text.encode())
+            return 0
+        if changed and not args.check:
+            write_file(path, text.encode())
+    except CnncError as error:
+        show_diagnostics(error.diagnostics)
+        return error.exit_code
+    if changed:
+        print(f"{'would format' if args.check else 'formatted'} {path}")
+    return 1 if changed and args.check else 0
 
 
 def run_verify(args: argparse.Namespace) -> int:
@@ -303,6 +333,7 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--by", choices=("layer", "block", "op"), default="layer", help="one line for each (default: layer)"
     )
+    sub.add_argument("--print-ir", action="store_true", help="print the intermediate representation instead")
     sub.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
     sub.add_argument(
         "--batch", default="1", metavar="N", help="batch size of shapes, operations and memory (default 1)"
@@ -315,6 +346,11 @@ def make_parser() -> argparse.ArgumentParser:
     sub = command("check", run_check, "Report what is wrong in programs.", "cnnc check examples/*.cnn")
     sub.add_argument("files", nargs="+", metavar="FILE")
     add_settings(sub)
+
+    sub = command("fmt", run_fmt, "Give programs their canonical layout, in place.", "cnnc fmt examples/*.cnn")
+    sub.add_argument("files", nargs="+", metavar="FILE", help="program to rewrite, - for stdin to stdout")
+    sub.add_argument("--check", action="store_true", help="write nothing; exit status 1 if a file would change")
+    add_limits(sub)
 
     sub = command(
         "verify",
@@ -345,6 +381,10 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--input", action="append", metavar="SHAPE", help="input shape, 3x224x224, or NAME=SHAPE for each of several"
     )
     parser.add_argument("-D", dest="define", action="append", metavar="NAME=VALUE", help="value of a build parameter")
+    add_limits(parser)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
     limits = parser.add_argument_group("limits")
     for name, value in Limits()._asdict().items():
         limits.add_argument(f"--{name.replace('_', '-')}", type=positive, metavar="N", help=f"default {value:,}")

@@ -6,6 +6,7 @@ behind a closing parenthesis, before an arrow.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 TOKEN = re.compile(
@@ -14,9 +15,29 @@ TOKEN = re.compile(
     r"|(?P<SIGN>->|==|!=|<=|>=|\*\*|//|[^\s])"
 )
 WORDS = frozenset(
-    ("net", "set", "use", "block", "where", "shared", "input", "output", "aux", "train")
-    + ("as", "if", "else", "for", "in", "or", "and", "not")
+    [
+        "net",
+        "set",
+        "use",
+        "block",
+        "where",
+        "shared",
+        "input",
+        "output",
+        "aux",
+        "train",
+        "as",
+        "if",
+        "else",
+        "for",
+        "in",
+        "or",
+        "and",
+        "not",
+    ]
 )  # after these a bracket begins an operand
+OPENERS = frozenset(("(", "CALL", "[", "INDEX", "{", "OPTIONS"))
+CLOSERS = frozenset((")", "]", "}"))
 
 
 class Comment(NamedTuple):
@@ -28,12 +49,15 @@ class Comment(NamedTuple):
 
 
 class Token:
-    """A token with its comments. `turns` says that a line break stands before it, `gap` that an empty line does."""
+    """A token with its comments: one behind it on its line, and those on lines above it.
 
-    __slots__ = ("above", "gap", "text", "trail", "turns")
+    `turns` says that the author broke the line at this arrow, `gap` that an empty line stands before the token.
+    """
 
-    def __init__(self, text: str, above: list[Comment], turns: bool, gap: bool) -> None:
-        self.text, self.above, self.turns, self.gap = text, above, turns, gap
+    __slots__ = ("above", "gap", "kind", "text", "trail", "turns")
+
+    def __init__(self, text: str, kind: str, above: Sequence[Comment], turns: bool, gap: bool) -> None:
+        self.text, self.kind, self.above, self.turns, self.gap = text, kind, above, turns, gap
         self.trail = ""
 
 
@@ -44,36 +68,30 @@ def comments_of(text: str) -> list[str]:
 
 def tokens_of(text: str) -> list[Token]:
     """The tokens of a well-formed program, an empty one last; optional commas are left out, comments put in place."""
-    return _place(_without_commas(_cut(text)))
+    tokens = _without_commas(_cut(text))
+    _place(tokens)
+    return tokens
 
 
-class _Raw(NamedTuple):
-    """A token as it stands in the text: its kind, and the comments before it."""
-
-    text: str
-    kind: str
-    above: list[Comment]
-    turns: bool
-    gap: bool
-
-
-def _cut(text: str) -> list[_Raw]:
-    """The text in tokens."""
-    found: list[_Raw] = []
+def _cut(text: str) -> list[Token]:
+    """The text in tokens, each with all comments before it."""
+    found: list[Token] = []
     above: list[Comment] = []
     at, kind, turns = 0, "", False
     for match in TOKEN.finditer(text):
-        breaks = text.count("\n", at, match.start())
-        at = match.end()
-        turns |= breaks > 0
-        word = match.group()
-        if match.lastgroup == "COMMENT":
+        start, end = match.span()
+        breaks = text.count("\n", at, start) if start > at else 0
+        at = end
+        word, group = match.group(), match.lastgroup
+        if group == "COMMENT":
             above.append(Comment(word.rstrip(), breaks > 0 or not (found or above), breaks > 1))
+            turns |= breaks > 0
             continue
-        kind = _kind(word, match.lastgroup or "", kind)
-        found.append(_Raw(word, kind, above, turns, breaks > 1))
-        above, turns = [], False
-    found.append(_Raw("", "END", above, True, False))
+        kind = _kind(word, group or "", kind)
+        found.append(Token(word, kind, above or (), turns or breaks > 0, breaks > 1))
+        if above:
+            above, turns = [], False
+    found.append(Token("", "END", above, True, False))
     return found
 
 
@@ -83,67 +101,76 @@ def _kind(word: str, group: str, before: str) -> str:
         return "TRAIN" if word == "train" else "WORD"
     if group != "SIGN":
         return "NAME"
-    operand = before in ("NAME", ")", "]", "}")
     if word == "(":
-        return "CALL" if operand else "("
+        return "CALL" if before == "NAME" or before in CLOSERS else "("
     if word == "[":
-        return "INDEX" if operand else "["
+        return "INDEX" if before == "NAME" or before in CLOSERS else "["
     return "OPTIONS" if word == "{" and before == "TRAIN" else word
 
 
-def _without_commas(tokens: list[_Raw]) -> list[_Raw]:
+def _without_commas(tokens: list[Token]) -> list[Token]:
     """The tokens without the commas that may be left out: before a closing bracket, and between training options."""
-    kept: list[_Raw] = []
-    open_brackets: list[tuple[str, int]] = [("", 0)]  # kind and commas so far
-    held: list[Comment] = []  # of commas left out
+    kept: list[Token] = []
+    brackets: list[tuple[str, int]] = [("", 0)]  # those open here, each with the commas in it so far
+    naming = False  # among the variables of a loop
     for number, token in enumerate(tokens):
-        kind, commas = open_brackets[-1]
-        if token.kind in ("(", "CALL", "[", "INDEX", "{", "OPTIONS"):
-            open_brackets.append((token.kind, 0))
-        elif token.kind in (")", "]", "}"):
-            open_brackets.pop()
-        elif token.kind == ",":
-            open_brackets[-1] = (kind, commas + 1)
-            last = tokens[number + 1].kind in (")", "]") and not (kind == "(" and commas == 0)
-            if last or kind == "OPTIONS":
-                held += token.above
+        kind = token.kind
+        if kind in OPENERS:
+            brackets.append((kind, 0))
+        elif kind in CLOSERS:
+            brackets.pop()
+        elif kind == "WORD":
+            naming = token.text == "for" or (naming and token.text != "in")
+        elif kind == "," and not naming:
+            bracket, commas = brackets.pop()
+            brackets.append((bracket, commas + 1))
+            after = tokens[number + 1]
+            alone = bracket == "(" and commas == 0  # the comma of a tuple of one
+            if bracket == "OPTIONS" or (after.kind in CLOSERS and not alone):
+                after.above = [*token.above, *after.above]
                 continue
-        kept.append(token._replace(above=held + token.above) if held else token)
-        held = []
+        kept.append(token)
     return kept
 
 
-def _place(tokens: list[_Raw]) -> list[Token]:
-    """The tokens with every comment moved to where the layout can put it."""
-    placed: list[Token] = []
-    open_brackets: list[str] = []
-    carried: list[Comment] = []  # moved on to behind the token that they stood before
-    moved = False  # whether the comments before this token were taken by an arrow before it
+def _place(tokens: list[Token]) -> None:
+    """Tie the comments before each token to the tokens beside which the layout can put them."""
+    brackets: list[str] = []
     for number, token in enumerate(tokens):
-        above = carried + ([] if moved else token.above)
-        carried, moved, turns = [], False, token.turns
-        if token.kind in ("(", "CALL", "[", "INDEX", "{", "OPTIONS"):
-            open_brackets.append(token.kind)
-        elif token.kind in (")", "]", "}"):
-            if open_brackets.pop() in ("(", "CALL", "INDEX") and len(above) == 1 and not above[0].own:
-                above, carried = [], above
-        elif token.kind == ",":
-            above, carried = [], above
-        elif token.kind == "->":
-            after = tokens[number + 1]
-            below = [c._replace(own=True) if token.turns else c for c in after.above]
-            above, turns, moved = above + below, token.turns or after.turns, True
-        _attach(above, placed)
-        placed.append(Token(token.text, _owned(above), turns, token.gap))
-    return placed
+        kind, above = token.kind, token.above
+        if kind in OPENERS:
+            brackets.append(kind)
+        elif kind in CLOSERS:
+            hugs = brackets.pop() in ("(", "CALL", "INDEX")  # no line ends before such a bracket
+            if above and hugs and len(above) == 1 and not above[0].own:
+                _move(token, tokens[number + 1])
+        elif kind == "," and above:
+            _move(token, tokens[number + 1])
+        elif kind == "->":
+            _arrow(token, tokens[number + 1])
+        if token.above:
+            _tie(token, tokens[number - 1] if number else None)
 
 
-def _attach(above: list[Comment], placed: list[Token]) -> None:
-    """Give a comment that begins behind a token to this token."""
-    if above and not above[0].own and placed:
-        placed[-1].trail = above[0].text
+def _move(token: Token, after: Token) -> None:
+    """Move the comments before a token behind it."""
+    after.above = [*token.above, *after.above]
+    token.above = ()
 
 
-def _owned(above: list[Comment]) -> list[Comment]:
-    """The comments that get lines of their own."""
-    return [c._replace(own=True) for c in (above if above and above[0].own else above[1:])]
+def _arrow(arrow: Token, after: Token) -> None:
+    """Move the comments and line breaks behind an arrow before it."""
+    if after.above:
+        arrow.above = [*arrow.above, *(c._replace(own=True) if arrow.turns else c for c in after.above)]
+        after.above = ()
+    arrow.turns |= after.turns
+
+
+def _tie(token: Token, before: Token | None) -> None:
+    """Give a comment that stands behind the token before to this one; the others get lines of their own."""
+    first, *rest = token.above
+    if before is not None and not first.own:
+        before.trail = first.text
+    else:
+        rest = [first, *rest]
+    token.above = [c._replace(own=True) for c in rest]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from .ir import Apply, Call, Graph, Region, Value, known, regions_of
 from .ops import Window, Work
 from .ops.base import size
+from .symbolic import largest, smallest
 
 DTYPE_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
 
@@ -80,7 +81,7 @@ def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
         depth[value] = [0 if i == j else None for j in range(count)]
     for step in region.steps:
         if isinstance(step, Apply):
-            deepest = _deepest([_plus(depth[v], int(step.op.depth)) for v in step.inputs])
+            deepest = _deepest([_plus(depth[v], int(step.op.depth and not step.skip)) for v in step.inputs])
             depth.update(dict.fromkeys(step.outputs, deepest))
             continue
         through = step.region.totals.depth
@@ -105,7 +106,7 @@ def _deepest(paths: list[list[int | None]]) -> list[int | None]:
 # Memory
 
 
-def peak_elements(region: Region, held: tuple[bool, ...], memo: dict[Any, int] | None = None) -> int:
+def peak_elements(region: Region, held: tuple[bool, ...], memo: dict[Any, Any] | None = None) -> Any:
     """Most elements alive at once while the region runs in order, its inputs and outputs included.
 
     A tensor lives from its layer to its last use. `held` marks inputs that the caller still needs afterwards. An
@@ -119,7 +120,7 @@ def peak_elements(region: Region, held: tuple[bool, ...], memo: dict[Any, int] |
 
 
 class _Liveness:
-    def __init__(self, region: Region, held: tuple[bool, ...], memo: dict[Any, int]) -> None:
+    def __init__(self, region: Region, held: tuple[bool, ...], memo: dict[Any, Any]) -> None:
         self.region, self.memo = region, memo
         self.uses: dict[Value, int] = {}
         for step in region.steps:
@@ -128,7 +129,8 @@ class _Liveness:
         for value in region.outputs:
             self.uses[value] = self.uses.get(value, 0) + 1
         self.buffer: dict[Value, list[int]] = {}  # [elements, tensors that share the memory]
-        self.now = self.peak = 0
+        self.now: Any = 0
+        self.peak: Any = 0
         for value, keep in zip(region.inputs, held, strict=True):
             self.allocate(value)
             self.uses[value] = self.uses.get(value, 0) + int(keep)
@@ -139,7 +141,7 @@ class _Liveness:
         elements = size(known(value))
         self.buffer[value] = [elements, 1]
         self.now += elements
-        self.peak = max(self.peak, self.now)
+        self.peak = largest(self.peak, self.now)
 
     def release(self, value: Value, uses: int = 1) -> None:
         """Take uses off a tensor; with the last one its memory is free, unless another tensor shares it."""
@@ -150,7 +152,7 @@ class _Liveness:
             if block[1] == 0:
                 self.now -= block[0]
 
-    def run(self) -> int:
+    def run(self) -> Any:
         for step in self.region.steps:
             if isinstance(step, Apply):
                 self.apply(step)
@@ -187,11 +189,11 @@ class _Liveness:
         held = tuple(self.uses[v] > step.inputs.count(v) or self.buffer[v][1] > 1 for v in step.inputs)
         inner = peak_elements(step.region, held, self.memo)
         if step.count > 1:  # later instances own their input
-            inner = max(
+            inner = largest(
                 inner, peak_elements(step.region, (False,), self.memo) + (size(known(step.inputs[0])) if held[0] else 0)
             )
         extra = inner - sum(size(known(v)) for v in step.inputs)
-        self.peak = max(self.peak, self.now + extra)
+        self.peak = largest(self.peak, self.now + extra)
         for value in step.outputs:
             self.buffer[value] = [size(known(value)), 1]
             self.now += size(known(value))
@@ -284,7 +286,8 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
     for other in inputs[1:]:
         if len(other) == len(fields):
             fields = tuple(
-                Field(min(a.lo, b.lo), max(a.hi, b.hi), max(a.jump, b.jump)) for a, b in zip(fields, other, strict=True)
+                Field(smallest(a.lo, b.lo), largest(a.hi, b.hi), max(a.jump, b.jump))
+                for a, b in zip(fields, other, strict=True)
             )
     x = step.in_shapes[0]
     if step.op.window is not None and len(x) - 1 == len(fields):  # after a reshape axes mean something else

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from .catalogue import CATALOGUE
 from .limits import MAX_ERRORS
 from .source import Span
+from .symbolic import is_whole
 
 
 class Label(NamedTuple):
@@ -71,9 +72,7 @@ def show(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}" if value.bit_length() <= 256 else f"a {value.bit_length()}-bit integer"
     if isinstance(value, tuple):
-        return (
-            "×".join(str(v) for v in value) if all(isinstance(v, int) for v in value) else ", ".join(map(show, value))
-        )
+        return "×".join(map(str, value)) if all(map(is_whole, value)) else ", ".join(map(show, value))
     text = str(value)
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return text if len(text) <= 240 else text[:237] + "..."

@@ -13,9 +13,12 @@ from .source import Span
 
 
 class Value:
-    """A tensor. `shape` is channels first without the batch, or None where a mistake left it unknown."""
+    """A tensor. `shape` is channels first without the batch, or None where a mistake left it unknown.
 
-    __slots__ = ("frame", "maker", "origin", "shape")
+    `hint` is what the program calls it, for readers of emitted source; no weight is named by it.
+    """
+
+    __slots__ = ("frame", "hint", "maker", "origin", "shape")
 
     description = "a tensor"
 
@@ -24,12 +27,16 @@ class Value:
         self.origin = origin
         self.frame = frame  # where it is being built; meaningless afterwards
         self.maker: Step | None = None
+        self.hint: str | None = None
 
 
 class Step:
-    """What applications and calls share: operands, results, a name within the region, and a place in the source."""
+    """What applications and calls share: operands, results, a name within the region, and a place in the source.
 
-    __slots__ = ("inputs", "kind", "label", "name", "outputs", "span")
+    `skip` marks the projection of a skip connection.
+    """
+
+    __slots__ = ("inputs", "kind", "label", "name", "outputs", "skip", "span")
 
     def __init__(self, inputs: list[Value], outputs: list[Value], span: Span, kind: str, label: str | None) -> None:
         self.inputs = inputs
@@ -38,6 +45,7 @@ class Step:
         self.kind = kind
         self.label = label
         self.name = ""
+        self.skip = False
         for value in outputs:
             value.maker = self
 
@@ -80,10 +88,10 @@ class Call(Step):
 
     Instances of a count above 1 have one input and one output of the same shape; a number at the end of the name
     counts up from one to the next. `reuse` marks a further use of an earlier call's weights in the same region,
-    under the same name. `skip` marks the projection of a skip connection.
+    under the same name.
     """
 
-    __slots__ = ("count", "region", "reuse", "shared", "skip")
+    __slots__ = ("count", "region", "reuse", "shared")
 
     def __init__(
         self, region: "Region", inputs: list[Value], outputs: list[Value], span: Span, kind: str, label: str | None
@@ -93,7 +101,6 @@ class Call(Step):
         self.count = 1
         self.shared: str | None = None
         self.reuse = False
-        self.skip = False
 
     def instance_name(self, i: int) -> str:
         """The name of the i-th instance: the number in the name counts up, so `3` with a count of 2 is `3`, `4`."""

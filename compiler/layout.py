@@ -5,8 +5,11 @@ belong to the documents: one at the end of a line waits in the printer until tha
 behind it on the line begins a new one, so no comment can swallow code.
 """
 
+import math
 from collections.abc import Sequence
+from typing import Literal
 
+Style = Literal["row", "chain", "sum"]
 WIDTH = 100
 MAX_INDENT = 60  # deeper nesting is not indented further, so that text never grows with the square of its depth
 
@@ -15,21 +18,22 @@ class Doc:
     """What all documents know about themselves.
 
     `width` is that of the flat form, `head` the width up to the first place where a line may break, if one `opens`.
-    `breaks` says that there is no flat form, `waits` that the document ends in a comment.
+    `breaks` says that there is no flat form, `waits` that the document ends in a comment, `hugs` that it may follow
+    one on its line, as a closing bracket may.
     """
 
-    __slots__ = ("breaks", "head", "opens", "waits", "width")
+    __slots__ = ("breaks", "head", "hugs", "opens", "waits", "width")
 
     def __init__(self, width: int = 0, breaks: bool = False) -> None:
         self.width = self.head = width
         self.breaks = breaks
-        self.waits = self.opens = False
+        self.hugs = self.opens = self.waits = False
 
 
 class Text(Doc):
-    """A token. `hugs` marks one that may follow a waiting comment's token on its line, such as a closing bracket."""
+    """A token."""
 
-    __slots__ = ("hugs", "text")
+    __slots__ = ("text",)
 
     def __init__(self, text: str, hugs: bool = False) -> None:
         super().__init__(len(text))
@@ -53,7 +57,7 @@ class Broken(Doc):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.text = text
+        self.text, self.hugs = text, True
 
 
 class Trailing(Doc):
@@ -82,17 +86,17 @@ class Seq(Doc):
     __slots__ = ("align", "nest", "parts")
 
     def __init__(self, parts: Sequence[Doc], nest: int = 0, align: bool = False) -> None:
-        super().__init__()
         self.parts, self.nest, self.align = parts, nest, align
+        width = head = 0
+        breaks = opens = waits = False
         for part in parts:
-            if self.waits and not _hugs(part):
-                self.breaks = True
-            self.breaks |= part.breaks
-            self.waits = part.waits or (self.waits and _hugs(part))
-            self.width += part.width
-            if not self.opens:
-                self.head += part.head
-                self.opens = part.opens
+            breaks |= part.breaks or (waits and not part.hugs)
+            waits = part.waits or (waits and part.hugs)
+            width += part.width
+            if not opens:
+                head += part.head
+                opens = part.opens
+        self.width, self.head, self.breaks, self.hugs, self.opens, self.waits = width, head, breaks, False, opens, waits
 
 
 class Group(Seq):
@@ -111,17 +115,17 @@ class Item:
 
 
 class Fill(Doc):
-    """Documents with spaces between them, as many on a line as fit.
+    """Documents with spaces between them, on as few lines as they need.
 
-    What does not fit on one line begins a new one and ends it, unless `loose`: then it stays where it is if it would
-    not fit on a line of its own either.
+    In a `row` each line holds as many as fit; in a `chain` the lines between wanted breaks are about equally long. What
+    does not fit on one line begins a new one and ends it, except in a `sum`, where it stays beside the one before.
     """
 
-    __slots__ = ("items", "loose")
+    __slots__ = ("items", "style")
 
-    def __init__(self, items: Sequence[Item], loose: bool = False) -> None:
+    def __init__(self, items: Sequence[Item], style: Style) -> None:
         super().__init__()
-        self.items, self.loose = items, loose
+        self.items, self.style = items, style
         for item in items:
             self.breaks |= self.waits or item.doc.breaks or bool(item.above)
             self.waits = item.doc.waits
@@ -134,10 +138,6 @@ class Fill(Doc):
 OPENERS = ("(", "[", "{", "=")
 SPACE = Text(" ", hugs=True)
 LINE, SOFT, HARD = Line(" "), Line(""), Line("", breaks=True)
-
-
-def _hugs(doc: Doc) -> bool:
-    return isinstance(doc, Text) and doc.hugs
 
 
 class Printer:
@@ -193,10 +193,10 @@ class Printer:
         self.add(doc.comment)
         self.full = True
 
-    def fits(self, doc: Doc, indent: int, tail: int) -> bool:
+    def fits(self, doc: Doc, indent: int, tail: int, limit: int = WIDTH) -> bool:
         """Whether a document and `tail` more columns fit on the current line, or on the one that a comment forces."""
         column = min(indent, MAX_INDENT) if self.full or self.comment else self.column
-        return not doc.breaks and column + doc.width + tail <= WIDTH
+        return not doc.breaks and column + doc.width + tail <= limit
 
     def show(self, doc: Doc, indent: int, tail: int) -> None:
         """Print a document that need not be flat; `tail` columns follow it on its last line."""
@@ -241,25 +241,67 @@ class Printer:
             self.show(part, indent, tails[-2 - number])
 
     def fill(self, doc: Fill, indent: int, tail: int) -> None:
-        tall = False  # whether the item before took several lines
+        indent = min(indent, MAX_INDENT)
+        tall = False  # whether the item before did not fit on one line
+        limit = WIDTH
+        last = len(doc.items) - 1
         for number, item in enumerate(doc.items):
-            after = tail if number == len(doc.items) - 1 else 0
-            if number and (item.wanted or item.above or self.comment or self.turns(item.doc, indent, after, doc, tall)):
-                self.newline(indent)
-            elif number:
-                self.write(" ", indent)
+            after = tail if number == last else 0
+            forced = number == 0 or item.wanted or bool(item.above or self.comment)
+            turns = forced or self.turns(item.doc, indent, after, doc.style, limit, tall)
+            if number:
+                self.newline(indent) if turns else self.write(" ", indent)
             for comment in item.above:
                 self.own(comment, indent)
-            before = len(self.lines) + (self.full or bool(self.comment))
-            if self.fits(item.doc, indent, after):
-                self.flat(item.doc, indent)
-            else:
+            if doc.style == "chain" and (forced or tall):
+                limit = even(doc.items, number, indent if number or item.above else self.column, indent, tail)
+            tall = not self.fits(item.doc, indent, after)
+            if tall:
                 self.show(item.doc, indent, after)
-            tall = len(self.lines) > before
+            else:
+                self.flat(item.doc, indent)
 
-    def turns(self, doc: Doc, indent: int, tail: int, fill: Fill, tall: bool) -> bool:
-        """Whether a document in a fill begins a new line, `tall` if the one before took several."""
-        if fill.loose:
-            alone = not doc.breaks and min(indent, MAX_INDENT) + doc.width + tail <= WIDTH
+    def turns(self, doc: Doc, indent: int, tail: int, style: Style, limit: int, tall: bool) -> bool:
+        """Whether a document in a fill begins a new line, `tall` if the one before did not fit on one."""
+        if style == "sum":
+            alone = not doc.breaks and indent + doc.width + tail <= WIDTH
             return alone and not self.fits(doc, indent, tail + 1)
-        return tall or not self.fits(doc, indent, tail + 1)
+        return tall or not self.fits(doc, indent, tail + 1, limit)
+
+
+def even(items: Sequence[Item], start: int, column: int, indent: int, tail: int) -> int:
+    """The least width of lines for which some items need no more lines than for `WIDTH`.
+
+    They are those from `start` to the next place where a line breaks in any case. The first line begins at `column`,
+    the others at `indent`; `tail` columns follow the last item.
+    """
+    widths: list[int] = []
+    for number in range(start, len(items)):
+        item = items[number]
+        width = item.doc.width + (tail if number == len(items) - 1 else 0)
+        if item.doc.breaks or indent + width > WIDTH or (widths and (item.wanted or item.above)):
+            break
+        widths.append(width)
+        if item.doc.waits:
+            break
+    least, most = 0, WIDTH
+    lines = _lines(widths, column, indent, WIDTH)
+    while least < most:
+        middle = (least + most) // 2
+        if _lines(widths, column, indent, middle) <= lines:
+            most = middle
+        else:
+            least = middle + 1
+    return WIDTH if lines == 1 else most
+
+
+def _lines(widths: list[int], column: int, indent: int, limit: int) -> float:
+    """How many lines of a width hold documents; infinitely many if one of them is too wide."""
+    lines, at = 1, column
+    for number, width in enumerate(widths):
+        if number and at + 1 + width > limit:
+            lines, at = lines + 1, indent - 1
+        at += width + (number > 0)
+        if at > limit:
+            return math.inf
+    return lines

@@ -14,6 +14,7 @@ from .ops.base import check_extents
 from .pipeline import compile_source, deep_recursion
 from .report import CONVENTIONS, Row, report_dict, rows
 from .source import Source
+from .specialize import specialize, symbols_of
 
 if TYPE_CHECKING:
     import onnx
@@ -92,6 +93,30 @@ class Net:
         with deep_recursion():
             return list(rows(self.graph))
 
+    @cached_property
+    def symbols(self) -> list[str]:
+        """The symbols of the input shapes, such as H and W of 3xHxW."""
+        return symbols_of(self.graph)
+
+    def at(self, **values: int) -> "Net":
+        """The network at given sizes, `net.at(H=224, W=224)`. Raises NetworkError where a layer does not fit there."""
+        missing = [name for name in self.symbols if name not in values]
+        if missing:
+            raise usage("E0331", symbols=", ".join(missing))
+        with deep_recursion():
+            return Net(specialize(self.graph, values), self.warnings)
+
+    def needs_numbers(self) -> None:
+        """Refuse what symbolic extents do not allow (E0331)."""
+        if self.symbols:
+            raise usage("E0331", symbols=", ".join(self.symbols))
+
+    def ir(self) -> str:
+        """The intermediate representation as text; `cnnc.compiler.ir_text.read_graph` reads it back."""
+        from .ir_text import print_graph
+
+        return print_graph(self.graph)
+
     def report(self, by: str = "layer", batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> str:
         """The cost table as plain text. `by` is layer, block or op."""
         from .table import plain_table
@@ -108,6 +133,7 @@ class Net:
 
     def torch_source(self) -> str:
         """PyTorch source of the network: one module that imports only torch."""
+        self.needs_numbers()
         from ..backends import backend
 
         with deep_recursion():
@@ -121,6 +147,7 @@ class Net:
         Weights are PyTorch's own initialisation; with `seed`, the ones that `to_onnx(seed=…)` stores; with `weights`,
         those of a .safetensors or .pth file or arrays by name, which must fit exactly.
         """
+        self.needs_numbers()
         from ..backends import backend
 
         module: torch.nn.Module = backend("torch").module(self, seed, weights)
@@ -140,6 +167,7 @@ class Net:
 
         batch: a number, or "dynamic" for a symbolic leading axis. inference: fold batch normalisation, drop dropout.
         """
+        self.needs_numbers()
         from ..backends import backend
 
         with deep_recursion():

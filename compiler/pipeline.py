@@ -1,5 +1,6 @@
 """The stages of a compilation, in order."""
 
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -54,6 +55,10 @@ def elaborate(
     with deep_recursion():
         program = Program(source, tree, sink, limits, loader)
         graph = program.run(params, shapes)
+    if graph is not None and "CNNC_CHECK_IR" in os.environ:
+        from .verify_ir import check_graph
+
+        check_graph(graph)
     if graph is None and not sink.has_errors:
         what = "the file has only declarations" if tree.items else "the file is empty"
         sink.add(Diagnostic("E0317", {"what": what}, Span(source, 0, min(1, len(source.text)))))

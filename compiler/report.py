@@ -1,12 +1,14 @@
 """The analysis as rows and totals: flat layers with their costs, grouped by block or op on request, as plain data."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .cost import DTYPE_BYTES, Field, Summary, field_of, layer_cost
 from .ir import Apply, Call, Graph, Region, Value, join, known
 from .ops import Shape, Work
 from .ops.base import size
+from .symbolic import Sym
 
 CONVENTIONS = {
     "torchvision": "multiply-accumulates, as torchvision publishes in `_ops`",
@@ -138,8 +140,8 @@ def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, conventi
         "convention": convention,
         "batch": batch,
         "dtype": dtype,
-        "inputs": [{"name": t.name, "shape": [batch, *known(t.value)]} for t in graph.inputs],
-        "outputs": [{"name": t.name, "shape": [batch, *known(t.value)]} for t in graph.outputs],
+        "inputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.inputs],
+        "outputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.outputs],
         "totals": totals_dict(summary, batch, dtype, convention),
         "layers": [layer_dict(row, batch) for row in rows(graph)],
     }
@@ -149,7 +151,7 @@ def totals_dict(summary: Summary, batch: int, dtype: str, convention: str) -> di
     """Sums over the network: parameters as stored, work and memory for the whole batch."""
     width = DTYPE_BYTES[dtype]
     macs = batch * summary.work.mac
-    return {
+    figures = {
         "layers": summary.layers,
         "params": summary.params,
         "buffers": summary.buffers,
@@ -162,6 +164,12 @@ def totals_dict(summary: Summary, batch: int, dtype: str, convention: str) -> di
         "weight_bytes": width * summary.params,
         "depth": summary.depth,
     }
+    return {name: plain(value) for name, value in figures.items()}
+
+
+def with_batch(batch: int, shape: Shape) -> list[Any]:
+    """A shape with the batch axis in front."""
+    return [batch, *map(plain, shape)]
 
 
 def layer_dict(row: Row, batch: int) -> dict[str, Any]:
@@ -170,12 +178,12 @@ def layer_dict(row: Row, batch: int) -> dict[str, Any]:
         "name": row.name,
         "op": row.op,
         "scope": row.scope,
-        "inputs": [[batch, *shape] for shape in row.inputs],
-        "output": [batch, *row.output],
-        "params": row.params,
-        "macs": batch * row.work.mac,
-        "flops": 2 * batch * row.work.mac,
-        "other_ops": batch * row.work.other,
+        "inputs": [with_batch(batch, shape) for shape in row.inputs],
+        "output": with_batch(batch, row.output),
+        "params": plain(row.params),
+        "macs": plain(batch * row.work.mac),
+        "flops": plain(2 * batch * row.work.mac),
+        "other_ops": plain(batch * row.work.other),
         "receptive_field": one_or_all(row.receptive_field),
         "jump": one_or_all(row.jump),
         "span": {"file": row.span.source.name, "line": row.span.line, "column": row.span.column},
@@ -184,10 +192,17 @@ def layer_dict(row: Row, batch: int) -> dict[str, Any]:
 
 def one_or_all(values: tuple[Any, ...]) -> Any:
     """A number where all axes agree, a list where they differ, None for an input without spatial axes."""
-    values = tuple(int(v) if v == int(v) else float(v) for v in values)
+    values = tuple(plain(int(v) if isinstance(v, Fraction) and v == int(v) else v) for v in values)
     if not values:
         return None
     return values[0] if len(set(values)) == 1 else list(values)
+
+
+def plain(value: Any) -> Any:
+    """A figure as JSON has it: numbers as they are, formulas as text."""
+    if isinstance(value, Sym):
+        return str(value)
+    return float(value) if isinstance(value, Fraction) else value
 
 
 def activation_bytes(row: Row, batch: int, dtype: str) -> int:

@@ -7,13 +7,14 @@ from typing import NamedTuple
 class Source:
     """One file's text with its line ends normalised, so that offsets, lines and columns agree with an editor's.
 
-    A byte-order mark is dropped; CRLF and lone CR count as one line break.
+    A byte-order mark is dropped; CRLF and lone CR count as one line break; `altered` says whether there were any.
     """
 
-    __slots__ = ("_starts", "name", "path", "text")
+    __slots__ = ("_starts", "altered", "name", "path", "text")
 
     def __init__(self, text: str, name: str = "<text>", path: str | None = None) -> None:
         self.text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+        self.altered = "\r" in text or text.startswith("\ufeff")
         self.name = name
         self.path = path
         self._starts: list[int] | None = None

@@ -67,17 +67,27 @@ def _footer(summary: Summary, batch: int, dtype: str, convention: str) -> Iterat
     totals = totals_dict(summary, batch, dtype, convention)
     weights, buffers = mebibytes(totals["weight_bytes"]), totals["buffers"]
     whole, peak = mebibytes(totals["activation_bytes"]), mebibytes(totals["peak_bytes"])
-    yield f"parameters            {totals['params']:,} ({weights} in {dtype}), buffers {buffers:,}"
-    yield f"MACs (torchvision)    {totals['macs']:,} ({totals['macs'] / 1e9:.3f} G)"
-    yield f"FLOPs (torch)         {totals['flops']:,} ({totals['flops'] / 1e9:.3f} G)"
-    yield f"other operations      {totals['other_ops']:,}"
+    yield f"parameters            {_count(totals['params'])} ({weights} in {dtype}), buffers {buffers:,}"
+    yield f"MACs (torchvision)    {_giga(totals['macs'])}"
+    yield f"FLOPs (torch)         {_giga(totals['flops'])}"
+    yield f"other operations      {_count(totals['other_ops'])}"
     yield f"activations           {whole} in all, {peak} at the peak, batch {batch}"
     yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
     yield f"convention            {convention}: {CONVENTIONS[convention]}"
 
 
-def mebibytes(count: int) -> str:
-    """Bytes as people read them."""
+def _count(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _giga(value: Any) -> str:
+    return f"{value:,} ({value / 1e9:.3f} G)" if isinstance(value, int) else str(value)
+
+
+def mebibytes(count: Any) -> str:
+    """Bytes as people read them; a formula in bytes."""
+    if not isinstance(count, int):
+        return f"{count} bytes"
     for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
@@ -112,7 +122,10 @@ def draw_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, 
         view.add_column(column, justify="right" if i >= table.numbers else "left", overflow="fold")
     view.add_column("share")
     work = next(i for i, column in enumerate(table.columns) if column.startswith(("MACs", "FLOPs")))
-    amounts = [int(line[work].replace(",", "")) for line in table.lines]
+    amounts = [
+        int(line[work].replace(",", "")) if line[work][0].isdigit() and line[work].replace(",", "").isdigit() else 0
+        for line in table.lines
+    ]
     whole = max(sum(amounts), 1)
     for line, amount in zip(table.lines, amounts, strict=True):
         view.add_row(*map(Text, line), Text("█" * round(20 * amount / whole), style="cyan"))

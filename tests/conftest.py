@@ -1,8 +1,11 @@
 """Options and helpers that all tests share."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ["CNNC_CHECK_IR"] = "1"  # every compilation in the tests verifies its graph
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.cnn"))

@@ -42,7 +42,8 @@ def test_reports_follow_the_schema(example: Path) -> None:
     for report in (net.to_dict(), net.to_dict(batch=3, dtype="bf16", convention="torch")):
         jsonschema.validate(json.loads(json.dumps(report)), SCHEMA)
         assert report["totals"]["params"] == sum(layer["params"] for layer in report["layers"])
-        assert report["totals"]["macs"] == sum(layer["macs"] for layer in report["layers"])
+        every = sum(layer["macs"] for layer in report["layers"])
+        assert report["totals"]["macs"] < every if net.graph.aux else report["totals"]["macs"] == every
 
 
 def test_check_never_raises() -> None:

@@ -25,6 +25,8 @@ GOOD = "input 3x8x8 -> conv3x3(4) -> bn -> relu"
 SHOWN = re.compile(r"^(?:error|warning)\[([EW]\d{4})\]: ", re.MULTILINE)
 
 BY_REQUEST = {
+    "E0331": "test_symbols_without_values",
+    "E0343": "test_a_structure_that_depends_on_the_size",
     "E0401": "test_a_text_over_the_limit",
     "E0501": "test_a_file_that_cannot_be_read",
     "E0503": "test_a_file_that_cannot_be_written",
@@ -39,6 +41,7 @@ BY_REQUEST = {
     "E0512": "test_an_unsupported_opset",
     "E0513": "test_a_wrong_batch_size",
     "E0514": "test_an_unknown_input",
+    "E0515": "test_a_place_to_run_that_is_not_there",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -159,6 +162,17 @@ def assert_refused(result: tuple[int, str], code: str, *parts: str, status: int 
         assert part in result[1]
 
 
+def test_symbols_without_values(cnnc: CLI) -> None:
+    assert_refused(cnnc("compile", "-e", "input 3xHxW -> relu", "-o", "-"), "E0331", "H, W", "--input")
+
+
+def test_a_structure_that_depends_on_the_size() -> None:
+    net = api.compile("input 4xHxW -> res(conv3x3(4, s=2, p=1), proj=conv1x1(4, s=2))")
+    with pytest.raises(CnncError) as caught:
+        net.at(H=1, W=1)
+    assert caught.value.code == "E0343" and caught.value.span is not None
+
+
 def test_a_text_over_the_limit(cnnc: CLI) -> None:
     assert_refused(
         cnnc("analyze", "-e", GOOD, "--max-bytes", "20"), "E0401", "more than 20 bytes", "--max-bytes", status=1
@@ -225,6 +239,13 @@ def test_a_missing_package(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
     hide_package(monkeypatch, "safetensors")
     result = cnnc("compile", "good.cnn", "--weights", "w.safetensors")
     assert_refused(result, "E0507", "the package safetensors is needed", "pip install 'cnnc[weights]'")
+
+
+@pytest.mark.parametrize(("package", "extra"), [("torch", "cnnc[torch]"), ("onnxruntime", "cnnc[verify]")])
+def test_a_package_that_verify_needs(cnnc: CLI, monkeypatch: pytest.MonkeyPatch, package: str, extra: str) -> None:
+    hide_package(monkeypatch, package)
+    result = cnnc("verify", "good.cnn")
+    assert_refused(result, "E0507", f"the package {package} is needed", f"pip install '{extra}'")
 
 
 def write_weights(**changes: Any) -> None:
@@ -304,6 +325,15 @@ def test_a_wrong_batch_size(cnnc: CLI, batch: str) -> None:
 
 def test_an_unknown_input(cnnc: CLI) -> None:
     assert_refused(cnnc("analyze", "good.cnn", "--input", "image=3x9x9"), "E0514", "`image`", "inputs are input")
+
+
+def test_a_place_to_run_that_is_not_there(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert_refused(cnnc("verify", "good.cnn", "--on", "cuda"), "E0515", "cannot be run on cuda", "finds no GPU")
+    huge = ("verify", "good.cnn", "--input", "3x2000000000x2000000")
+    assert_refused(cnnc(*huge), "E0515", "cannot be run on cpu", "not enough memory")
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,13 @@ from math import prod
 import cnnc
 import pytest
 import torch
+from cnnc.backends import numpy as reference
 from cnnc.backends.onnx.lower import LOWERINGS as ONNX_LOWERINGS
 from cnnc.backends.torch.lower import LOWERINGS as TORCH_LOWERINGS
 from cnnc.compiler.ops import REGISTRY
 from cnnc.compiler.reference import entries
-from support import ONNX_TOLERANCE, check_onnx, difference, inputs_for, run_onnx, run_torch
+from cnnc.compiler.verify import random_weights
+from support import ONNX_TOLERANCE, TORCH_TOLERANCE, check_onnx, difference, inputs_for, run_onnx, run_torch
 from torch.utils.flop_counter import FlopCounterMode
 
 OPERATOR_SAMPLES = (
@@ -33,15 +35,19 @@ def compiled(sample: str) -> cnnc.Net:
 
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_sample(sample: str) -> None:
+    """Both backends against NumPy in double precision, with weights that differ from neutral ones."""
     net = compiled(sample)
-    module = net.to_torch(seed=1).eval()
+    weights = random_weights(net.graph, seed=1)
+    module = net.to_torch(weights=weights).eval()
     inputs = inputs_for(net)
-    expected = run_torch(module, inputs)
+    expected = list(reference.run(net, [x.numpy() for x in inputs], weights).values())
     assert [net.output_shape[1:]] == [a.shape[1:] for a in expected]
+    for got, want in zip(run_torch(module, inputs), expected, strict=True):
+        assert difference(got, want) <= TORCH_TOLERANCE
     assert net.params == sum(p.numel() for p in module.parameters())
     assert net.buffers == sum(b.numel() for b in module.buffers())
     for inference in (False, True):
-        model = net.to_onnx(seed=1, inference=inference)
+        model = net.to_onnx(weights=weights, inference=inference)
         check_onnx(model)
         for got, want in zip(run_onnx(model, inputs), expected, strict=True):
             assert difference(got, want) <= ONNX_TOLERANCE
@@ -81,6 +87,7 @@ def test_every_op_has_lowerings() -> None:
     for name in REGISTRY:
         assert name in TORCH_LOWERINGS, f"{name} has no PyTorch lowering"
         assert name in ONNX_LOWERINGS, f"{name} has no ONNX lowering"
+        assert name in reference.LOWERINGS, f"{name} has no NumPy definition"
 
 
 def test_every_layer_has_samples_and_documentation() -> None:

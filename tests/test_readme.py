@@ -41,20 +41,23 @@ def test_python_in_readme_runs(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_layer_guide_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ELU of docs/add-a-layer.md, entered and lowered as the page says, compiles and runs."""
+    import cnnc.backends.numpy.elementwise as numpy_lower
     import cnnc.backends.onnx.lower as onnx_lower
     import cnnc.backends.torch.lower as torch_lower
     import cnnc.compiler.ops.activation as activation
     import torch
+    from cnnc.backends.numpy import LOWERINGS as NUMPY_LOWERINGS
     from cnnc.compiler.ops import NAMES, REGISTRY
     from support import difference, inputs_for, run_onnx, run_torch
 
-    for table in (NAMES, REGISTRY, torch_lower.LOWERINGS, onnx_lower.LOWERINGS):
+    for table in (NAMES, REGISTRY, torch_lower.LOWERINGS, onnx_lower.LOWERINGS, NUMPY_LOWERINGS):
         monkeypatch.delitem(table, "elu", raising=False)
     blocks = [re.sub(r"(?m)^   ", "", b) for _, b in FENCED.findall((ROOT / "docs/add-a-layer.md").read_text())]
-    for block, module in zip(blocks, (activation, torch_lower, onnx_lower), strict=True):
+    for block, module in zip(blocks, (activation, torch_lower, onnx_lower, numpy_lower), strict=True):
         exec(block, vars(module))
     net = cnnc.compile("elu(0.5)", input=(3, 4, 5))
     inputs = inputs_for(net)
     expected = torch.nn.functional.elu(inputs[0], 0.5).numpy()
     assert difference(run_torch(net.to_torch(), inputs)[0], expected) <= 1e-6
     assert difference(run_onnx(net.to_onnx(), inputs)[0], expected) <= 1e-6
+    assert all(comparison.ok for comparison in net.verify())

@@ -71,10 +71,10 @@ def test_meta_device(example: Path) -> None:
         namespace: dict = {}
         exec(net.torch_source(), namespace)
         classes = [v for v in namespace.values() if isinstance(v, type) and issubclass(v, torch.nn.Module)]
-        module = classes[-1]()
-        output = module(torch.empty(2, *net.input_shape[1:]))
-    assert output.device.type == "meta"
-    assert tuple(output.shape) == (2, *net.output_shape[1:])
+        result = classes[-1]()(*(torch.empty(2, *t.value.shape) for t in net.graph.inputs))
+    outputs = list(result.values()) if isinstance(result, dict) else [result]
+    terminals = (*net.graph.outputs, *net.graph.aux)
+    assert [(o.device.type, tuple(o.shape)) for o in outputs] == [("meta", (2, *t.value.shape)) for t in terminals]
 
 
 @pytest.mark.parity

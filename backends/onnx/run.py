@@ -24,7 +24,7 @@ def run(net: Any, inputs: "Arrays", weights: "Arrays", on: str = "cpu") -> "Arra
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors arrive as exceptions
     providers: list[Any] = [(CUDA, {"use_tf32": "0"})] if on == "cuda" else []
     with TemporaryDirectory() as folder:  # from a file, since a model beyond 2 GB has its weights beside it
         path = Path(folder) / "net.onnx"

@@ -5,6 +5,7 @@ written as a literal, elsewhere as an argument, named after the block's own para
 step that only some instances have, such as the projection of a skip connection, becomes optional behind a flag.
 """
 
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
@@ -41,6 +42,8 @@ class StepCode:
         self.overwrite = False  # an addition into its first operand
         self.kind = ""
         self.label: str | None = None
+        self.hint: str | None = None
+        """What the program calls the result."""
         self.result_shape: tuple[int, ...] = ()
         self.heavy = False
         self.shared: str | None = None
@@ -147,7 +150,8 @@ class Classes:
     def is_inline(self, region: Region) -> bool:
         """Whether a region is an `nn.Sequential` written where it is used: a numbered chain with no taps."""
         plain = all(not step.label for step in region.steps) and not self.needs[id(region)]
-        return region.kind == "chain" and plain and _is_linear(region)
+        alone = len(region.steps) == 1 and not region.steps[0].name
+        return (region.kind == "chain" or alone) and plain and _is_linear(region)
 
     def build(self, regions: list[Region]) -> None:
         groups: dict[Any, list[Region]] = {}
@@ -186,18 +190,23 @@ class Classes:
     def steps_of(self, region: Region) -> tuple[list[StepCode], list[Any]]:
         where: dict[Value, Any] = {value: ("in", i) for i, value in enumerate(region.inputs)}
         uses = _use_counts(region)
-        steps = []
-        for index, step in enumerate(region.steps):
-            operands = tuple(where[v] for v in step.inputs)
-            code = StepCode(step.name, operands, len(step.outputs))
-            code.kind, code.label, code.result_shape = step.kind, step.label, known(step.outputs[0])
-            if isinstance(step, Apply):
+        steps: list[StepCode] = []
+        rest = list(region.steps)
+        while rest:
+            step, shares = rest[0], 1 if region.positional else _even_shares(rest)
+            results = [v for s in rest[:shares] for v in s.outputs]
+            code = StepCode(step.name, tuple(where[v] for v in step.inputs), len(results))
+            code.kind, code.label, code.hint = step.kind, step.label, results[0].hint
+            code.result_shape = known(results[0])
+            if shares > 1:
+                code.code = Code(template=f"{{x}}.chunk({shares}, 1)")
+            elif isinstance(step, Apply):
                 self.apply_code(code, step, region, uses)
             else:
                 self.call_code(code, step, region)
-            for k, value in enumerate(step.outputs):
-                where[value] = ("step", index, k)
+            where.update((value, ("step", len(steps), k)) for k, value in enumerate(results))
             steps.append(code)
+            del rest[:shares]
         return steps, [where[v] for v in region.outputs]
 
     def apply_code(self, code: StepCode, step: Apply, region: Region, uses: dict[Value, int]) -> None:
@@ -265,6 +274,19 @@ def _may_overwrite(step: Apply, region: Region, uses: dict[Value, int]) -> bool:
     source = step.inputs[0]
     fresh = isinstance(source.maker, Apply) and source.maker.op.name in OVERWRITABLE
     return fresh and uses[source] == 1 and source not in region.inputs
+
+
+def _even_shares(steps: list[Apply | Call]) -> int:
+    """How many steps from the first on are slices that share out the channels of one tensor evenly; else 1."""
+    source = steps[0].inputs[0]
+    slices = list(takewhile(lambda s: isinstance(s, Apply) and s.op.name == "slice" and s.inputs == [source], steps))
+    wanted = known(source)[0]
+    for count in range(2, len(slices) + 1):
+        width = wanted // count
+        bounds = [(i * width, i * width + width) for i in range(count)]
+        if width * count == wanted and [(s.attrs.a, s.attrs.b) for s in slices[:count]] == bounds:
+            return count
+    return 1
 
 
 def _is_linear(region: Region) -> bool:

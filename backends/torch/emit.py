@@ -7,19 +7,24 @@ from typing import Any
 from .classes import ClassCode, Leaf, Repeat, StepCode
 
 WIDTH = 88
+INLINE = 60
+"""An expression that is longer gets a local of its own."""
 NUMBER = re.compile(r"(?<![\w.])(\d+)(?![\w.])")
 TEMPORARIES = ("y", "z", "u", "v", "w")
 
 
 def layout(prefix: str, head: str, args: list[str], suffix: str, indent: int) -> list[str]:
-    """`prefix head(args) suffix` on one line, or with one argument a line where that is too long."""
+    """`prefix head(args) suffix` on one line, or with one argument a line where that is too long.
+
+    An argument of several lines has all but the first indented already.
+    """
     pad = " " * indent
     line = f"{pad}{prefix}{head}({', '.join(args)}){suffix}"
     if len(line) <= WIDTH and "\n" not in line:
         return [line]
     lines = [f"{pad}{prefix}{head}("]
     for arg in args:
-        lines += [f"{pad}    {part}" for part in f"{arg},".split("\n")]
+        lines += f"{pad}    {arg},".split("\n")
     return [*lines, f"{pad}){suffix}"]
 
 
@@ -54,12 +59,12 @@ class Writer:
             and not code.owned
             and all(step.constructor is not None and _numbered(step) for step in code.steps)
         ):
-            args = fold_progressions([self.build(step.constructor, index, 12) for index, step in enumerate(code.steps)])
+            args = fold_progressions([self.build(step.constructor, index, 12, 1) for index, step in enumerate(code.steps)])
             return layout("", "super().__init__", args, "", 8) if args else ["        super().__init__()"]
         lines = ["        super().__init__()"]
         lines += [f"        self.{name} = {name}" for name in self.stored_flags()]
         for number, (name, node) in enumerate(code.owned.items()):
-            lines += f"        self.{name} = {self.build(node, -1 - number, 8)}".split("\n")
+            lines += f"        self.{name} = {self.build(node, -1 - number, 8, len(f'self.{name} = '))}".split("\n")
         for index, step in enumerate(code.steps):
             if step.constructor is not None and not step.reuse:
                 lines += self.attribute(index, step)
@@ -79,16 +84,17 @@ class Writer:
         name, flag = step.name, self.code.flags.get(index)
         if isinstance(step.constructor, Repeat) and self.count_text(step.constructor, index) != "1":
             count = self.count_text(step.constructor, index)
-            body = self.build(step.constructor.body, index, 12)
+            body = self.build(step.constructor.body, index, 12, len("self.add_module(str(i), )"))
             stop = str(int(step.name) + int(count)) if count.isdigit() else f"{step.name} + {count}"
             loop = f"        for i in range({step.name}, {stop}):"
             return [loop, *f"            self.add_module(str(i), {body})".split("\n")]
-        text = self.build(step.constructor, index, 8)
+        lead = len(f"self.{name} = " if not name.isdigit() else f'self.add_module("{name}", )')
+        text = self.build(step.constructor, index, 8, lead)
         if flag is None and not name.isdigit():
             return f"        self.{name} = {text}".split("\n")
         if not name.isdigit():
             lines = f"        self.{name} = nn.Identity()\n        if {flag}:\n            self.{name} = ".split("\n")
-            text = self.build(step.constructor, index, 12)
+            text = self.build(step.constructor, index, 12, lead)
             joined = lines[-1] + text
             short = f"        self.{name} = {text} if {flag} else nn.Identity()"
             if "\n" not in short and len(short) <= WIDTH:
@@ -96,25 +102,27 @@ class Writer:
             return [*lines[:-1], *joined.split("\n")]
         return f'        self.add_module("{name}", {text})'.split("\n")
 
-    def build(self, node: Any, index: int, indent: int) -> str:
-        """A constructor call as text, over several lines where it does not fit; later lines are fully indented."""
+    def build(self, node: Any, index: int, indent: int, lead: int) -> str:
+        """A constructor call as text, over several lines where it does not fit; later lines are fully indented.
+
+        `lead` is how much else stands on the line if it is one: an assignment before it, a comma after it.
+        """
         if isinstance(node, Repeat):
             return self.repeat(node, index, indent)
         callee, args = node
         name = callee.name if isinstance(callee, ClassCode) else callee
         if name == "nn.Sequential":
-            texts = fold_progressions([self.build(item, index, indent + 4) for item in args])
+            texts = fold_progressions([self.build(item, index, indent + 4, 1) for item in args])
         else:
             texts = self.values(callee, args, index)
         line = f"{name}({', '.join(texts)})"
-        if "\n" not in line and len(line) + indent + len(self.attribute_prefix(index)) <= WIDTH:
+        if "\n" not in line and len(line) + indent + lead <= WIDTH:
             return line
         pad = " " * (indent + 4)
+        inner = pad + ", ".join(texts)
+        if name != "nn.Sequential" and "\n" not in inner and len(inner) <= WIDTH:
+            return "\n".join([f"{name}(", inner, " " * indent + ")"])
         return "\n".join([f"{name}(", *(f"{pad}{text}," for text in texts), " " * indent + ")"])
-
-    def attribute_prefix(self, index: int) -> str:
-        name = self.code.steps[index].name if index >= 0 else list(self.code.owned)[-1 - index]
-        return f"self.{name} = "
 
     def values(self, callee: Any, args: Any, index: int) -> list[str]:
         """Arguments: the sizes that everyone knows by position, the rest by name."""
@@ -132,14 +140,14 @@ class Writer:
 
     def repeat(self, node: Repeat, index: int, indent: int) -> str:
         count = self.count_text(node, index)
-        body = self.build(node.body, index, indent)
+        body = self.build(node.body, index, indent, 1)
         if count == "1":
             return body
         line = f"*({body} for _ in range({count}))"
         if "\n" not in line and len(line) + indent + 1 <= WIDTH:
             return line
         pad = " " * (indent + 4)
-        body = self.build(node.body, index, indent + 4)
+        body = self.build(node.body, index, indent + 4, 0)
         return "\n".join(["*(", f"{pad}{body}", f"{pad}for _ in range({count})", " " * indent + ")"])
 
     def count_text(self, node: Repeat, index: int) -> str:
@@ -155,6 +163,7 @@ POSITIONAL = frozenset(
         "in_features",
         "out_features",
         "num_features",
+        "num_parameters",
         "p",
         "output_size",
         "negative_slope",
@@ -203,6 +212,7 @@ class Forward:
         self.writer = writer
         self.code = writer.code
         self.out: list[str] = []
+        self.pad = " " * 8
         self.uses: dict[Any, int] = {}
         self.text: dict[Any, str] = {}  # the expression of each value
         self.pending: set[Any] = set()  # values whose expression is not yet in a local
@@ -215,10 +225,31 @@ class Forward:
 
     def lines(self) -> list[str]:
         names = self.input_names()
+        late = self.training_only()
         for index, step in enumerate(self.code.steps):
-            self.step(index, step)
-        head = f"    def forward(self, {', '.join(names)}):"
-        return [head, *self.out, *self.returns()]
+            if index not in late:
+                self.step(index, step)
+        returned = self.returns_with_aux(late) if self.aux_count else self.returns()
+        return [f"    def forward(self, {', '.join(names)}):", *self.out, *returned]
+
+    @property
+    def aux_count(self) -> int:
+        """How many of the results exist in training only."""
+        return getattr(self.code, "aux_count", 0)
+
+    def training_only(self) -> set[int]:
+        """The steps that only training outputs need."""
+        results = self.code.results
+        main = self.needed(results[: len(results) - self.aux_count])
+        return self.needed(results) - main
+
+    def needed(self, values: list[Any]) -> set[int]:
+        """The steps that lead to some values."""
+        wanted = {value[1] for value in values if value[0] == "step"}
+        for index in range(len(self.code.steps) - 1, -1, -1):
+            if index in wanted:
+                wanted.update(v[1] for v in self.code.steps[index].operands if v[0] == "step")
+        return wanted
 
     def input_names(self) -> list[str]:
         wanted = self.writer_input_names()
@@ -234,7 +265,12 @@ class Forward:
         terminals = getattr(self.code, "input_names", None)
         if terminals:
             return [_local(name) for name in terminals]
-        return ["x", *(f"tap{i}" for i in range(1, count)), *map(_local, self.code.needs)]
+        names = ["x"]
+        for i in range(1, count):
+            hints = {region.inputs[i].hint for region in self.code.regions}
+            hint = hints.pop() if len(hints) == 1 else None
+            names.append(_local(hint) if hint and _local(hint) not in names else f"tap{i}")
+        return [*names, *map(_local, self.code.needs)]
 
     def step(self, index: int, step: StepCode) -> None:
         flag = self.code.flags.get(index)
@@ -258,14 +294,14 @@ class Forward:
         self.consume(step)
         name = self.local(target, step)
         if name != source:
-            self.out.append(f"        {name} = {source}")
+            self.out.append(f"{self.pad}{name} = {source}")
         arguments = ", ".join([name, *self.shared_texts(step)])
         start, stop = self.offset(index), self.offset(index + 1)
         whole = start == "0" and index + 1 == len(self.code.steps)
         if whole:
-            self.out += ["        for layer in self:", f"            {name} = layer({arguments})"]
+            self.out += [f"{self.pad}for layer in self:", f"{self.pad}    {name} = layer({arguments})"]
         else:
-            self.out += [f"        for i in range({start}, {stop}):", f"            {name} = self[i]({arguments})"]
+            self.out += [f"{self.pad}for i in range({start}, {stop}):", f"{self.pad}    {name} = self[i]({arguments})"]
         self.text[target] = name
         self.live[name] = target
 
@@ -297,6 +333,9 @@ class Forward:
             return
         operands = [self.text[v] for v in step.operands]
         text = self.call(index, step, operands)
+        if len(text) > INLINE and step.code is not None and step.code.template and step.operands[0] in self.pending:
+            self.settle(step.operands[0])
+            text = self.call(index, step, [self.text[v] for v in step.operands])
         target = ("step", index, 0)
         self.consume(step)
         if step.outputs > 1:
@@ -309,7 +348,7 @@ class Forward:
         following = self.code.steps[index + 1] if index + 1 < len(self.code.steps) else None
         alone = self.uses.get(target, 0) == 1 and following is not None and target in following.operands
         last = following is None and self.uses.get(target, 0) == 1
-        if not (alone or last) or len(text) > 60:
+        if not (alone or last) or len(text) > INLINE:
             self.settle(target)
 
     def call(self, index: int, step: StepCode, operands: list[str]) -> str:
@@ -354,7 +393,7 @@ class Forward:
 
     def assign(self, name: str, value: Any, text: str, index: int) -> None:
         comment = self.shape_comment(index)
-        line = f"        {name} = {text}"
+        line = f"{self.pad}{name} = {text}"
         if len(line) > WIDTH:
             self.out += wrap(line)
         else:
@@ -372,6 +411,8 @@ class Forward:
             return self.free(step.kind)
         if step.label and self.uses.get(value, 0) > 1:
             return self.free(_local(step.label))
+        if step.hint:
+            return self.free(_local(step.hint))
         for name, held in self.live.items():
             if self.uses.get(held, 0) <= 0 and held not in self.pending and name in ("x", *TEMPORARIES):
                 return name
@@ -392,7 +433,7 @@ class Forward:
         target, first = ("step", index, 0), step.operands[0]
         name, other = self.text[first], self.text[step.operands[1]]
         assert step.code is not None
-        self.out.append(f"        {name} {step.code.infix}= {other}")
+        self.out.append(f"{self.pad}{name} {step.code.infix}= {other}")
         self.consume(step)
         self.text[target] = name
         self.live[name] = target
@@ -406,7 +447,7 @@ class Forward:
         first = step.operands[0]
         if self.uses.get(first, 0) > 0 or first[0] == "in":
             name = self.free()
-            self.out.append(f"        {name} = {operands[0]}")
+            self.out.append(f"{self.pad}{name} = {operands[0]}")
         else:
             name = operands[0]
         text = (
@@ -414,38 +455,47 @@ class Forward:
             if step.overwrite
             else f"{name} = {name} {step.code.infix} {operands[1]}"
         )
-        self.out += [f"        if self.{flag}:", f"            {text}"]
+        self.out += [f"{self.pad}if self.{flag}:", f"{self.pad}    {text}"]
         self.text[target] = name
         self.live[name] = target
 
     def unpack(self, index: int, step: StepCode, text: str) -> None:
+        """A step of several results: shares of the channels, or a pooling with the indices that it took."""
         names = []
         for k in range(step.outputs):
             value = ("step", index, k)
-            name = self.free()
+            indices = k == 1 and step.constructor is not None and step.code is not None
+            name = self.free("indices") if indices else self.local(value, step)
             self.live[name] = value
             self.text[value] = name
             names.append(name)
-        self.out += wrap(f"        {', '.join(names)} = {text}")
+        self.out += wrap(f"{self.pad}{', '.join(names)} = {text}")
 
     def returns(self) -> list[str]:
-        texts = [self.text[v] for v in self.code.results]
+        """The results: one tensor, the outputs of a network by name, or what a block hands its caller."""
+        texts = [self.text[v] for v in self.code.results[: len(self.code.results) - self.aux_count]]
         names = getattr(self.code, "output_names", None)
-        if len(texts) == 1 and not (names and len(names) > 1):
-            return wrap(f"        return {texts[0]}")
-        if names:
-            aux = self.code.aux_count  # type: ignore[attr-defined]
-            pairs = [f'"{n}": {t}' for n, t in zip(names, texts, strict=True)]
-            main = pairs[: len(pairs) - aux]
-            final = f"        return {{{', '.join(main)}}}" if len(main) > 1 else f"        return {texts[0]}"
-            if not aux:
-                return wrap(final)
-            return [
-                *wrap("        if self.training:"),
-                *wrap(f"            return {{{', '.join(pairs)}}}"),
-                *wrap(final),
-            ]
-        return wrap(f"        return {', '.join(texts)}")
+        if names and len(texts) > 1:
+            return wrap(self.dictionary(texts))
+        return wrap(f"{self.pad}return {', '.join(texts)}")
+
+    def dictionary(self, texts: list[str]) -> str:
+        names = self.code.output_names  # type: ignore[attr-defined]
+        pairs = ", ".join(f'"{name}": {text}' for name, text in zip(names, texts, strict=False))
+        return f"{self.pad}return {{{pairs}}}"
+
+    def returns_with_aux(self, late: set[int]) -> list[str]:
+        """The results in training, whose further steps inference leaves out, and those in inference."""
+        for value in self.code.results:
+            if value in self.pending:
+                self.settle(value)
+        final = self.returns()
+        inference, self.out, self.pad = self.out, [], self.pad + "    "
+        for index in sorted(late):
+            self.step(index, self.code.steps[index])
+        training = [*self.out, *wrap(self.dictionary([self.text[v] for v in self.code.results]))]
+        self.out = inference
+        return [f"{self.pad[4:]}if self.training:", *training, *final]
 
 
 def _local(name: str) -> str:

@@ -61,17 +61,6 @@ CHANNEL_NORM = '''class ChannelNorm(nn.LayerNorm):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 '''
 
-CHANNEL_SHUFFLE = '''class ChannelShuffle(nn.Module):
-    """Takes the channels of the groups in turn."""
-
-    def __init__(self, groups):
-        super().__init__()
-        self.groups = groups
-
-    def forward(self, x):
-        return x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)
-'''
-
 RESHAPE = '''class Reshape(nn.Module):
     """The same elements as another shape."""
 
@@ -98,7 +87,6 @@ PLAIN = {
     "FlatLinear": FLAT_LINEAR,
     "Slice": SLICE,
     "ChannelNorm": CHANNEL_NORM,
-    "ChannelShuffle": CHANNEL_SHUFFLE,
     "Reshape": RESHAPE,
     "L2Norm": simple("L2Norm", "Channels divided by their Euclidean length.", "F.normalize(x)"),
     "Abs": simple("Abs", "Absolute value.", "torch.abs(x)"),

@@ -336,9 +336,7 @@ def _abs(a: Any, x: Shape, context: Context) -> Code:
 
 @lowers("shuffle")
 def _shuffle(a: Any, x: Shape, context: Context) -> Code:
-    if context.as_module:
-        return Code(New("ChannelShuffle", (Arg("groups", a.g),)), helper="ChannelShuffle")
-    return Code(template=f"{{x}}.unflatten(1, ({a.g}, {x[0] // a.g})).transpose(1, 2).flatten(1, 2)")
+    return Code(New("nn.ChannelShuffle", (Arg("groups", a.g),)), Function("F.channel_shuffle", (str(a.g),)))
 
 
 @lowers("pixelshuffle")

@@ -22,13 +22,16 @@ class _Namer:
         self.code = code
         self.count = len(code.regions)
         self.known: dict[str, list[Any]] = {}
+        self.tuples: dict[str, list[Any]] = {}
         for name in code.region.args:
             values = [region.args.get(name) for region in code.regions]
             if all(v is not None for v in values) and name.isidentifier() and not keyword.iskeyword(name):
                 self.known[name] = [_compact(v) for v in values]
-        shapes = [known(r.inputs[0]) for r in code.regions if r.inputs]
-        if len(shapes) == self.count:
-            self.known.setdefault("cin", [shape[0] for shape in shapes])
+                if all(isinstance(v, tuple) for v in values):
+                    self.tuples[name] = values
+        channels = [known(r.inputs[0])[0] for r in code.regions if r.inputs]
+        if len(channels) == self.count and channels not in self.known.values():
+            self.known.setdefault("cin", channels)
         self.used: dict[str, list[Any]] = {}
         self.flags: dict[str, list[Any]] = {}
 
@@ -41,11 +44,25 @@ class _Namer:
         for known_name in dict.fromkeys(n for n in order if n in self.known):
             if _equal(self.known[known_name], column):
                 return self.use(known_name)
+        for known_name in self.tuples:
+            entry = self.entry(known_name, column)
+            if entry is not None:
+                return entry
         for known_name in dict.fromkeys(n for n in order if n in self.known):
             scaled = self.scaled(known_name, name, column)
             if scaled is not None:
                 return scaled
         return self.fresh(name, step, column)
+
+    def entry(self, known_name: str, column: list[Any]) -> str | None:
+        """`b[0]` where the values are one entry of an argument that is a tuple for every instance."""
+        if self.used.get(known_name, self.tuples[known_name]) != self.tuples[known_name]:
+            return None  # elsewhere the tuple of equal entries stands as one number
+        for index in range(min(map(len, self.tuples[known_name]))):
+            if _equal([value[index] for value in self.tuples[known_name]], column):
+                self.known[known_name] = self.tuples[known_name]
+                return f"{self.use(known_name)}[{index}]"
+        return None
 
     def scaled(self, known_name: str, name: str, column: list[Any]) -> str | None:
         values = self.known[known_name]
@@ -57,6 +74,8 @@ class _Namer:
             if abs(shift) <= 2 and all(b - a == shift for a, b in pairs):
                 return f"{self.use(known_name)} {'-' if shift < 0 else '+'} {abs(shift)}"
             return None
+        if name == "padding" and known_name == "k" and all(b == a // 2 for a, b in pairs):
+            return f"{self.use(known_name)} // 2"
         first, other = pairs[0]
         if (
             first

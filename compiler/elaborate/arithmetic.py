@@ -8,6 +8,20 @@ from typing import Any
 from ..diagnostics import Reject
 from ..limits import MAX_NUMBER_BITS
 from ..ops.kinds import describe
+from ..symbolic import Sym, differs, less
+
+
+def compare_symbolic(op: str, left: Any, right: Any) -> bool | None:
+    """A comparison of symbolic extents: True or False where it is so for all sizes, else None."""
+    if op in ("==", "!="):
+        if differs(left, right):
+            return op == "!="
+        return op == "==" if left == right else None
+    if op in (">", ">="):
+        return compare_symbolic("<" if op == ">" else "<=", right, left)
+    if less(left, right) or (op == "<=" and left == right):
+        return True
+    return False if less(right, left) or (op == "<" and left == right) else None
 
 
 def power(base: Any, exponent: Any) -> Any:
@@ -77,7 +91,7 @@ def _some(values: Any) -> Any:
 
 def _numbers(values: Any) -> Any:
     for value in values:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if isinstance(value, bool) or not isinstance(value, (int, float, Sym)):
             raise TypeError(f"a number is needed, got {describe(value)}")
     return values
 

@@ -100,6 +100,7 @@ class Frame:
     """A region under construction. `pure` falls when the region reads or sets tensors of the scopes around it."""
 
     __slots__ = (
+        "arguments",
         "branches",
         "call",
         "captured",
@@ -127,6 +128,7 @@ class Frame:
         self.imports: dict[Value, Value] = {}
         self.exports: dict[Value, Value] = {}
         self.captured: list[Value] = []
+        self.arguments: dict[Value, str] = {}  # tensors among the block's arguments, by parameter
         self.call: Call | None = None
 
     def receive(self, outer: Value) -> Value:
@@ -150,6 +152,7 @@ class Frame:
         self.captured.append(outer)
         self.pure = False
         inner = Value(outer.shape, outer.origin, self)
+        inner.hint = self.arguments.get(value) or value.hint or (value.maker.label if value.maker else None)
         self.region.inputs.append(inner)
         self.imports[value] = inner
         return inner
@@ -182,7 +185,7 @@ class Frame:
 
 
 def name_alone(region: Region) -> None:
-    """Let the only layer of a repeated instance carry the instance's own name."""
+    """Let the only layer of a repeated instance or shared layer carry the name of that itself."""
     if len(region.steps) == 1 and isinstance(region.steps[0], Apply) and not region.steps[0].label:
         region.steps[0].name = ""
 

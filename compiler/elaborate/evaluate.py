@@ -12,6 +12,7 @@ from ..limits import MAX_NUMBER_BITS, Limits
 from ..ops import NAMES
 from ..ops.composite import COMPOSITES
 from ..ops.kinds import Word, describe
+from ..symbolic import Sym
 from . import arithmetic
 from .modules import prelude_names
 from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Lazy, Problem, Ref, Scope
@@ -327,9 +328,18 @@ class Evaluator:
                 got = describe(values[wrong])
                 raise self.problem("E0327", node.terms[wrong], env, op=op, got=got, expected="numbers")
             left, right = (v.name if isinstance(v, Ref) else v for v in (left, right))
-            if not arithmetic.COMPARISONS[op](left, right):
+            if not self.holds(op, left, right, node.terms[i + 1], env):
                 return False
         return True
+
+    def holds(self, op: str, left: Any, right: Any, node: ast.Expr, env: Env) -> bool:
+        """Whether a comparison holds. Raises Problem (E0342) where that depends on the size of a symbolic extent."""
+        if not isinstance(left, Sym) and not isinstance(right, Sym):
+            return arithmetic.COMPARISONS[op](left, right)
+        verdict = arithmetic.compare_symbolic(op, left, right)
+        if verdict is None:
+            raise self.problem("E0342", node, env, left=str(left), op=op, right=str(right))
+        return verdict
 
     def logic(self, node: ast.Binary, env: Env) -> Any:
         stop = node.level == "or"
@@ -423,7 +433,7 @@ class Evaluator:
 
     def fingerprint(self, value: Any) -> Any:
         """Equal for values that mean the same wherever they are used; None where that cannot be known."""
-        if isinstance(value, (bool, int, float, str)):
+        if isinstance(value, (bool, int, float, str, Sym)):
             return (type(value).__name__, value)
         if isinstance(value, tuple):
             parts = tuple(map(self.fingerprint, value))
@@ -447,7 +457,7 @@ def is_operand(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, (int, float, Sym)) and not isinstance(value, bool)
 
 
 EVALUATE: dict[type, Callable[[Any, Any, Env], Any]] = {

@@ -12,6 +12,7 @@ from ..ops.composite import COMPOSITES
 from ..ops.kinds import describe
 from ..parse import parse
 from ..source import Source, Span
+from ..symbolic import is_whole, symbol
 from .apply import Applier
 from .bind import suggest
 from .build import open_region
@@ -316,13 +317,14 @@ class Program(Applier):
     def shape_of(self, source: ast.InputShape) -> Shape:
         """An input's shape as declared. Raises Problem for what is no shape."""
         node = source.shape
-        if isinstance(node, ast.Dims) and not all(isinstance(p, int) for p in node.parts):
-            raise self.problem("E0331", node, self.env, symbols=", ".join(p for p in node.parts if isinstance(p, str)))
-        value = self.evaluate(node, self.env)
-        value = (value,) if isinstance(value, int) and not isinstance(value, bool) else value
-        if not isinstance(value, tuple) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+        if isinstance(node, ast.Dims):
+            value: Any = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
+        else:
+            value = self.evaluate(node, self.env)
+        value = (value,) if is_whole(value) else value
+        if not isinstance(value, tuple) or not all(map(is_whole, value)):
             raise self.problem("E0212", node, self.env, got=describe(value))
-        if not 1 <= len(value) <= 4 or min(value) < 1:
+        if not 1 <= len(value) <= 4 or any(extent < 1 for extent in value):
             raise self.problem("E0212", node, self.env, got=value)
         try:
             return check_extents(value)
@@ -333,6 +335,8 @@ class Program(Applier):
         value = self.evaluate(define.value, self.env)
         if is_layer(value) or value is ABSENT:
             raise self.problem("E0332", define.value, self.env, name=define.name.id)
+        if isinstance(value, Value) and value.maker is not None:
+            value.hint = define.name.id
         self.declare_name(define.name, value)
 
     def tensor(self, node: ast.Expr) -> Value:
@@ -357,6 +361,7 @@ class Program(Applier):
             node = result.value if isinstance(result, ast.Define) else result
             value = self.tensor(node)
             if isinstance(result, ast.Define):
+                value.hint = value.hint or name
                 self.declare_name(result.name, value)
                 self.env.used.add(name)
             self.outputs.append(Terminal(name, self.frame.bring(value)))

@@ -51,7 +51,9 @@ class Regions(Evaluator):
         shapes = [v.shape for v in inputs if v.shape is not None]
         attrs = op.resolve(attrs, shapes[0])
         output = Value(op.shape(attrs, *shapes), span, self.frame)
-        self.frame.add(Apply(op, attrs, inputs, output, span, tag.kind or kind or op.name, tag.label))
+        step = Apply(op, attrs, inputs, output, span, tag.kind or kind or op.name, tag.label)
+        step.skip = tag.skip
+        self.frame.add(step)
         self.count_layers(1, span)
         return output
 

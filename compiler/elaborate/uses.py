@@ -14,7 +14,7 @@ from ..ops.kinds import describe
 from ..ops.shape import Slice
 from ..source import Span
 from .bind import Given, bind_block, bind_op, where_to_look
-from .build import Frame, Tag, open_region
+from .build import Frame, Tag, name_alone, open_region
 from .evaluate import split_suffix
 from .modules import prelude_source
 from .operators import Operators
@@ -129,6 +129,7 @@ class Uses(Operators):
         identity = (decl.env.source.name, decl.node.pos, "block")
         frame = open_region("block", decl.name, identity, decl.env.span(decl.node), self.frame, positional)
         params = [param.name for param in decl.node.params]
+        frame.arguments = {v: n for n, v in zip(params, values, strict=True) if isinstance(v, Value)}
         frame.region.args = {
             n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))
         }
@@ -232,6 +233,8 @@ class Uses(Operators):
         finally:
             frame.is_open = False
             self.frame = outer
+        if not isinstance(ast.bare(decl.node.body), (ast.Chain, ast.Loop)):
+            name_alone(frame.region)
         first = next(iter(decl.regions.values()), frame.region)
         if decl.frame is None:
             self.shared_regions.setdefault(decl.name, frame.region)

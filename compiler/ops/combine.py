@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ..diagnostics import Reject
+from ..symbolic import differs
 from .base import NoParams, Op, Shape, Work, check_extents, define, no_work, size
 
 
@@ -13,7 +14,7 @@ def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
     if x == y:
         return x
     for m, n in zip(x, y, strict=True):
-        if m != n and m != 1 and n != 1:
+        if differs(m, n) and m != 1 and n != 1:
             raise Reject("E0203", left=x, right=y)
     return check_extents(tuple(n if m == 1 else m for m, n in zip(x, y, strict=True)))
 
@@ -21,7 +22,7 @@ def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
 def concat_shape(a: NoParams, *xs: Shape) -> Shape:
     """Channels add up, all other extents must agree. Raises E0204 with the first that differs."""
     for i, x in enumerate(xs):
-        if x[1:] != xs[0][1:]:
+        if len(x) != len(xs[0]) or any(map(differs, x[1:], xs[0][1:])):
             raise Reject("E0204", first=xs[0], other=x, index=i + 1)
     return check_extents((sum(x[0] for x in xs), *xs[0][1:]))
 

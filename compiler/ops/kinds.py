@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from ..diagnostics import Reject
+from ..symbolic import Sym, is_whole
 
 Ints: TypeAlias = tuple[int, ...]
 Pairs: TypeAlias = tuple[tuple[int, int], ...]
@@ -42,12 +43,14 @@ class Integer(Kind):
         self.least = least
         self.type_name = "a positive whole number" if least == 1 else f"a whole number of at least {least}"
 
-    def read(self, value: Any, rank: int) -> int:
+    def read(self, value: Any, rank: int) -> Any:
         return self.check(value)
 
-    def check(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
+    def check(self, value: Any) -> Any:
+        if not is_whole(value):
             raise self.wrong(value)
+        if isinstance(value, Sym):
+            return value  # computes like a number
         if value < self.least:
             raise Reject("E0305", got=value, bound=f"at least {self.least}")
         if value.bit_length() > 63:
@@ -190,6 +193,8 @@ def describe(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return f"the number {value if not isinstance(value, int) or value.bit_length() < 200 else 'beyond 2²⁰⁰'}"
+    if isinstance(value, Sym):
+        return f"the symbolic extent {value}"
     if isinstance(value, str):
         return f"the word `{value}`"
     if isinstance(value, tuple):

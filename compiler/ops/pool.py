@@ -4,6 +4,7 @@ from math import prod
 from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
+from ..symbolic import differs, gcd
 from .base import NoParams, Op, Shape, Work, check_extents, define, size
 from .kinds import Flag, Ints, Optional, Padding, Pairs, PerAxis, PoolTap
 from .windows import resolve_padding, window_of, window_shape
@@ -84,9 +85,7 @@ def bins_total(extent: int, out: int) -> int:
     A bin has length ⌈(i + 1)W/N⌉ − ⌊iW/N⌋. Summed by telescoping: W, plus one for each of the N − gcd(W, N) inner
     borders that is not whole.
     """
-    from math import gcd
-
-    return extent + out - gcd(extent, out)
+    return extent + out - gcd(extent, out)  # type: ignore[return-value]  # whole for whole extents
 
 
 def adaptive_shape(a: Adaptive, x: Shape) -> Shape:
@@ -234,7 +233,7 @@ def resolve_unpool(a: UnpoolFrom, x: Shape) -> Unpool:
 
 def unpool_shape(a: Unpool, x: Shape, indices: Shape) -> Shape:
     """The shape that the pooling read; the input must have the shape that it gave (E0220)."""
-    if x != indices:
+    if len(x) != len(indices) or any(map(differs, x, indices)):
         raise Reject(
             "E0220", reason=f"the pool gave {'×'.join(map(str, indices))}, the input is {'×'.join(map(str, x))}"
         )

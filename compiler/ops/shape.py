@@ -3,6 +3,7 @@
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
+from ..symbolic import differs
 from .base import NoParams, Op, Shape, Window, Work, check_extents, define, no_work, size
 from .kinds import Flag, Integer, Ints, Number, Optional, Padding, Pairs, PerAxis, Shaped, Word
 
@@ -86,7 +87,7 @@ def pixel_shuffle_shape(a: PixelShuffle, x: Shape) -> Shape:
 def pixel_unshuffle_shape(a: PixelShuffle, x: Shape) -> Shape:
     """C·r² × H/r × W/r. Raises E0223 unless r divides H and W."""
     for extent in x[1:]:
-        if extent % a.r:
+        if differs(extent % a.r, 0):
             raise Reject("E0223", channels=extent, factor=a.r)
     return check_extents((x[0] * a.r * a.r, x[1] // a.r, x[2] // a.r))
 
@@ -135,9 +136,8 @@ def upsample_work(a: Upsample, x: Shape, out: Shape) -> Work:
 
 
 def upsample_window(a: Upsample, x: Shape) -> Window:
-    """Of the growing kind; a size that is no multiple is taken as the nearest smaller factor."""
-    assert a.size is not None
-    factors = tuple(max(1, n // w) for n, w in zip(a.size, x[1:], strict=True))
+    """Of the growing kind. A size alone says nothing of the scale, so positions then keep their distance."""
+    factors = a.scale or (1,) * (len(x) - 1)
     taps = TAPS_OF_MODE[a.mode]
     return Window(
         tuple((taps - 1) * f + 1 for f in factors), factors, ((0, 0),) * len(factors), (1,) * len(factors), up=True
@@ -145,7 +145,7 @@ def upsample_window(a: Upsample, x: Shape) -> Window:
 
 
 def reshape_shape(a: Reshape, x: Shape) -> Shape:
-    if size(a.shape) != size(x) or len(a.shape) > 4:
+    if differs(size(a.shape), size(x)) or len(a.shape) > 4:
         raise Reject("E0225", got=a.shape, have=size(x))
     return a.shape
 

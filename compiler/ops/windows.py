@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..diagnostics import Reject
+from ..symbolic import largest, smallest
 from .base import Shape, Window
 from .kinds import Ints, Pairs
 
@@ -29,12 +30,9 @@ def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, cei
             d=d,
             cover=d * (k - 1) + 1,
         )
-    n: int = room // s + 1
-    if ceil and room % s:
-        n += 1
-        if (n - 1) * s >= extent + pad[0]:
-            n -= 1
-    return n
+    if ceil:
+        return smallest(-(-room // s), (extent + pad[0] - 1) // s) + 1  # type: ignore[return-value]
+    return room // s + 1
 
 
 def window_shape(x: Shape, k: Ints, s: Ints, p: Pairs, d: Ints, ceil: bool = False) -> Shape:
@@ -65,7 +63,7 @@ def _same(k: int, d: int) -> tuple[int, int]:
 
 
 def _same_upper(extent: int, k: int, s: int, d: int) -> tuple[int, int]:
-    total = max(0, (-(-extent // s) - 1) * s + d * (k - 1) + 1 - extent)
+    total: Any = largest(0, (-(-extent // s) - 1) * s + d * (k - 1) + 1 - extent)
     return total // 2, total - total // 2
 
 

@@ -85,21 +85,19 @@ class Features(nn.Module):
         self.maxpool1 = nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True)
 
     def forward(self, left, right):
-        y = self.embed(left)  # 4x16x16
-        z = self.embed(right)  # 4x16x16
-        y = self.early(y)  # 12x16x16
+        a = self.embed(left)  # 4x16x16
+        b = self.embed(right)  # 4x16x16
+        y = self.early(a)  # 12x16x16
         y = self.down1(y)  # 8x8x8
-        y = self.down2(y)  # 8x8x8
-        u = y[:, 0:4]  # 4x8x8
-        y = y[:, 4:8]  # 4x8x8
-        branch1 = self.branch1(u)  # 4x8x8
-        branch2 = self.branch2(y)  # 6x8x8
+        y, z = self.down2(y).chunk(2, 1)
+        branch1 = self.branch1(y)  # 4x8x8
+        branch2 = self.branch2(z)  # 6x8x8
         y = torch.cat([branch1, branch2], 1)  # 10x8x8
         y = self.gap1(y)  # 10x1x1
-        y = self.fc(torch.flatten(y, 1))  # 5
-        z = torch.tanh(self.conv1(z))  # 6x16x16
-        z = torch.tanh(self.conv2(z))  # 9x16x16
+        joint = self.fc(torch.flatten(y, 1))  # 5
+        y = torch.tanh(self.conv1(b))  # 6x16x16
+        y = torch.tanh(self.conv2(y))  # 9x16x16
         return {
-            "joint": y,
-            "other": torch.softmax(torch.flatten(self.maxpool1(z), 1), 1),
+            "joint": joint,
+            "other": torch.softmax(torch.flatten(self.maxpool1(y), 1), 1),
         }

@@ -12,13 +12,7 @@ class Mbconv(nn.Module):
         self.conv1 = nn.Conv2d(cin, 6 * cin, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(6 * cin)
         self.dwconv1 = nn.Conv2d(
-            6 * cin,
-            6 * cin,
-            3,
-            stride=s,
-            padding=1,
-            groups=6 * cin,
-            bias=False,
+            6 * cin, 6 * cin, 3, stride=s, padding=1, groups=6 * cin, bias=False
         )
         self.bn2 = nn.BatchNorm2d(6 * cin)
         self.conv2 = nn.Conv2d(6 * cin, c, 1, bias=False)

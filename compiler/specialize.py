@@ -1,0 +1,113 @@
+"""A graph with symbolic extents at given sizes: every rule is run again with numbers, so what fails there is found."""
+
+from typing import Any
+
+from .diagnostics import Diagnostic, Reject, Sink
+from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
+from .ops import Shape
+from .symbolic import Floor, Gcd, Largest, Sym, Symbol, at
+
+Values = dict[str, int]
+
+
+def symbols_of(graph: Graph) -> list[str]:
+    """The symbols in the input shapes, sorted."""
+    names: set[str] = set()
+    for terminal in graph.inputs:
+        for extent in known(terminal.value):
+            if isinstance(extent, Sym):
+                names |= _symbols(extent)
+    return sorted(names)
+
+
+def _symbols(value: Any) -> set[str]:
+    found: set[str] = set()
+    for monomial in value.terms if isinstance(value, Sym) else ():
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                found.add(atom.name)
+            elif isinstance(atom, (Floor, Gcd)):
+                found |= _symbols(atom.body)
+            elif isinstance(atom, Largest):
+                found |= set().union(*map(_symbols, atom.choices))
+    return found
+
+
+def specialize(graph: Graph, values: Values) -> Graph:
+    """The graph with numbers for its symbols. Raises NetworkError with what does not fit at these sizes."""
+    worker = _Specializer(values)
+    for region in regions_of(graph.root):
+        worker.region(region)
+    for region in graph.shared.values():
+        for inner in regions_of(region):
+            if id(inner) not in worker.regions:
+                worker.region(inner)
+    worker.sink.stop_on_error()
+
+    def terminals(items: tuple[Terminal, ...]) -> tuple[Terminal, ...]:
+        return tuple(Terminal(t.name, worker.values[t.value]) for t in items)
+
+    shared = {name: worker.regions[id(region)] for name, region in graph.shared.items()}
+    root = worker.regions[id(graph.root)]
+    return Graph(graph.name, root, terminals(graph.inputs), terminals(graph.outputs), terminals(graph.aux), shared)
+
+
+class _Specializer:
+    def __init__(self, numbers: Values) -> None:
+        self.numbers = numbers
+        self.sink = Sink()
+        self.values: dict[Value, Value] = {}
+        self.regions: dict[int, Region] = {}
+
+    def region(self, old: Region) -> None:
+        new = Region(old.kind, old.title, old.key, old.span)
+        new.args, new.positional = old.args, old.positional
+        new.inputs = [self.value(v) for v in old.inputs]
+        new.steps = [self.apply(s) if isinstance(s, Apply) else self.call(s) for s in old.steps]
+        new.outputs = [self.value(v) for v in old.outputs]
+        self.regions[id(old)] = new
+
+    def value(self, old: Value) -> Value:
+        if old not in self.values:
+            self.values[old] = Value(self.shape(known(old)), old.origin)
+            self.values[old].hint = old.hint
+        return self.values[old]
+
+    def shape(self, shape: Shape) -> Shape:
+        return tuple(at(extent, self.numbers) for extent in shape)
+
+    def attribute(self, value: Any) -> Any:
+        """An attribute with numbers for formulas, in tuples of any depth."""
+        if isinstance(value, Sym):
+            return value.at(self.numbers)
+        return tuple(map(self.attribute, value)) if type(value) is tuple else value
+
+    def apply(self, old: Apply) -> Apply:
+        """The op with its rule run on numbers; a Reject becomes a diagnostic at the op."""
+        attrs = type(old.attrs)(*map(self.attribute, old.attrs))
+        inputs = [self.value(v) for v in old.inputs]
+        output = self.value(old.output)
+        try:
+            shape = old.op.shape(attrs, *(known(v) for v in inputs))
+            if shape != known(output):
+                raise Reject("E0203", left=shape, right=known(output))
+        except Reject as reject:
+            self.sink.add(Diagnostic(reject.code, {"layer": old.op.name, **reject.facts}, old.span))
+        new = Apply(old.op, attrs, inputs, output, old.span, old.kind, old.label)
+        for extra in old.outputs[1:]:
+            new.outputs.append(self.value(extra))
+            self.value(extra).maker = new
+        new.name, new.skip = old.name, old.skip
+        self.check_projection(new)
+        return new
+
+    def check_projection(self, step: Apply | Call) -> None:
+        if step.skip and step.inputs[0].shape == step.outputs[0].shape:
+            self.sink.add(Diagnostic("E0343", {}, step.span))
+
+    def call(self, old: Call) -> Call:
+        inputs, outputs = [self.value(v) for v in old.inputs], [self.value(v) for v in old.outputs]
+        new = Call(self.regions[id(old.region)], inputs, outputs, old.span, old.kind, old.label)
+        new.name, new.count, new.shared, new.reuse, new.skip = old.name, old.count, old.shared, old.reuse, old.skip
+        self.check_projection(new)
+        return new

@@ -1,0 +1,266 @@
+"""Exact formulas in the symbols of an input shape such as 3xHxW: polynomials over symbols, floors, gcds and maxima.
+
+A `Sym` behaves like a whole number wherever shapes and costs are computed. Symbols stand for positive integers. Equal
+formulas have one form, so that `==` and hashing compare meaning for what layers produce: ⌊⌊p/a⌋/b⌋ becomes ⌊p/(ab)⌋.
+"""
+
+import math
+from typing import NamedTuple, TypeAlias, Union
+
+
+class Symbol(NamedTuple):
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Floor(NamedTuple):
+    """⌊body / divisor⌋."""
+
+    body: "Sym"
+    divisor: int
+
+    def __str__(self) -> str:
+        return f"({self.body})//{self.divisor}"
+
+
+class Gcd(NamedTuple):
+    """The greatest common divisor of a formula and a number."""
+
+    body: "Sym"
+    number: int
+
+    def __str__(self) -> str:
+        return f"gcd({self.body}, {self.number})"
+
+
+class Largest(NamedTuple):
+    """The largest of several formulas."""
+
+    choices: tuple["Whole", ...]
+
+    def __str__(self) -> str:
+        return f"max({', '.join(map(str, self.choices))})"
+
+
+Atom: TypeAlias = Symbol | Floor | Gcd | Largest
+Monomial: TypeAlias = tuple[Atom, ...]
+Whole: TypeAlias = Union[int, "Sym"]
+"""A number, known or symbolic."""
+
+
+class Sym:
+    """A polynomial with whole coefficients; never a constant, which would be an int."""
+
+    __slots__ = ("_hash", "_text", "terms")
+
+    def __init__(self, terms: dict[Monomial, int]) -> None:
+        self.terms = terms
+        self._hash: int | None = None
+        self._text: str | None = None
+
+    def __add__(self, other: Whole) -> Whole:
+        terms = dict(self.terms)
+        for monomial, factor in _terms(other).items():
+            terms[monomial] = terms.get(monomial, 0) + factor
+        return _normal(terms)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Whole:
+        return Sym({m: -c for m, c in self.terms.items()})
+
+    def __sub__(self, other: Whole) -> Whole:
+        return self + -other
+
+    def __rsub__(self, other: Whole) -> Whole:
+        return -self + other
+
+    def __mul__(self, other: Whole) -> Whole:
+        terms: dict[Monomial, int] = {}
+        for m, c in self.terms.items():
+            for n, d in _terms(other).items():
+                product = tuple(sorted((*m, *n), key=str))
+                terms[product] = terms.get(product, 0) + c * d
+        return _normal(terms)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, divisor: int) -> Whole:
+        """⌊self/d⌋: what d divides comes out, floors of floors are one floor."""
+        quotient: Whole = 0
+        rest: Whole = 0
+        for m, c in self.terms.items():
+            quotient = quotient + _normal({m: c // divisor})
+            rest = rest + _normal({m: c % divisor})
+        if isinstance(rest, int):
+            return quotient + rest // divisor
+        inner = [(m, c) for m, c in rest.terms.items() if m]
+        if len(inner) == 1 and inner[0][1] == 1 and len(inner[0][0]) == 1 and isinstance(inner[0][0][0], Floor):
+            floor = inner[0][0][0]
+            constant = rest.terms.get((), 0)
+            return quotient + _atom(Floor(_sym(floor.body + constant * floor.divisor), floor.divisor * divisor))
+        return quotient + _atom(Floor(rest, divisor))
+
+    def __mod__(self, divisor: int) -> Whole:
+        return self - divisor * (self // divisor)
+
+    def __truediv__(self, divisor: int) -> Whole:
+        """Exact division. Raises ValueError where it leaves a rest."""
+        quotient = self // divisor
+        if quotient * divisor != self:
+            raise ValueError(f"{self} is not always a multiple of {divisor}")
+        return quotient
+
+    def __pow__(self, exponent: int) -> Whole:
+        if not isinstance(exponent, int) or not 1 <= exponent <= 8:
+            raise ValueError("a symbolic extent takes exponents from 1 to 8")
+        return math.prod([self] * exponent)
+
+    # A comparison is true where it holds for all values of the symbols. Rules ask it for what must not happen, such as
+    # an extent below 1, so what only some sizes run into is found when sizes are known.
+
+    def __lt__(self, other: Whole) -> bool:
+        return less(self, other)
+
+    def __gt__(self, other: Whole) -> bool:
+        return less(other, self)
+
+    def __le__(self, other: Whole) -> bool:
+        return self == other or less(self, other)
+
+    def __ge__(self, other: Whole) -> bool:
+        return self == other or less(other, self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sym) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(str(self))
+        return self._hash
+
+    def __str__(self) -> str:
+        if self._text is None:
+            parts = [_term(m, c) for m, c in sorted(self.terms.items(), key=lambda t: (-len(t[0]), str(t[0])))]
+            self._text = " + ".join(parts).replace("+ -", "- ")
+        return self._text
+
+    __repr__ = __str__
+
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
+    def at(self, values: dict[str, int]) -> int:
+        """The formula's value. Raises KeyError for a symbol without one."""
+        return sum(c * math.prod(_value(atom, values) for atom in m) for m, c in self.terms.items())
+
+
+def symbol(name: str) -> Sym:
+    """A symbol by name."""
+    return Sym({(Symbol(name),): 1})
+
+
+def at(value: Whole, values: dict[str, int]) -> int:
+    """The value of a number or formula."""
+    return value.at(values) if isinstance(value, Sym) else value
+
+
+def less(a: Whole, b: Whole) -> bool:
+    """Whether a < b; for formulas, whether that is so for all positive values of the symbols."""
+    difference = a - b
+    if isinstance(difference, int):
+        return difference < 0
+    return _never_positive(difference) and difference.terms.get((), 0) < 0
+
+
+def differs(a: Whole, b: Whole) -> bool:
+    """Whether a ≠ b; for formulas, whether they differ by a constant and so always."""
+    difference = a - b
+    return isinstance(difference, int) and difference != 0
+
+
+def largest(a: Whole, b: Whole) -> Whole:
+    """The larger of the two; for formulas that neither dominates, their maximum."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    choices: list[Whole] = []
+    for choice in (*_choices(a), *_choices(b)):
+        if any(_dominates(c, choice) for c in choices):
+            continue
+        choices = [c for c in choices if not _dominates(choice, c)]
+        choices.append(choice)
+    return choices[0] if len(choices) == 1 else _atom(Largest(tuple(sorted(choices, key=str))))
+
+
+def smallest(a: Whole, b: Whole) -> Whole:
+    return -largest(-a, -b)
+
+
+def gcd(a: Whole, n: int) -> Whole:
+    """The greatest common divisor of a number or formula and a number."""
+    return math.gcd(a, n) if isinstance(a, int) else _atom(Gcd(a, n)) if n > 1 else 1
+
+
+def is_whole(value: object) -> bool:
+    """Whether something is a whole number or a formula, and no bool."""
+    return isinstance(value, (int, Sym)) and not isinstance(value, bool)
+
+
+def _terms(value: Whole) -> dict[Monomial, int]:
+    return value.terms if isinstance(value, Sym) else {(): value}
+
+
+def _normal(terms: dict[Monomial, int]) -> Whole:
+    terms = {m: c for m, c in terms.items() if c}
+    return terms.get((), 0) if not any(terms) else Sym(terms)
+
+
+def _sym(value: Whole) -> Sym:
+    return value if isinstance(value, Sym) else Sym({(): value})
+
+
+def _atom(atom: Atom) -> Whole:
+    return Sym({(atom,): 1})
+
+
+def _term(monomial: Monomial, factor: int) -> str:
+    alone = len(monomial) == 1 and factor == 1
+    parts = [f"({atom})" if isinstance(atom, Floor) and not alone else str(atom) for atom in monomial]
+    if factor == -1 and parts:
+        return "-" + "*".join(parts)
+    return "*".join([*([str(factor)] if factor != 1 or not parts else []), *parts])
+
+
+def _value(atom: Atom, values: dict[str, int]) -> int:
+    if isinstance(atom, Symbol):
+        return values[atom.name]
+    if isinstance(atom, Floor):
+        return atom.body.at(values) // atom.divisor
+    if isinstance(atom, Gcd):
+        return math.gcd(atom.body.at(values), atom.number)
+    return max(at(choice, values) for choice in atom.choices)
+
+
+def _choices(value: Whole) -> tuple[Whole, ...]:
+    """The formulas that a maximum chooses from; a maximum plus a rest is taken apart."""
+    if isinstance(value, Sym):
+        for monomial, factor in value.terms.items():
+            if len(monomial) == 1 and isinstance(monomial[0], Largest) and factor == 1:
+                rest = value - Sym({monomial: 1})
+                return tuple(choice + rest for choice in monomial[0].choices)
+    return (value,)
+
+
+def _never_positive(value: Sym) -> bool:
+    """Whether no positive values of the symbols make it positive, seen from the signs of its terms alone."""
+    return all(c <= 0 and all(isinstance(a, (Symbol, Gcd)) for a in m) for m, c in value.terms.items())
+
+
+def _dominates(a: Whole, b: Whole) -> bool:
+    """Whether a ≥ b for all shapes that occur: every term of the difference is positive and stands for a count."""
+    difference = a - b
+    if isinstance(difference, int):
+        return difference >= 0
+    return all(c >= 0 for c in difference.terms.values())

@@ -1,0 +1,132 @@
+"""Symbolic extents: formulas equal the concrete analysis at every size, including sizes that do not fit."""
+
+import math
+import random
+from functools import partial
+
+import cnnc
+import pytest
+from cnnc.compiler.symbolic import at, gcd, largest, less, symbol
+from conftest import ROOT
+
+RESNET50 = (ROOT / "examples/resnet50.cnn").read_text().replace("3x224x224", "3xHxW")
+UNET = """
+block double(c) = (conv3x3(c, p=1) -> bn -> relu) * 2
+block level(c, inner) = double(c) -> [id, maxpool2 -> inner -> deconv2(c, s=2)] -> double(c)
+block unet(k, f=4) = level(f, level(2*f, level(4*f, double(8*f)))) -> conv1x1(k)
+input 3xHxW -> unet(2)
+"""
+
+
+def sizes(count: int, seed: int) -> list[tuple[int, int]]:
+    """Half of any size, half of multiples of 8, which U-Net needs."""
+    numbers = random.Random(seed)
+    odd = [(numbers.randint(1, 300), numbers.randint(1, 300)) for _ in range(count // 2)]
+    return odd + [(8 * numbers.randint(1, 40), 8 * numbers.randint(1, 40)) for _ in range(count // 2)]
+
+
+def report(text: str, height: int, width: int) -> dict:
+    return cnnc.compile(text, input=(3, height, width)).to_dict()
+
+
+def report_at(net: cnnc.Net, height: int, width: int) -> dict:
+    return net.at(H=height, W=width).to_dict()
+
+
+def outcome(compute) -> object:
+    try:
+        return compute()
+    except cnnc.NetworkError as error:
+        return error.code
+
+
+@pytest.mark.parametrize(("text", "seed"), [(RESNET50, 1), (UNET, 2)], ids=["resnet50", "unet"])
+def test_formulas_equal_the_concrete_analysis(text: str, seed: int) -> None:
+    net = cnnc.compile(text)
+    formulas = net.to_dict()
+    failing = 0
+    for height, width in sizes(200, seed):
+        concrete = outcome(partial(report, text, height, width))
+        assert outcome(partial(report_at, net, height, width)) == concrete
+        if isinstance(concrete, str):
+            failing += 1
+            continue
+        assert evaluated(formulas, height, width) == concrete
+    assert (failing > 50) == (text is UNET)
+
+
+def evaluated(value: object, height: int, width: int, key: str = "") -> object:
+    """A report with its formulas computed by Python itself; names and ops stay text."""
+    if isinstance(value, dict):
+        return {k: v if k in TEXTS else evaluated(v, height, width, k) for k, v in value.items()}
+    if isinstance(value, list):
+        values = [evaluated(v, height, width) for v in value]
+        return values[0] if key in ("receptive_field", "jump") and len(set(values)) == 1 else values
+    if isinstance(value, str):
+        return eval(value, {"H": height, "W": width, "max": max, "gcd": math.gcd})
+    return value
+
+
+TEXTS = ("name", "op", "scope", "net", "convention", "dtype", "span")
+
+
+def test_shapes_of_resnet50() -> None:
+    rows = cnnc.compile(RESNET50).layers
+    assert [str(n) for n in rows[0].output] == ["64", "(H + 1)//2", "(W + 1)//2"]
+    assert [str(n) for n in rows[-3].output] == ["2048", "(H + 31)//32", "(W + 31)//32"]
+
+
+def test_report_and_refusals() -> None:
+    net = cnnc.compile(RESNET50)
+    assert net.symbols == ["H", "W"]
+    assert "((H + 1)//2)*((W + 1)//2)" in net.report()
+    for refused in (net.torch_source, net.to_onnx, net.to_torch, lambda: net.at(H=3)):
+        with pytest.raises(cnnc.UsageError) as caught:
+            refused()
+        assert caught.value.code == "E0331"
+
+
+def test_structure_that_depends_on_the_size() -> None:
+    """At 1x1 a stride changes nothing, so `res` would need no projection."""
+    net = cnnc.compile("input 4xHxW -> res(conv3x3(4, s=2, p=1), proj=conv1x1(4, s=2))")
+    assert net.at(H=8, W=8).output_shape == (1, 4, 4, 4)
+    with pytest.raises(cnnc.NetworkError) as caught:
+        net.at(H=1, W=1)
+    assert caught.value.code == "E0343"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "conv3x3(4, s=3, p=same_upper)", "maxpool3(s=2, ceil=true)", "adaptive_avgpool(5)", "avgpool2 -> upsample2",
+        "gap -> conv1x1(2)", "deconv4x4(2, s=2, p=1)", "maxpool2 as p -> unpool2(p)", "[id, conv3x3(2, p=1)] -> flatten",
+        "conv1x1(8) -> pixelshuffle(2)", "upsample(size=(hin * 2, win + 3))", "gn(1) -> ln(axes=all) -> instnorm",
+    ],
+)  # fmt: skip
+def test_layers_at_random_sizes(text: str) -> None:
+    net = cnnc.compile(f"input 3xHxW -> {text}")
+    formulas = net.to_dict()
+    for height, width in sizes(20, 5):
+        concrete = outcome(partial(report, text, height, width))
+        found = outcome(partial(report_at, net, height, width))
+        if isinstance(concrete, str):
+            assert found == concrete
+            continue
+        for result in (concrete, found, formulas):
+            for layer in result["layers"]:
+                layer.pop("span", None)  # the texts differ by the input line
+        assert found == concrete
+        assert evaluated(formulas, height, width) == concrete
+
+
+def test_arithmetic_keeps_one_form() -> None:
+    h = symbol("H")
+    assert (h // 2) // 3 == h // 6
+    assert ((h - 1) // 2 + 1) // 2 == (h + 1) // 4
+    assert (4 * h + 6) // 2 == 2 * h + 3
+    assert h - h == 0 and 2 * h - h == h and h * 0 == 0
+    assert (h * h + 2 * h + 1) == (h + 1) * (h + 1)
+    assert less(h, h + 1) and not less(h + 1, h) and not less(h, 5)
+    assert str(largest(h, h + 2)) == "H + 2" and at(largest(h, 7), {"H": 3}) == 7
+    assert at(gcd(h, 6), {"H": 9}) == 3
+    assert at((7 * h + 5) // 3 - (h // 2) * 4, {"H": 11}) == (7 * 11 + 5) // 3 - 20
