@@ -1,0 +1,96 @@
+"""Random programs mean the same everywhere, and random text is answered without a crash."""
+
+import cnnc
+import numpy as np
+from cnnc.backends import numpy as reference
+from cnnc.backends.weights import draw
+from cnnc.compiler.ir_text import print_graph, read_graph
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support import ONNX_TOLERANCE, difference, inputs_for, run_onnx, run_torch
+
+KEEPING = (
+    "relu", "bn", "tanh", "id", "dropout", "silu", "conv3x3(cin, p=1)", "dwconv3x3(p=same)", "dwconv5x5(p=same, d=2)",
+    "shuffle(2)", "gn(2)", "ln", "hardswish", "maxpool3(s=1, p=1)", "avgpool3(s=1, p=1, count_pad=false)", "se(3)",
+    "eca", "basic(cin)", "l2norm", "instnorm", "conv3x1(cin, p=same, pad_mode=reflect)", "prelu(per_channel=true)",
+)  # fmt: skip
+"""Layers that keep the shape of an even number of channels."""
+
+CHANGING = (
+    "conv1x1(4)", "conv3x3(6, p=1)", "sepconv3x3(8, p=1)", "cbr(4)", "maxpool2", "avgpool3(s=2, p=1, ceil=true)",
+    "conv3x3(6, s=2, p=same_upper)", "deconv2(4, s=2)", "upsample2(mode=bilinear)", "pad(1)", "dense_layer(4)",
+    "conv3x3(8, p=1, g=2)", "bottleneck(2, s=2)", "inverted_residual(4, s=2)", "fire(2, 2, 4)", "cbam(2)",
+)  # fmt: skip
+
+kept = st.sampled_from(KEEPING)
+
+
+@st.composite
+def groups(draw_from: st.DrawFn) -> str:
+    """A sum, gate, concatenation, repeat, conditional or labelled part, whose operands agree in shape."""
+    a, b = draw_from(kept), draw_from(kept)
+    forms = (
+        f"({a} + {b})",
+        f"(id * ({a} -> gap -> sigmoid))",
+        f"[{a}, id, {b} -> {a}]",
+        f"({a} -> {b}) * 2",
+        f"res({a} -> {b})",
+        f"({a} if cin > 3 else {b})",
+        f"({a} as t -> {b} -> (id - t))",
+        f"[{a} as u, u -> relu]",
+        "split([conv1x1(3), id])",
+        "split([id, tanh], (1, cin - 1))",
+    )
+    return draw_from(st.sampled_from(forms))
+
+
+@st.composite
+def programs(draw_from: st.DrawFn) -> str:
+    """A block of random parts, used twice with a shared layer between, on an input of 4 channels."""
+    part = st.one_of(kept, st.sampled_from(CHANGING), groups())
+    body = " -> ".join(draw_from(st.lists(st.one_of(kept, groups()), min_size=1, max_size=4)))
+    tail = " -> ".join(draw_from(st.lists(part, min_size=1, max_size=4)))
+    count = draw_from(st.integers(1, 3))
+    height, width = draw_from(st.integers(6, 11)), draw_from(st.integers(6, 11))
+    return (
+        f"shared mix = conv1x1(4)\nblock unit = {body} -> conv1x1(4)\n"
+        f"input 4x{height}x{width} -> unit * {count} -> mix -> unit -> mix -> {tail}"
+    )
+
+
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(programs())
+def test_backends_agree(text: str) -> None:
+    net = cnnc.compile(text)
+    inputs = inputs_for(net, batch=2, seed=3)
+    arrays = draw(net.graph, 1)
+    (expected,) = reference.run(net, [x.numpy() for x in inputs], arrays).values()
+    module = net.to_torch(seed=1).eval()
+    assert net.params == sum(p.numel() for p in module.parameters())
+    assert expected.shape[1:] == net.output_shape[1:]
+    for got in (run_torch(module, inputs)[0], run_onnx(net.to_onnx(seed=1), inputs)[0]):
+        assert np.isfinite(expected).all()
+        assert difference(got, expected) <= ONNX_TOLERANCE
+    assert print_graph(read_graph(net.ir())) == net.ir()
+
+
+TOKENS = (
+    "conv3x3(8)", "relu", "->", "(", ")", "[", "]", "{", "}", ",", "+", "-", "*", "**", "//", "%", "=", "==", "<",
+    "3", "0.5", "1e9", "3x8x8", "3xHxW", "block b(c) =", "input", "set conv(", "shared s =", "output y =",
+    "for c in", "if", "else", "as", "t", "where f =", "use", "aux", "train {", "not", "and", "true", "cin", "b(3)",
+    "b", "s", "t", "res(", "split(", "range(", "id", "#", "\n", " ", "p=same", "unpool2(t)", "maxpool2", "flatten",
+    "fc(9)", "net n(a=1)", "c", "x ->", "**9**9", "é", "\x00",
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.sampled_from(TOKENS), max_size=25).map(" ".join))
+def test_random_tokens_are_answered(text: str) -> None:
+    for diagnostic in cnnc.check(text, input="3x8x8"):
+        assert diagnostic.title and str(cnnc.NetworkError([diagnostic]))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.text(max_size=60))
+def test_random_text_is_answered(text: str) -> None:
+    assert all(isinstance(d, cnnc.Diagnostic) for d in cnnc.check(text, input="3x8x8"))
