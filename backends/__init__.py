@@ -39,6 +39,21 @@ def packages() -> Iterator[None]:
         raise usage("E0507", package=package, extra=EXTRAS.get(package, package)) from None
 
 
+class Refused(Exception):
+    """Raised when a library cannot run what a backend made for it, with what the library says."""
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """Turns whatever a library raises while it runs a network into Refused."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Refused(f"{type(error).__name__}: {error}") from error
+
+
 class Unsupported(Exception):
     """Raised by a lowering that has no equivalent for an op, with the reason that the user is told."""
 

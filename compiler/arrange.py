@@ -1,7 +1,12 @@
 """Syntax tree and tokens to documents: how each form of the language is laid out.
 
-The tree says how tokens belong together. Line breaks that the author put before the arrows of a chain stay where the
-chain needs several lines anyway, because they show its stages.
+What fits on a line stands on one. Otherwise:
+
+- A chain breaks before arrows. Breaks that its author made there stay, since they show the network's stages; between
+  them the lines are as few as possible and about equally long. An input stands above the chain that flows from it.
+- What a block, binding or shared layer stands for goes to the next lines, indented; a list or loop opens on the first.
+- Lists have one entry a line, definitions too; arguments, parameters and lists of numbers fill their lines.
+- Sums, products and conditions break before an operator.
 """
 
 from collections.abc import Callable, Sequence
@@ -154,14 +159,12 @@ class Formatter:
         return Seq([*name, self.expr(source.shape)])
 
     def train(self, item: ast.Train) -> Doc:
-        docs = self.words(2)
-        options: list[Doc] = []
+        """Training options, one a line."""
+        head, options = self.words(2), []
         for option in item.options:
             options += [HARD, *self.above(), self.definition(option)]
         options += self.above()
-        if options:
-            docs.append(Seq(options, nest=4))
-        return Seq([*docs, HARD if options or docs[-1].waits else SOFT, self.take()])
+        return Group([*head, *([Seq(options, nest=4)] if options else []), SOFT, self.take()])
 
     # Expressions
 
@@ -214,8 +217,8 @@ class Formatter:
         return Fill(items, style)
 
     def operand(self, node: ast.Expr) -> Item:
-        """An operator and the operand behind it."""
-        wanted, above = self.next.turns, self.above()
+        """An operator and the operand behind it; a line that its author broke at an arrow stays broken."""
+        wanted, above = self.next.kind == "->" and self.next.turns, self.above()
         return Item(Seq([self.take(), SPACE, self.part(node)]), above, wanted)
 
     def arguments(self, args: Sequence[ast.Argument]) -> list[Doc]:

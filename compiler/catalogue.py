@@ -328,7 +328,7 @@ _add(
     "E0310",
     "a number among layers",
     "got {got}",
-    "repeat with `f * 3`; multiply by a constant with `-> scale(3, learn=false)`",
+    "repeat with `f * 3`; between layers every operand is a layer or a tensor",
     "`f * 3` means three f in sequence. `3 * f` and `f + 1` are refused, since they read like arithmetic on tensors.",
 )
 _add(
@@ -718,6 +718,15 @@ _add(
     "this ignores its input",
     "remove the arrow before it, or add id to it",
     "A group in which every branch stands for itself discards the tensor that arrives.",
+)
+
+_add(
+    "W0604",
+    "`{name}` is a layer, and also a label",
+    "this is the layer",
+    "rename the label if its tensor is meant",
+    "Labels have names of their own, so `fc(10) as fc` is fine. But a bare name that is a layer's always means the layer, "
+    "never the tensor that a label of the same name stands for.",
 )
 
 # E09: faults of cnnc

@@ -14,28 +14,11 @@ TOKEN = re.compile(
     r"|(?P<NUMBER>(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<NAME>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<SIGN>->|==|!=|<=|>=|\*\*|//|[^\s])"
 )
-WORDS = frozenset(
-    [
-        "net",
-        "set",
-        "use",
-        "block",
-        "where",
-        "shared",
-        "input",
-        "output",
-        "aux",
-        "train",
-        "as",
-        "if",
-        "else",
-        "for",
-        "in",
-        "or",
-        "and",
-        "not",
-    ]
-)  # after these a bracket begins an operand
+WORDS = {
+    "net", "set", "use", "block", "where", "shared", "input", "output", "aux", "train", "as", "if", "else", "for", "in",
+    "or", "and", "not",
+}  # fmt: skip
+"""No names: a bracket behind one of them begins an operand."""
 OPENERS = frozenset(("(", "CALL", "[", "INDEX", "{", "OPTIONS"))
 CLOSERS = frozenset((")", "]", "}"))
 
@@ -51,7 +34,8 @@ class Comment(NamedTuple):
 class Token:
     """A token with its comments: one behind it on its line, and those on lines above it.
 
-    `turns` says that the author broke the line at this arrow, `gap` that an empty line stands before the token.
+    `turns` says that a line break stands before it, or behind it if it is an arrow; `gap` that an empty line stands
+    above it.
     """
 
     __slots__ = ("above", "gap", "kind", "text", "trail", "turns")

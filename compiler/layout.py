@@ -150,7 +150,7 @@ class Printer:
         self.indent = 0  # of the current line, while it has no parts
         self.comment = ""  # for the end of the current line
         self.full = False  # the current line is a comment
-        self.last = ""  # the token printed last
+        self.last = ""  # the token or comment printed last
 
     def text(self) -> str:
         """Everything printed, with one line break at the end."""
@@ -191,12 +191,15 @@ class Printer:
         if doc.gap:
             self.gap()
         self.add(doc.comment)
-        self.full = True
+        self.full, self.last = True, doc.comment
 
     def fits(self, doc: Doc, indent: int, tail: int, limit: int = WIDTH) -> bool:
-        """Whether a document and `tail` more columns fit on the current line, or on the one that a comment forces."""
-        column = min(indent, MAX_INDENT) if self.full or self.comment else self.column
-        return not doc.breaks and column + doc.width + tail <= limit
+        """Whether a document and `tail` more columns fit on the line where the next token will stand."""
+        return not doc.breaks and self.place(indent) + doc.width + tail <= limit
+
+    def place(self, indent: int) -> int:
+        """The column where the next token will stand."""
+        return min(indent, MAX_INDENT) if self.full or self.comment else self.column
 
     def show(self, doc: Doc, indent: int, tail: int) -> None:
         """Print a document that need not be flat; `tail` columns follow it on its last line."""
@@ -228,11 +231,12 @@ class Printer:
                     self.write(" ", indent)
                 self.flat(item.doc, indent)
         elif isinstance(doc, Trailing):
-            self.comment = doc.comment
+            self.comment = self.last = doc.comment
         elif isinstance(doc, Line) and doc.flat:
             self.write(doc.flat, indent)
 
     def sequence(self, doc: Seq, indent: int, tail: int) -> None:
+        """Print the parts one after another, each with what follows it up to the next possible line break."""
         indent = self.column if doc.align else indent + doc.nest
         tails = [tail]
         for part in reversed(doc.parts):
@@ -241,6 +245,7 @@ class Printer:
             self.show(part, indent, tails[-2 - number])
 
     def fill(self, doc: Fill, indent: int, tail: int) -> None:
+        """Print the items, with a space or a new line before each but the first."""
         indent = min(indent, MAX_INDENT)
         tall = False  # whether the item before did not fit on one line
         limit = WIDTH
@@ -254,7 +259,7 @@ class Printer:
             for comment in item.above:
                 self.own(comment, indent)
             if doc.style == "chain" and (forced or tall):
-                limit = even(doc.items, number, indent if number or item.above else self.column, indent, tail)
+                limit = even(doc.items, number, self.place(indent), indent, tail)
             tall = not self.fits(item.doc, indent, after)
             if tall:
                 self.show(item.doc, indent, after)
@@ -292,7 +297,7 @@ def even(items: Sequence[Item], start: int, column: int, indent: int, tail: int)
             most = middle
         else:
             least = middle + 1
-    return WIDTH if lines == 1 else most
+    return most if 1 < lines < math.inf else WIDTH
 
 
 def _lines(widths: list[int], column: int, indent: int, limit: int) -> float:

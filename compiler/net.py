@@ -15,6 +15,7 @@ from .pipeline import compile_source, deep_recursion
 from .report import CONVENTIONS, Row, report_dict, rows
 from .source import Source
 from .specialize import specialize, symbols_of
+from .symbolic import symbol
 
 if TYPE_CHECKING:
     import onnx
@@ -244,6 +245,11 @@ def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None,
     return Net(result.graph, result.diagnostics)
 
 
+def _extent(part: Any) -> Any:
+    """A number, or a capital letter as a symbol."""
+    return symbol(part) if isinstance(part, str) and len(part) == 1 and "A" <= part <= "Z" else int(part)
+
+
 def read_shape(shape: ShapeLike) -> Any:
     """An input shape, or several by name, as tuples. Raises UsageError for what is no shape."""
     if shape is None:
@@ -251,10 +257,10 @@ def read_shape(shape: ShapeLike) -> Any:
     if isinstance(shape, Mapping):
         return {name: read_shape(value) for name, value in shape.items()}
     try:
-        extents = tuple(int(part) for part in (shape.replace("×", "x").split("x") if isinstance(shape, str) else shape))
+        extents = tuple(map(_extent, shape.replace("×", "x").split("x") if isinstance(shape, str) else shape))
     except (TypeError, ValueError):
         raise usage("E0505", text=shape) from None
-    if not 1 <= len(extents) <= 4 or min(extents) < 1 or any(e.bit_length() > 63 for e in extents):
+    if not 1 <= len(extents) <= 4 or any(extent < 1 for extent in extents):
         raise usage("E0505", text=shape)
     try:
         return check_extents(extents)

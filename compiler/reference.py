@@ -1,5 +1,6 @@
 """The reference of layers and diagnostics, generated from their entries."""
 
+import re
 from difflib import get_close_matches
 from typing import Any
 
@@ -78,15 +79,9 @@ def describe_code(code: str) -> str:
     entry = CATALOGUE.get(code.upper())
     if entry is None:
         raise usage("E0511", wanted=code)
-    return "\n".join(
-        [
-            f"{code.upper()}: {entry.title}",
-            "",
-            entry.explain.replace("{{", "{").replace("}}", "}"),
-            "",
-            f"help: {entry.help}",
-        ]
-    )
+    title, way = (re.sub(r"\{\w+\}", "…", text) for text in (entry.title, entry.help))
+    lines = [f"{code.upper()}: {title}", "", entry.explain.replace("{{", "{").replace("}}", "}")]
+    return "\n".join(lines if way == "…" else [*lines, "", f"help: {way}"])
 
 
 def read_value(text: str) -> Any:

@@ -1,11 +1,12 @@
 """Judging the backends: the same random weights and inputs in each, compared with NumPy in double precision."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .diagnostics import usage
+from .diagnostics import show, usage
 from .ir import Graph, known, weights_of
 from .ops import Shape, Weight
 from .pipeline import deep_recursion
@@ -30,11 +31,13 @@ class Comparison(NamedTuple):
     output: str
     backend: str
     difference: float
-    """max|a − b|/max|b|, b the reference; infinite for another shape."""
+    """max|a − b|/max|b|, b the reference; infinite for another shape, or none."""
     shape: tuple[int, ...]
     """The shape that the backend gave, the batch first."""
     on: str = "cpu"
     """Where it ran."""
+    failure: str = ""
+    """What the backend's library said instead of running the network."""
 
     @property
     def ok(self) -> bool:
@@ -52,19 +55,37 @@ def verify(
     from ..backends import backend, packages
 
     _check_request(backends, batch, on)
+    _check_memory(net, batch, on)
     try:
         with deep_recursion(), packages():
             places = {name: backend(name).place(on) for name in backends}
             weights, inputs = random_weights(net.graph, seed), random_inputs(net.graph, seed, batch)
-            results = {name: backend(name).run(net, inputs, weights, places[name]) for name in backends}
+            results = {name: _attempt(name, net, inputs, weights, places[name]) for name in backends}
             wanted = backend("numpy").run(net, inputs, weights)
     except MemoryError:
         raise usage("E0515", on=on, reason="there is not enough memory") from None
     return [
-        Comparison(output, name, difference(results[name][output], want), results[name][output].shape, places[name])
+        _compare(output, name, results[name], want, places[name])
         for output, want in wanted.items()
         for name in backends
     ]
+
+
+def _attempt(name: str, net: Any, inputs: "Arrays", weights: "Arrays", on: str) -> "Arrays | str":
+    """A backend's outputs, or what its library says against the network."""
+    from ..backends import Refused, backend
+
+    try:
+        outputs: Arrays = backend(name).run(net, inputs, weights, on)
+        return outputs
+    except Refused as refused:
+        return show(" ".join(str(refused).split()))
+
+
+def _compare(output: str, name: str, result: "Arrays | str", want: "NDArray[Any]", on: str) -> Comparison:
+    if isinstance(result, str):
+        return Comparison(output, name, float("inf"), (), on, result)
+    return Comparison(output, name, difference(result[output], want), result[output].shape, on)
 
 
 def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
@@ -77,6 +98,17 @@ def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
         raise usage("E0513", text=batch)
     if on not in ("cpu", "cuda"):
         raise usage("E0515", on=on, reason="only cpu and cuda are known")
+
+
+def _check_memory(net: Any, batch: int, on: str) -> None:
+    """Refuse what cannot fit: the reference alone holds activations and weights in eight bytes an element."""
+    needed = 8 * (batch * net.totals.activations + net.params + net.buffers)
+    try:
+        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):  # a system that does not tell
+        return
+    if needed > there:
+        raise usage("E0515", on=on, reason=f"it takes {needed / 2**30:,.0f} GiB of memory; there are {there >> 30}")
 
 
 def difference(a: "NDArray[Any]", b: "NDArray[Any]") -> float:
@@ -113,8 +145,8 @@ def _varied(name: str, weight: Weight, drawn: "NDArray[Any]", seed: int) -> "NDA
     if weight.init == "constant":
         random = generator(name, seed)
         if weight.value:
-            return weight.value * random.uniform(0.8, 1.2, weight.shape).astype(np.float32)
-        return 0.1 * random.standard_normal(weight.shape, np.float32)
+            return np.asarray(weight.value * random.uniform(0.8, 1.2, weight.shape), np.float32)
+        return np.asarray(0.1 * random.standard_normal(weight.shape), np.float32)
     if weight.init == "uniform" and len(weight.shape) > 1:
         return drawn * np.float32(6**0.5)
     return drawn
@@ -135,9 +167,7 @@ def describe(name: str, found: list[Comparison], seed: int, batch: int) -> str:
     lines = [f"{name}, batch {batch}, seed {seed}: largest difference from NumPy in float64, {TOLERANCE:.0e} allowed"]
     width = max(len(c.output) for c in found)
     for c in found:
-        shape = "x".join(map(str, c.shape))
-        lines.append(
-            f"{c.output:{width}}  {f'{c.backend} on {c.on}':12}  {c.difference:7.1e}  "
-            f"{'ok' if c.ok else 'differs'}  {shape}"
-        )
+        verdict = "ok" if c.ok else "fails" if c.failure else "differs"
+        rest = c.failure or "x".join(map(str, c.shape))
+        lines.append(f"{c.output:{width}}  {f'{c.backend} on {c.on}':12}  {c.difference:7.1e}  {verdict}  {rest}")
     return "\n".join(lines)

@@ -16,8 +16,9 @@ PUBLISHED = {
     "resnet50": ("resnet50", "ResNet50_Weights"),
     "densenet121": ("densenet121", "DenseNet121_Weights"),
     "mobilenetv2": ("mobilenet_v2", "MobileNet_V2_Weights"),
+    "shufflenetv2": ("shufflenet_v2_x1_0", "ShuffleNet_V2_X1_0_Weights"),
 }
-SAME_NAMES = ("alexnet", "vgg16", "resnet18", "resnet50")
+SAME_NAMES = ("alexnet", "vgg16", "resnet18", "resnet50", "shufflenetv2")
 
 
 def load(name: str) -> cnnc.Net:

@@ -99,7 +99,8 @@ def test_structure_that_depends_on_the_size() -> None:
     "text",
     [
         "conv3x3(4, s=3, p=same_upper)", "maxpool3(s=2, ceil=true)", "adaptive_avgpool(5)", "avgpool2 -> upsample2",
-        "gap -> conv1x1(2)", "deconv4x4(2, s=2, p=1)", "maxpool2 as p -> unpool2(p)", "[id, conv3x3(2, p=1)] -> flatten",
+        "gap -> conv1x1(2)", "deconv4x4(2, s=2, p=1)", "maxpool2 as p -> unpool2(p)",
+        "[id, conv3x3(2, p=1)] -> flatten",
         "conv1x1(8) -> pixelshuffle(2)", "upsample(size=(hin * 2, win + 3))", "gn(1) -> ln(axes=all) -> instnorm",
     ],
 )  # fmt: skip

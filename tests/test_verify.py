@@ -89,15 +89,25 @@ def test_a_wrong_lowering_is_told(
 
 def test_one_convolution_that_is_off_is_found_in_a_deep_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """The random weights let a small mistake in the first of sixteen layers through to the output."""
-    net = cnnc.load(ROOT / "examples/vgg16.cnn", input="3x32x32")
+    net = cnnc.compile("conv3x3(16, p=1) -> relu -> (conv3x3(16, p=1) -> relu) * 15 -> flatten -> fc(9)", input="3x9x9")
     original = torch_backend.run
 
     def off(net: cnnc.Net, inputs: dict, weights: dict, on: str) -> dict:
-        return original(net, inputs, weights | {"features.0.weight": weights["features.0.weight"] * 1.001}, on)
+        return original(net, inputs, weights | {"conv1.weight": weights["conv1.weight"] * 1.001}, on)
 
     monkeypatch.setattr(torch_backend, "run", off)
     (found,) = net.verify(backends=("torch",))
     assert not found.ok and found.difference < 1e-2
+
+
+def test_a_network_that_a_library_refuses(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it says is shown, and the other backend is judged nevertheless."""
+    code = torch_lower.Code(torch_lower.New("nn.Softmax", (torch_lower.Arg("dim", 9),)))
+    monkeypatch.setitem(torch_lower.LOWERINGS, "relu", lambda a, x, context: code)
+    assert run(["verify", "-e", "sigmoid -> relu", "--input", "3x8x8"]) == 1
+    torch_line, onnx_line = capsys.readouterr().out.splitlines()[1:]
+    assert torch_line.split()[4:7] == ["inf", "fails", "IndexError:"] and "out of range" in torch_line
+    assert onnx_line.split()[5] == "ok"
 
 
 # The interface
@@ -126,6 +136,27 @@ def test_requests_are_checked() -> None:
         with pytest.raises(cnnc.UsageError) as caught:
             net.verify(**settings)
         assert caught.value.code == code
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_no_silent_change_of_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime falls back to the CPU where it promised a GPU; its figures must not be taken for the GPU's."""
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
+    net = cnnc.compile(CHAIN, input=(3, 8, 8))
+    with pytest.raises(cnnc.UsageError, match="cannot be run on cuda"):
+        net.verify(backends=("onnx",), on="cuda")
+    monkeypatch.undo()
+    assert [(c.on, c.ok) for c in net.verify(backends=("onnx",), on="cuda")] == [("cpu", True)]
+
+
+def test_memory_that_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*args: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(reference, "run", exhausted)
+    with pytest.raises(cnnc.UsageError, match="cannot be run on cpu") as caught:
+        cnnc.compile(CHAIN, input=(3, 8, 8)).verify()
+    assert caught.value.code == "E0515"
 
 
 def test_same_seed_same_figures() -> None:

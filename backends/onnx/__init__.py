@@ -58,8 +58,10 @@ def _emit(graph: Graph, builder: Builder) -> onnx.GraphProto:
     for terminal in graph.inputs:
         names[terminal.value] = builder.input(terminal.name, known(terminal.value))
     _region(graph.root, inference_steps(graph), "", names, builder)
+    renamed: dict[str, str] = {}
     for terminal in graph.outputs:
-        builder.output(terminal.name, names[terminal.value], known(terminal.value))
+        tensor = renamed.get(names[terminal.value], names[terminal.value])
+        renamed[names[terminal.value]] = builder.output(terminal.name, tensor, known(terminal.value))
     return builder.graph(graph.name)
 
 

@@ -44,8 +44,11 @@ class Builder:
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (self.batch, *shape)))
         return name
 
-    def output(self, name: str, tensor: str, shape: Shape) -> None:
-        """Make a tensor an output under its public name; an Identity where the tensor is an input or another output."""
+    def output(self, name: str, tensor: str, shape: Shape) -> str:
+        """Make a tensor an output under its public name; an Identity where the tensor is an input or another output.
+
+        Returns what the tensor is called from now on.
+        """
         maker = self.makers.get(tensor)
         public = {o.name for o in self.outputs} | {i.name for i in self.inputs}
         if name in public:
@@ -54,7 +57,9 @@ class Builder:
             self.nodes.append(helper.make_node("Identity", [tensor], [name], name=self.unique(f"{name}.out")))
         else:
             self.rename(tensor, name)
+            tensor = name
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (self.batch, *shape)))
+        return tensor
 
     def rename(self, old: str, new: str) -> None:
         for node in self.nodes:

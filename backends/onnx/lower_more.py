@@ -190,9 +190,11 @@ def _pixelunshuffle(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 
 @lowers("pad")
 def _pad(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    amounts = b.ints("pads", [0, 0, *(p[0] for p in a.p), 0, 0, *(p[1] for p in a.p)])
-    value = [b.constant("value", np.array(a.value, np.float32))] if a.mode == "constant" else []
-    return b.node("Pad", [xs[0], amounts, *value], step.out_shape, mode=PAD_MODES.get(a.mode, "constant"))
+    """The axes are named, since ONNX Runtime moves a Pad without them into a following MaxPool, which pads with −∞."""
+    amounts = b.ints("pads", [*(p[0] for p in a.p), *(p[1] for p in a.p)])
+    value = b.constant("value", np.array(a.value if a.mode == "constant" else 0, np.float32))
+    axes = b.ints("axes", [axis + 2 for axis in range(len(a.p))])
+    return b.node("Pad", [xs[0], amounts, value, axes], step.out_shape, mode=PAD_MODES.get(a.mode, "constant"))
 
 
 @lowers("upsample")

@@ -4,6 +4,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from ...compiler.diagnostics import usage
+from .. import running
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,7 +32,11 @@ def run(net: Any, inputs: "Arrays", weights: "Arrays", on: str = "cpu") -> "Arra
     with TemporaryDirectory() as folder:  # from a file, since a model beyond 2 GB has its weights beside it
         path = Path(folder) / "net.onnx"
         net.to_onnx(path, weights=weights)
-        session = onnxruntime.InferenceSession(path, options, providers=[*providers, "CPUExecutionProvider"])
+        with running():
+            session = onnxruntime.InferenceSession(path, options, providers=[*providers, "CPUExecutionProvider"])
+    if on == "cuda" and CUDA not in session.get_providers():  # then it has fallen back to the CPU
+        raise usage("E0515", on=on, reason="ONNX Runtime cannot use the GPU")
     feeds = {i.name: x for i, x in zip(session.get_inputs(), inputs.values(), strict=True)}
     names = [terminal.name for terminal in net.graph.outputs]
-    return dict(zip(names, session.run(None, feeds), strict=True))
+    with running():
+        return dict(zip(names, session.run(None, feeds), strict=True))

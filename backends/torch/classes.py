@@ -5,11 +5,10 @@ written as a literal, elsewhere as an argument, named after the block's own para
 step that only some instances have, such as the projection of a skip connection, becomes optional behind a flag.
 """
 
-from itertools import takewhile
 from typing import Any, NamedTuple
 
 from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
-from .lower import Code, New, lower
+from .lower import Code, New, literal, lower
 
 OVERWRITABLE = frozenset({"conv", "dwconv", "bn", "fc", "add", "sub", "avgpool", "adaptive_avgpool", "gap", "concat"})
 """Ops whose backward pass does not read their result, so that the next op may overwrite it."""
@@ -47,6 +46,8 @@ class StepCode:
         self.result_shape: tuple[int, ...] = ()
         self.heavy = False
         self.shared: str | None = None
+        self.times = 1
+        """How often in sequence a shared module is called."""
         self.reuse = False
         self.passed: tuple[str, ...] = ()
         """Shared modules that the callee needs as further arguments."""
@@ -74,6 +75,7 @@ class StepCode:
             self.outputs,
             self.overwrite,
             self.shared,
+            self.times,
             self.passed,
         )
 
@@ -141,7 +143,7 @@ class Classes:
         for number, (name, region) in enumerate(self.graph.shared.items()):
             step = StepCode(name, (), 1)
             net.owned[name] = self.instance(region, step)
-            net.texts.update({(-1 - number, leaf): repr(value) for leaf, value in enumerate(step.leaves)})
+            net.texts.update({(-1 - number, leaf): literal(value) for leaf, value in enumerate(step.leaves)})
 
     def height(self, region: Region) -> int:
         inner = [self.heights[id(s.region)] for s in region.steps if isinstance(s, Call)]
@@ -223,6 +225,7 @@ class Classes:
         code.heavy = True
         code.shared, code.reuse, code.passed = step.shared, step.reuse, self.needs[id(step.region)]
         if step.shared:
+            code.times = step.count
             return
         body = self.instance(step.region, code)
         if region.positional and not step.label:
@@ -279,12 +282,15 @@ def _may_overwrite(step: Apply, region: Region, uses: dict[Value, int]) -> bool:
 def _even_shares(steps: list[Apply | Call]) -> int:
     """How many steps from the first on are slices that share out the channels of one tensor evenly; else 1."""
     source = steps[0].inputs[0]
-    slices = list(takewhile(lambda s: isinstance(s, Apply) and s.op.name == "slice" and s.inputs == [source], steps))
-    wanted = known(source)[0]
-    for count in range(2, len(slices) + 1):
-        width = wanted // count
-        bounds = [(i * width, i * width + width) for i in range(count)]
-        if width * count == wanted and [(s.attrs.a, s.attrs.b) for s in slices[:count]] == bounds:
+    bounds = []
+    for step in steps:
+        if not isinstance(step, Apply) or step.op.name != "slice" or step.inputs != [source]:
+            break
+        bounds.append((step.attrs.a, step.attrs.b))
+    channels = known(source)[0]
+    for count in range(2, len(bounds) + 1):
+        width = channels // count
+        if width * count == channels and bounds[:count] == [(i * width, i * width + width) for i in range(count)]:
             return count
     return 1
 

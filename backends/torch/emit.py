@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 from .classes import ClassCode, Leaf, Repeat, StepCode
+from .lower import literal
 
 WIDTH = 88
 INLINE = 60
@@ -59,7 +60,9 @@ class Writer:
             and not code.owned
             and all(step.constructor is not None and _numbered(step) for step in code.steps)
         ):
-            args = fold_progressions([self.build(step.constructor, index, 12, 1) for index, step in enumerate(code.steps)])
+            args = fold_progressions(
+                [self.build(step.constructor, index, 12, 1) for index, step in enumerate(code.steps)]
+            )
             return layout("", "super().__init__", args, "", 8) if args else ["        super().__init__()"]
         lines = ["        super().__init__()"]
         lines += [f"        self.{name} = {name}" for name in self.stored_flags()]
@@ -84,23 +87,34 @@ class Writer:
         name, flag = step.name, self.code.flags.get(index)
         if isinstance(step.constructor, Repeat) and self.count_text(step.constructor, index) != "1":
             count = self.count_text(step.constructor, index)
-            body = self.build(step.constructor.body, index, 12, len("self.add_module(str(i), )"))
             stop = str(int(step.name) + int(count)) if count.isdigit() else f"{step.name} + {count}"
             loop = f"        for i in range({step.name}, {stop}):"
-            return [loop, *f"            self.add_module(str(i), {body})".split("\n")]
-        lead = len(f"self.{name} = " if not name.isdigit() else f'self.add_module("{name}", )')
+            return [loop, *self.add_module("str(i)", step.constructor.body, index, 12)]
+        if name.isdigit():
+            return self.add_module(f'"{name}"', step.constructor, index, 8)
+        lead = len(f"self.{name} = ")
         text = self.build(step.constructor, index, 8, lead)
-        if flag is None and not name.isdigit():
+        if flag is None:
             return f"        self.{name} = {text}".split("\n")
-        if not name.isdigit():
-            lines = f"        self.{name} = nn.Identity()\n        if {flag}:\n            self.{name} = ".split("\n")
-            text = self.build(step.constructor, index, 12, lead)
-            joined = lines[-1] + text
-            short = f"        self.{name} = {text} if {flag} else nn.Identity()"
-            if "\n" not in short and len(short) <= WIDTH:
-                return [short]
-            return [*lines[:-1], *joined.split("\n")]
-        return f'        self.add_module("{name}", {text})'.split("\n")
+        lines = f"        self.{name} = nn.Identity()\n        if {flag}:\n            self.{name} = ".split("\n")
+        text = self.build(step.constructor, index, 12, lead)
+        joined = lines[-1] + text
+        short = f"        self.{name} = {text} if {flag} else nn.Identity()"
+        if "\n" not in short and len(short) <= WIDTH:
+            return [short]
+        return [*lines[:-1], *joined.split("\n")]
+
+    def add_module(self, name: str, node: Any, index: int, indent: int) -> list[str]:
+        """A module under a number, which is no attribute's name."""
+        pad = " " * indent
+        text = self.build(node, index, indent, len(f"self.add_module({name}, )"))
+        if "\n" not in text:
+            return [f"{pad}self.add_module({name}, {text})"]
+        text = self.build(node, index, indent + 4, len(f"{name}, "))
+        if "\n" not in text:
+            return [f"{pad}self.add_module(", f"{pad}    {name}, {text}", f"{pad})"]
+        text = self.build(node, index, indent + 4, 1)
+        return [f"{pad}self.add_module(", f"{pad}    {name},", *f"{pad}    {text},".split("\n"), f"{pad})"]
 
     def build(self, node: Any, index: int, indent: int, lead: int) -> str:
         """A constructor call as text, over several lines where it does not fit; later lines are fully indented.
@@ -131,7 +145,7 @@ class Writer:
         by_place = True
         for place, (name, leaf, default) in enumerate(args):
             text = self.code.texts[index, leaf.place]
-            if default is not None and text == repr(default):
+            if default is not None and text == literal(default):
                 by_place = False
                 continue
             by_place = by_place and (place < 2 and default is None if own else name in POSITIONAL)
@@ -287,6 +301,23 @@ class Forward:
 
     def loop(self, index: int, step: StepCode, count: str) -> None:
         """Several instances in sequence, where the class is no plain `nn.Sequential`."""
+        name = self.carry(index, step)
+        arguments = ", ".join([name, *self.shared_texts(step)])
+        start, stop = self.offset(index), self.offset(index + 1)
+        whole = start == "0" and index + 1 == len(self.code.steps)
+        if whole:
+            self.out += [f"{self.pad}for layer in self:", f"{self.pad}    {name} = layer({arguments})"]
+        else:
+            self.out += [f"{self.pad}for i in range({start}, {stop}):", f"{self.pad}    {name} = self[i]({arguments})"]
+
+    def again(self, index: int, step: StepCode) -> None:
+        """One shared module several times in sequence."""
+        name = self.carry(index, step)
+        call = self.call(index, step, [name])
+        self.out += [f"{self.pad}for _ in range({step.times}):", f"{self.pad}    {name} = {call}"]
+
+    def carry(self, index: int, step: StepCode) -> str:
+        """The local that a loop reads and writes anew in each turn, holding the step's operand so far."""
         target, first = ("step", index, 0), step.operands[0]
         if first in self.pending:
             self.settle(first)
@@ -295,15 +326,9 @@ class Forward:
         name = self.local(target, step)
         if name != source:
             self.out.append(f"{self.pad}{name} = {source}")
-        arguments = ", ".join([name, *self.shared_texts(step)])
-        start, stop = self.offset(index), self.offset(index + 1)
-        whole = start == "0" and index + 1 == len(self.code.steps)
-        if whole:
-            self.out += [f"{self.pad}for layer in self:", f"{self.pad}    {name} = layer({arguments})"]
-        else:
-            self.out += [f"{self.pad}for i in range({start}, {stop}):", f"{self.pad}    {name} = self[i]({arguments})"]
         self.text[target] = name
         self.live[name] = target
+        return name
 
     def offset(self, index: int) -> str:
         """How many modules a numbered class holds before a step."""
@@ -328,6 +353,9 @@ class Forward:
 
     def express(self, index: int, step: StepCode) -> None:
         """The step as an expression, kept for the next step if only that reads it."""
+        if step.times > 1:
+            self.again(index, step)
+            return
         if isinstance(step.constructor, Repeat) and self.writer.count_text(step.constructor, index) != "1":
             self.loop(index, step, self.writer.count_text(step.constructor, index))
             return

@@ -1,5 +1,6 @@
 """Each op as PyTorch: the module that holds it, and the function that a `forward` may call instead."""
 
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,6 +22,11 @@ class New(NamedTuple):
 
     callee: str
     args: tuple[Arg, ...] = ()
+
+
+def literal(value: Any) -> str:
+    """A value as source text, strings in the quotes that formatters prefer."""
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 class Function(NamedTuple):

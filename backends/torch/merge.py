@@ -3,7 +3,7 @@
 from typing import Any
 
 from ...compiler.ir import Region
-from .classes import ClassCode, StepCode
+from .classes import ClassCode, Repeat, StepCode
 
 
 def absorb(code: ClassCode, region: Region, steps: list[StepCode], results: list[Any]) -> bool:
@@ -59,8 +59,13 @@ def _same_flow(code: ClassCode, steps: list[StepCode], results: list[Any], place
 
 
 def _can_skip(step: StepCode) -> bool:
-    """Whether a step can be left out: a module becomes `nn.Identity()`, an operator stands behind an `if`."""
+    """Whether a step can be left out: a module becomes `nn.Identity()`, an operator stands behind an `if`.
+
+    Numbered modules stay where they are, but a repeat of them may have a count of 0.
+    """
     if step.outputs != 1 or step.shared or step.reuse:
+        return False
+    if step.constructor is not None and step.name.isdigit() and not isinstance(step.constructor, Repeat):
         return False
     return (step.constructor is not None and len(step.operands) == 1) or (
         step.code is not None and step.code.infix is not None

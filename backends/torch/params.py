@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ...compiler.ir import known
 from .classes import ClassCode
+from .lower import literal
 
 COUNT = "count"
 
@@ -30,7 +31,7 @@ class _Namer:
                 if all(isinstance(v, tuple) for v in values):
                     self.tuples[name] = values
         channels = [known(r.inputs[0])[0] for r in code.regions if r.inputs]
-        if len(channels) == self.count and channels not in self.known.values():
+        if len(channels) == self.count and not any(_equal(values, channels) for values in self.known.values()):
             self.known.setdefault("cin", channels)
         self.used: dict[str, list[Any]] = {}
         self.flags: dict[str, list[Any]] = {}
@@ -39,7 +40,7 @@ class _Namer:
         """The source of a value: a literal, an argument, or a multiple of one."""
         present = [v for v in column if v is not None]
         if all(v == present[0] and type(v) is type(present[0]) for v in present):
-            return repr(present[0])
+            return literal(present[0])
         order = ["cin", *self.known] if name in ("cin", "in_channels", "in_features") else list(self.known)
         for known_name in dict.fromkeys(n for n in order if n in self.known):
             if _equal(self.known[known_name], column):

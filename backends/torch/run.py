@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from ...compiler.diagnostics import usage
+from .. import running
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def run(net: Any, inputs: "Arrays", weights: "Arrays", on: str = "cpu") -> "Arra
     import torch
 
     module = net.to_torch(weights=weights).eval().to(on)
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    with running(), torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         result = module(*(torch.tensor(x, device=on) for x in inputs.values()))
     tensors = result.values() if isinstance(result, dict) else [result]
     names = [terminal.name for terminal in net.graph.outputs]

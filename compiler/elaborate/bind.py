@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import syntax as ast
 from ..diagnostics import Reject
+from ..ir import Value
 from ..ops import Op
 from ..ops.composite import Composite
 from ..ops.kinds import REQUIRED, Kind
@@ -87,7 +88,7 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
         if raw is REQUIRED:
             facts = {"name": name, "layer": ref.name, "doc": kind.doc, "see": where_to_look(ref)}
             raise evaluator.problem("E0303", node, env, **facts)
-        if raw is UNKNOWN:
+        if raw is UNKNOWN or (isinstance(raw, Value) and raw.shape is None):
             unknown = True
             continue
         values.append(_read(raw, kind, name, ref, rank, at.span(place)))

@@ -100,6 +100,7 @@ class Frame:
     """A region under construction. `pure` falls when the region reads or sets tensors of the scopes around it."""
 
     __slots__ = (
+        "reserved",
         "arguments",
         "branches",
         "call",
@@ -124,6 +125,7 @@ class Frame:
         self.pure = True
         self.layers = 0  # expanded layers so far
         self.shared: list[Any] = []  # declarations of this block's own shared layers that were used
+        self.reserved: set[str] = set()  # names that steps may not take
         self.branches = 0  # branches of lists so far, which number the next
         self.imports: dict[Value, Value] = {}
         self.exports: dict[Value, Value] = {}
@@ -179,9 +181,9 @@ class Frame:
     def finish(self) -> None:
         self.is_open = False
         if self.positional:
-            _number(self.region.steps)
+            _number(self.region.steps, self.reserved)
         else:
-            _name_by_kind(self.region.steps)
+            _name_by_kind(self.region.steps, self.reserved)
 
 
 def name_alone(region: Region) -> None:
@@ -190,21 +192,21 @@ def name_alone(region: Region) -> None:
         region.steps[0].name = ""
 
 
-def _number(steps: list[Apply | Call]) -> None:
+def _number(steps: list[Apply | Call], reserved: set[str]) -> None:
     """Names by position, 0, 1, 2, …; labels win."""
-    taken: set[str] = set()
+    taken = set(reserved)
     index = 0
     for step in steps:
         step.name = _labelled(step, taken) if step.label else str(index)
         index += step.count if isinstance(step, Call) else 1
 
 
-def _name_by_kind(steps: list[Apply | Call]) -> None:
+def _name_by_kind(steps: list[Apply | Call], reserved: set[str]) -> None:
     """Names by kind and number, conv1, conv2, bn1, …; labels win."""
     totals: dict[str, int] = {}
     for step in steps:
         totals[step.kind] = totals.get(step.kind, 0) + 1
-    taken: set[str] = set()
+    taken = set(reserved)
     for step in steps:
         if step.label:
             step.name = _labelled(step, taken)

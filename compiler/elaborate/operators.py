@@ -60,8 +60,13 @@ class Operators(Regions):
             if value is ABSENT:
                 continue
             self.check_operand(op, value, term, env)
+            self.warn_label(term, value, env)
             operand = value if isinstance(value, Value) else self.apply_value(value, term, env, x)
             if total is None:
+                if op in ("-", "/") and term is not node.terms[0]:
+                    raise self.problem(
+                        "E0327", term, env, op=op, got="nothing before it", expected="a term that is there"
+                    )
                 total = operand
                 continue
             span = Span(env.source, node.terms[0].pos[0], term.pos[1])
@@ -133,10 +138,25 @@ class Operators(Regions):
 
         core = ast.bare(layer.node) if isinstance(layer, Layer) else None
         chain = isinstance(layer, Ref) or isinstance(core, (ast.Chain, ast.Loop, ast.Call, ast.Name))
+        chain = chain and not self.is_combinator(layer)
         y = self.enclosed("chain" if chain else "group", "stack", node, env, x, PLAIN, chain, body)
         if isinstance(y.maker, Call) and not isinstance(core, (ast.Chain, ast.Loop)):
             name_alone(y.maker.region)
         return y
+
+    def is_combinator(self, layer: Any) -> bool:
+        """Whether a repeated layer is res or split with its arguments, whose layers are named in one body."""
+        core = ast.bare(layer.node) if isinstance(layer, Layer) else None
+        if not isinstance(core, ast.Call):
+            return False
+        target = self.evaluate(ast.bare(core.func), layer.env)
+        return isinstance(target, Ref) and isinstance(target.target, Combinator)
+
+    def warn_label(self, node: ast.Expr, value: Any, env: Env) -> None:
+        """Remark on a bare name that is a layer's and also a label's: the layer is meant."""
+        core = ast.bare(node)
+        if isinstance(core, ast.Name) and isinstance(value, Ref) and env.find_tap(core.id) is not None:
+            self.sink.add(Diagnostic("W0604", {"name": core.id}, env.span(node)))
 
     def kind_of(self, layer: Any, otherwise: str) -> str:
         """What a repeated layer is: a block's or op's name, for its number; or `block`, `shared` with otherwise ""."""
@@ -161,6 +181,8 @@ class Operators(Regions):
         return self.enclosed("group", "group", branches.node, env, x, tag, False, body)
 
     def join_branches(self, branches: Branches, env: Env, inputs: list[Value]) -> Value:
+        if not branches.items:
+            raise self.problem("E0308", branches.node, env, got="an empty list")
         values: list[Value] = []
         first = self.frame.branches + 1
         self.frame.branches += len(branches.items)
@@ -203,6 +225,7 @@ class Operators(Regions):
             if isinstance(item, Layer):
                 node, env = item.node, item.env
                 value = self.evaluate(node, env)
+                self.warn_label(node, value, env)
             if isinstance(value, Value) or value is ABSENT:
                 return value
             result: Any = self.apply_value(value, node, env, x, tag)

@@ -15,9 +15,9 @@ from ..source import Source, Span
 from ..symbolic import is_whole, symbol
 from .apply import Applier
 from .bind import suggest
-from .build import open_region
+from .build import open_region, safe_name
 from .count import Counter
-from .evaluate import COMBINATORS, EXTENTS, is_layer
+from .evaluate import COMBINATORS, EXTENTS, is_layer, split_suffix
 from .modules import Loader, prelude_block, prelude_names
 from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
@@ -77,9 +77,10 @@ class Program(Applier):
             elif isinstance(item, ast.Use):
                 self.declare_used(item)
             elif isinstance(item, ast.Block):
-                self.check_params(item.params)
+                self.check_params(item)
                 self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
             elif isinstance(item, ast.Shared):
+                self.frame.reserved.add(safe_name(item.name.id))
                 self.declare_name(item.name, Ref(SharedDecl(item, self.env, settings), item.name.id))
         return in_force
 
@@ -159,14 +160,18 @@ class Program(Applier):
         self.env.names[name.id] = value
         self.places[name.id] = span
 
-    def check_params(self, params: tuple[ast.Param, ...]) -> None:
+    def check_params(self, block: ast.Block) -> None:
+        """Names of parameters and `where` definitions: each once, none with a fixed meaning, layers with a remark."""
         seen: set[str] = set()
-        for param in params:
-            if param.name in EXTENTS:
-                self.report(self.problem("E0337", param, self.env, name=param.name))
-            elif param.name in seen:
-                self.report(self.problem("E0312", param, self.env, name=param.name))
-            seen.add(param.name)
+        names = [(param.name, param) for param in block.params] + [(c.name.id, c.name) for c in block.where]
+        for name, node in names:
+            if name in EXTENTS:
+                self.report(self.problem("E0337", node, self.env, name=name))
+            elif name in seen:
+                self.report(self.problem("E0312", node, self.env, name=name))
+            elif name in NAMES or name in COMPOSITES or name in COMBINATORS:
+                self.sink.add(Diagnostic("W0601", {"name": name}, self.env.span(node)))
+            seen.add(name)
 
     def declare_net(self, item: ast.Net) -> None:
         if self.title:
@@ -178,9 +183,11 @@ class Program(Applier):
         """The defaults with those of one `set` line added. The line's own mistakes are reported here."""
         name = item.name.id
         entry = NAMES.get(name) or COMPOSITES.get(name)
+        name = entry.name if entry is not None else name  # an alias stands for its layer
         known = list(entry.params) if entry is not None else self.block_params(name)
         if known is None:
-            help_text = self.did_you_mean(name, self.env)
+            stem, suffix = split_suffix(name)
+            help_text = f"write set {stem}(…)" if suffix is not None else self.did_you_mean(name, self.env)
             what = f"`{name}` is no layer or block with defaults"
             self.report(self.problem("E0325", item.name, self.env, what=what, help=help_text))
             return settings
@@ -196,10 +203,13 @@ class Program(Applier):
         return {**settings, name: {**settings.get(name, {}), **added}}
 
     def block_params(self, name: str) -> list[str] | None:
+        """The parameters of a block of this file, of a used one, or of the prelude."""
         for item in self.tree.items:
             if isinstance(item, ast.Block) and item.name.id == name:
                 return [param.name for param in item.params]
-        return None
+        ref = self.env.names.get(name) or self.prelude(name)
+        decl = ref.target if isinstance(ref, Ref) else None
+        return [param.name for param in decl.node.params] if isinstance(decl, BlockDecl) else None
 
     def bind_params(self, given: dict[str, Any]) -> None:
         """Build parameters from the request, then from their defaults, which may read earlier ones."""
@@ -224,11 +234,7 @@ class Program(Applier):
 
     def is_sequence(self) -> bool:
         """Whether the network is nothing but blocks in a chain."""
-        flows = [
-            item
-            for item in self.tree.items
-            if isinstance(item, (ast.Input, ast.Flow, ast.Output, ast.Aux, ast.Binding))
-        ]
+        flows = [item for item in self.tree.items if isinstance(item, (ast.Input, ast.Flow, ast.Output, ast.Aux))]
         flow = flows[0].flow if len(flows) == 1 and isinstance(flows[0], ast.Input) else None
         if len(flows) == 1 and isinstance(flows[0], ast.Flow):
             flow = flows[0].body

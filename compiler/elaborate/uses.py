@@ -14,12 +14,12 @@ from ..ops.kinds import describe
 from ..ops.shape import Slice
 from ..source import Span
 from .bind import Given, bind_block, bind_op, where_to_look
-from .build import Frame, Tag, name_alone, open_region
+from .build import Frame, Tag, name_alone, open_region, safe_name
 from .evaluate import split_suffix
 from .modules import prelude_source
 from .operators import Operators
 from .regions import PLAIN
-from .scope import UNKNOWN, BlockDecl, Branches, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, SharedDecl
+from .scope import ABSENT, UNKNOWN, BlockDecl, Branches, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, SharedDecl
 
 
 class Uses(Operators):
@@ -213,7 +213,7 @@ class Uses(Operators):
         region = decl.regions[x.shape]
         if decl.frame is None:
             call = self.call_region(region, 1, None, x, env.span(node), tag)
-            call.shared = decl.name
+            call.shared = safe_name(decl.name)
             return call.outputs[0]
         if self.frame is not decl.frame:
             raise self.problem("E0339", node, env, name=decl.name)
@@ -237,7 +237,7 @@ class Uses(Operators):
             name_alone(frame.region)
         first = next(iter(decl.regions.values()), frame.region)
         if decl.frame is None:
-            self.shared_regions.setdefault(decl.name, frame.region)
+            self.shared_regions.setdefault(safe_name(decl.name), frame.region)
         if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
             raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
         return frame.region
@@ -260,6 +260,7 @@ class Uses(Operators):
 
         def body(inner: Value) -> Value:
             main = self.branch(Layer(args["f"], env), args["f"], env, inner, PLAIN)
+            main = inner if main is ABSENT else main
             skip = inner
             if main.shape is not None and inner.shape is not None and main.shape != inner.shape:
                 if "proj" not in args:
