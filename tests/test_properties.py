@@ -59,8 +59,9 @@ def programs(draw_from: st.DrawFn) -> str:
     count = draw_from(st.integers(1, 3))
     height, width = draw_from(st.integers(6, 11)), draw_from(st.integers(6, 11))
     flow = " -> ".join(f"tail{i}" for i in range(len(tail)))
+    unit = " -> ".join(f"body{i}" for i in range(len(body)))
     return (
-        f"shared mix = conv1x1(4)\n{blocks}block unit = {' -> '.join(f'body{i}' for i in range(len(body)))} -> conv1x1(4)\n"
+        f"shared mix = conv1x1(4)\n{blocks}block unit = {unit} -> conv1x1(4)\n"
         f"input 4x{height}x{width} -> unit * {count} -> mix -> unit -> mix -> {flow}"
     )
 

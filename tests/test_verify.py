@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import cnnc
@@ -141,11 +142,13 @@ def test_requests_are_checked() -> None:
 @pytest.mark.filterwarnings("ignore:Specified provider")
 def test_no_silent_change_of_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """ONNX Runtime falls back to the CPU where it promised a GPU; its figures must not be taken for the GPU's."""
-    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
+    module = import_module("cnnc.backends.onnx.run")
+    monkeypatch.setattr(module, "CUDA", "AbsentExecutionProvider")
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["AbsentExecutionProvider"])
     net = cnnc.compile(CHAIN, input=(3, 8, 8))
     with pytest.raises(cnnc.UsageError, match="cannot be run on cuda"):
         net.verify(backends=("onnx",), on="cuda")
-    monkeypatch.undo()
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     assert [(c.on, c.ok) for c in net.verify(backends=("onnx",), on="cuda")] == [("cpu", True)]
 
 

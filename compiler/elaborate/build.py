@@ -100,7 +100,6 @@ class Frame:
     """A region under construction. `pure` falls when the region reads or sets tensors of the scopes around it."""
 
     __slots__ = (
-        "reserved",
         "arguments",
         "branches",
         "call",
@@ -113,6 +112,7 @@ class Frame:
         "positional",
         "pure",
         "region",
+        "reserved",
         "shared",
     )
 
