@@ -39,6 +39,17 @@ def test_python_in_readme_runs(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (tmp_path / "resnet50.onnx").stat().st_size > 90_000_000
 
 
+def test_formulas_in_readme() -> None:
+    (code,) = [block for _, block in FENCED.findall(README) if "net.at(" in block]
+    names: dict = {"cnnc": cnnc}
+    for line in code.splitlines():
+        source, _, shown = line.partition("  # ")
+        if not shown:
+            exec(source, names)
+            continue
+        assert str(eval(source, names)) == shown
+
+
 def test_layer_guide_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ELU of docs/add-a-layer.md, entered and lowered as the page says, compiles and runs."""
     import cnnc.backends.numpy.elementwise as numpy_lower
