@@ -205,6 +205,7 @@ def test_a_file_that_cannot_be_written(cnnc: CLI) -> None:
 
 def test_an_unknown_target(cnnc: CLI) -> None:
     assert_refused(cnnc("compile", "good.cnn", "--to", "tflite"), "E0504", "`tflite`", "targets are torch, onnx")
+    assert_refused(cnnc("compile", "good.cnn", "--to", "numpy"), "E0504", "`numpy`", "targets are torch, onnx")
     assert_refused(cnnc("compile", "good.cnn", "-o", "net.tflite"), "E0504", "`.tflite`", "torch (.py), onnx (.onnx)")
 
 
