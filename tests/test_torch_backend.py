@@ -9,7 +9,7 @@ from pathlib import Path
 import cnnc
 import pytest
 import torch
-from cnnc.backends.torch.emit import fold_progressions
+from cnnc.backends.torch.text import fold_progressions
 from cnnc.compiler.elaborate.build import RESERVED
 from conftest import ROOT
 from support import difference, inputs_for, run_torch

@@ -23,9 +23,9 @@ def source(graph: Graph) -> str:
     classes = Classes(graph)
     _name(classes, graph)
     net = classes.of[id(graph.root)]
-    net.input_names = [t.name if len(graph.inputs) > 1 else "x" for t in graph.inputs]  # type: ignore[attr-defined]
-    net.output_names = [t.name for t in (*graph.outputs, *graph.aux)]  # type: ignore[attr-defined]
-    net.aux_count = len(graph.aux)  # type: ignore[attr-defined]
+    net.input_names = [t.name if len(graph.inputs) > 1 else "x" for t in graph.inputs]
+    net.output_names = [t.name for t in (*graph.outputs, *graph.aux)]
+    net.aux_count = len(graph.aux)
     parts = [helper_source(name).rstrip().split("\n") for name in classes.helpers]
     needs_f = any("F." in line for lines in parts for line in lines)
     for code in classes.order:

@@ -98,6 +98,10 @@ class ClassCode:
         """Shared modules that `forward` takes as arguments."""
         self.owned: dict[str, Any] = {}
         """Constructors of all shared modules, in the network's own class."""
+        self.input_names: list[str] = []
+        self.output_names: list[str] = []
+        """In the network's own class: the names of its inputs, and of its outputs with the training-only ones last."""
+        self.aux_count = 0
         self.params: list[Any] = []
         self.texts: dict[tuple[int, int], str] = {}
         self.flags: dict[int, str] = {}

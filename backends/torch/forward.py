@@ -1,0 +1,324 @@
+"""The `forward` of a class as text."""
+
+import keyword
+from collections.abc import Callable
+from typing import Any
+
+from .classes import ClassCode, Repeat, StepCode
+from .text import WIDTH, wrap
+
+INLINE = 60
+"""An expression that is longer gets a local of its own."""
+TEMPORARIES = ("y", "z", "u", "v", "w")
+
+
+class Forward:
+    """Writes a `forward`: one statement for each heavy step with what follows it, locals named as a person would."""
+
+    def __init__(self, code: ClassCode, count_text: Callable[[Repeat, int], str]) -> None:
+        self.code = code
+        self.count_text = count_text
+        self.needs_f = False
+        self.out: list[str] = []
+        self.pad = " " * 8
+        self.uses: dict[Any, int] = {}
+        self.text: dict[Any, str] = {}  # the expression of each value
+        self.pending: set[Any] = set()  # values whose expression is not yet in a local
+        self.live: dict[str, Any] = {}
+        for step in self.code.steps:
+            for value in step.operands:
+                self.uses[value] = self.uses.get(value, 0) + 1
+        for value in self.code.results:
+            self.uses[value] = self.uses.get(value, 0) + 1
+
+    def lines(self) -> list[str]:
+        names = self.input_names()
+        late = self.training_only()
+        for index, step in enumerate(self.code.steps):
+            if index not in late:
+                self.step(index, step)
+        returned = self.returns_with_aux(late) if self.aux_count else self.returns()
+        return [f"    def forward(self, {', '.join(names)}):", *self.out, *returned]
+
+    @property
+    def aux_count(self) -> int:
+        """How many of the results exist in training only."""
+        return self.code.aux_count
+
+    def training_only(self) -> set[int]:
+        """The steps that only training outputs need."""
+        results = self.code.results
+        main = self.needed(results[: len(results) - self.aux_count])
+        return self.needed(results) - main
+
+    def needed(self, values: list[Any]) -> set[int]:
+        """The steps that lead to some values."""
+        wanted = {value[1] for value in values if value[0] == "step"}
+        for index in range(len(self.code.steps) - 1, -1, -1):
+            if index in wanted:
+                wanted.update(v[1] for v in self.code.steps[index].operands if v[0] == "step")
+        return wanted
+
+    def input_names(self) -> list[str]:
+        wanted = self.wanted_names()
+        for i, name in enumerate(wanted):
+            self.text["in", i] = name
+            self.live[name] = ("in", i)
+            if name in map(_local, self.code.needs):
+                self.uses["in", i] = len(self.code.steps) + 1  # a module, never overwritten
+        return wanted
+
+    def wanted_names(self) -> list[str]:
+        count = len(self.code.region.inputs)
+        terminals = self.code.input_names
+        if terminals:
+            return [_local(name) for name in terminals]
+        names = ["x"]
+        for i in range(1, count):
+            hints = {region.inputs[i].hint for region in self.code.regions}
+            hint = hints.pop() if len(hints) == 1 else None
+            names.append(_local(hint) if hint and _local(hint) not in names else f"tap{i}")
+        return [*names, *map(_local, self.code.needs)]
+
+    def step(self, index: int, step: StepCode) -> None:
+        flag = self.code.flags.get(index)
+        optional = flag is not None and step.constructor is None
+        for value in step.operands:
+            if value in self.pending and (step.heavy or optional or len(step.operands) > 1):
+                self.settle(value)
+        if optional:
+            self.optional(index, step, str(flag))
+        elif step.overwrite and not self.is_shared_name(step.operands[0]):
+            self.add_into(index, step)
+        else:
+            self.express(index, step)
+
+    def loop(self, index: int, step: StepCode, count: str) -> None:
+        """Several instances in sequence, where the class is no plain `nn.Sequential`."""
+        name = self.carry(index, step)
+        arguments = ", ".join([name, *self.shared_texts(step)])
+        start, stop = self.offset(index), self.offset(index + 1)
+        whole = start == "0" and index + 1 == len(self.code.steps)
+        if whole:
+            self.out += [f"{self.pad}for layer in self:", f"{self.pad}    {name} = layer({arguments})"]
+        else:
+            self.out += [f"{self.pad}for i in range({start}, {stop}):", f"{self.pad}    {name} = self[i]({arguments})"]
+
+    def again(self, index: int, step: StepCode) -> None:
+        """One shared module several times in sequence."""
+        name = self.carry(index, step)
+        call = self.call(index, step, [name])
+        self.out += [f"{self.pad}for _ in range({step.times}):", f"{self.pad}    {name} = {call}"]
+
+    def carry(self, index: int, step: StepCode) -> str:
+        """The local that a loop reads and writes anew in each turn, holding the step's operand so far."""
+        target, first = ("step", index, 0), step.operands[0]
+        if first in self.pending:
+            self.settle(first)
+        source = self.text[first]
+        self.consume(step)
+        name = self.local(target, step)
+        if name != source:
+            self.out.append(f"{self.pad}{name} = {source}")
+        self.text[target] = name
+        self.live[name] = target
+        return name
+
+    def offset(self, index: int) -> str:
+        """How many modules a numbered class holds before a step."""
+        literal, texts = 0, []
+        for i, step in enumerate(self.code.steps[:index]):
+            node = step.constructor
+            if node is None:
+                continue
+            count = self.count_text(node, i) if isinstance(node, Repeat) else "1"
+            if count.isdigit():
+                literal += int(count)
+            else:
+                texts.append(count)
+        return " + ".join([*texts, str(literal)] if literal or not texts else texts)
+
+    def shared_texts(self, step: StepCode) -> list[str]:
+        """The shared modules that a call hands on."""
+        return [self.shared_text(name) for name in step.passed]
+
+    def shared_text(self, name: str) -> str:
+        return f"self.{name}" if name in self.code.owned else _local(name)
+
+    def express(self, index: int, step: StepCode) -> None:
+        """The step as an expression, kept for the next step if only that reads it."""
+        if step.times > 1:
+            self.again(index, step)
+            return
+        if isinstance(step.constructor, Repeat) and self.count_text(step.constructor, index) != "1":
+            self.loop(index, step, self.count_text(step.constructor, index))
+            return
+        operands = [self.text[v] for v in step.operands]
+        text = self.call(index, step, operands)
+        if len(text) > INLINE and step.code is not None and step.code.template and step.operands[0] in self.pending:
+            self.settle(step.operands[0])
+            text = self.call(index, step, [self.text[v] for v in step.operands])
+        target = ("step", index, 0)
+        self.consume(step)
+        if step.outputs > 1:
+            self.unpack(index, step, text)
+            return
+        self.text[target] = text
+        self.pending.add(target)
+        self.origin = step
+        self._step_of = {**getattr(self, "_step_of", {}), target: index}
+        following = self.code.steps[index + 1] if index + 1 < len(self.code.steps) else None
+        alone = self.uses.get(target, 0) == 1 and following is not None and target in following.operands
+        last = following is None and self.uses.get(target, 0) == 1
+        if not (alone or last) or len(text) > INLINE:
+            self.settle(target)
+
+    def call(self, index: int, step: StepCode, operands: list[str]) -> str:
+        code = step.code
+        if code is not None and code.flatten:
+            operands = [f"torch.flatten({operands[0]}, 1)"]
+        operands = [*operands, *self.shared_texts(step)]
+        if step.shared:
+            return f"{self.shared_text(step.shared)}({', '.join(operands)})"
+        if step.constructor is not None:
+            name = step.name
+            holder = f"self[{self.offset(index)}]" if name.isdigit() else f"self.{name}"
+            if code is not None and code.extra is not None:
+                operands = [*operands, code.extra]
+            return f"{holder}({', '.join(operands)})"
+        assert code is not None
+        if code.concat:
+            return f"torch.cat([{', '.join(operands)}], 1)"
+        if code.infix is not None:
+            return f"{operands[0]} {code.infix} {operands[1]}"
+        if code.template is not None:
+            return code.template.replace("{x}", operands[0])
+        assert code.function is not None
+        self.needs_f = self.needs_f or code.function.callee.startswith("F.")
+        return f"{code.function.callee}({', '.join([*operands, *code.function.rest])})"
+
+    def consume(self, step: StepCode) -> None:
+        """Operands lose a use; locals that nobody reads any more may be taken again."""
+        for value in step.operands:
+            self.uses[value] -= 1
+            self.pending.discard(value)
+
+    def is_shared_name(self, value: Any) -> bool:
+        return bool(value[0] == "in")
+
+    def settle(self, value: Any, name: str | None = None) -> None:
+        """Write a pending expression into a local."""
+        self.pending.discard(value)
+        step = self.code.steps[value[1]]
+        name = name or self.local(value, step)
+        self.assign(name, value, self.text[value], value[1])
+
+    def assign(self, name: str, value: Any, text: str, index: int) -> None:
+        comment = self.shape_comment(index)
+        line = f"{self.pad}{name} = {text}"
+        if len(line) > WIDTH:
+            self.out += wrap(line)
+        else:
+            self.out.append(line + comment if len(line + comment) <= WIDTH else line)
+        self.text[value] = name
+        self.live[name] = value
+
+    def shape_comment(self, index: int) -> str:
+        shapes = {s for s in self.code.shapes[index] if s}
+        return f"  # {'x'.join(map(str, shapes.pop()))}" if len(shapes) == 1 else ""
+
+    def local(self, value: Any, step: StepCode) -> str:
+        """A name for a new tensor: that of an operand which ends here, a label, a branch, or the next free letter."""
+        if step.kind.startswith("branch"):
+            return self.free(step.kind)
+        if step.label and self.uses.get(value, 0) > 1:
+            return self.free(_local(step.label))
+        if step.hint:
+            return self.free(_local(step.hint))
+        for name, held in self.live.items():
+            if self.uses.get(held, 0) <= 0 and held not in self.pending and name in ("x", *TEMPORARIES):
+                return name
+        return self.free()
+
+    def free(self, wanted: str | None = None) -> str:
+        candidates = [wanted] if wanted else list(TEMPORARIES)
+        for name in candidates:
+            if name not in self.live or self.uses.get(self.live[name], 0) <= 0:
+                return str(name)
+        base, n = wanted or "t", 1 if wanted is None else 2
+        while f"{base}{n}" in self.live and self.uses.get(self.live[f"{base}{n}"], 0) > 0:
+            n += 1
+        return f"{base}{n}"
+
+    def add_into(self, index: int, step: StepCode) -> None:
+        """`y += x`, which saves a tensor where the first operand has no other use."""
+        target, first = ("step", index, 0), step.operands[0]
+        name, other = self.text[first], self.text[step.operands[1]]
+        assert step.code is not None
+        self.out.append(f"{self.pad}{name} {step.code.infix}= {other}")
+        self.consume(step)
+        self.text[target] = name
+        self.live[name] = target
+
+    def optional(self, index: int, step: StepCode, flag: str) -> None:
+        """A step without a module that some instances lack."""
+        target = ("step", index, 0)
+        operands = [self.text[v] for v in step.operands]
+        assert step.code is not None and step.code.infix is not None
+        self.consume(step)
+        first = step.operands[0]
+        if self.uses.get(first, 0) > 0 or first[0] == "in":
+            name = self.free()
+            self.out.append(f"{self.pad}{name} = {operands[0]}")
+        else:
+            name = operands[0]
+        text = (
+            f"{name} {step.code.infix}= {operands[1]}"
+            if step.overwrite
+            else f"{name} = {name} {step.code.infix} {operands[1]}"
+        )
+        self.out += [f"{self.pad}if self.{flag}:", f"{self.pad}    {text}"]
+        self.text[target] = name
+        self.live[name] = target
+
+    def unpack(self, index: int, step: StepCode, text: str) -> None:
+        """A step of several results: shares of the channels, or a pooling with the indices that it took."""
+        names = []
+        for k in range(step.outputs):
+            value = ("step", index, k)
+            indices = k == 1 and step.constructor is not None and step.code is not None
+            name = self.free("indices") if indices else self.local(value, step)
+            self.live[name] = value
+            self.text[value] = name
+            names.append(name)
+        self.out += wrap(f"{self.pad}{', '.join(names)} = {text}")
+
+    def returns(self) -> list[str]:
+        """The results: one tensor, the outputs of a network by name, or what a block hands its caller."""
+        texts = [self.text[v] for v in self.code.results[: len(self.code.results) - self.aux_count]]
+        names = self.code.output_names
+        if names and len(texts) > 1:
+            return wrap(self.dictionary(texts))
+        return wrap(f"{self.pad}return {', '.join(texts)}")
+
+    def dictionary(self, texts: list[str]) -> str:
+        names = self.code.output_names
+        pairs = ", ".join(f'"{name}": {text}' for name, text in zip(names, texts, strict=False))
+        return f"{self.pad}return {{{pairs}}}"
+
+    def returns_with_aux(self, late: set[int]) -> list[str]:
+        """The results in training, whose further steps inference leaves out, and those in inference."""
+        for value in self.code.results:
+            if value in self.pending:
+                self.settle(value)
+        final = self.returns()
+        inference, self.out, self.pad = self.out, [], self.pad + "    "
+        for index in sorted(late):
+            self.step(index, self.code.steps[index])
+        training = [*self.out, *wrap(self.dictionary([self.text[v] for v in self.code.results]))]
+        self.out = inference
+        return [f"{self.pad[4:]}if self.training:", *training, *final]
+
+
+def _local(name: str) -> str:
+    return f"{name}_" if keyword.iskeyword(name) or name in ("self", "torch", "nn", "F") else name
