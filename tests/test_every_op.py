@@ -7,8 +7,8 @@ import cnnc
 import pytest
 import torch
 from cnnc.backends import numpy as reference
-from cnnc.backends.onnx.lower import LOWERINGS as ONNX_LOWERINGS
-from cnnc.backends.torch.lower import LOWERINGS as TORCH_LOWERINGS
+from cnnc.backends.onnx.ops import LOWERINGS as ONNX_LOWERINGS
+from cnnc.backends.torch.ops import LOWERINGS as TORCH_LOWERINGS
 from cnnc.compiler.ops import REGISTRY
 from cnnc.compiler.reference import entries
 from cnnc.compiler.verify import random_weights

@@ -52,16 +52,18 @@ def test_formulas_in_readme() -> None:
 
 def test_layer_guide_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ELU of docs/add-a-layer.md, entered and lowered as the page says, compiles and runs."""
-    import cnnc.backends.numpy.elementwise as numpy_lower
-    import cnnc.backends.onnx.lower as onnx_lower
-    import cnnc.backends.torch.lower as torch_lower
+    import cnnc.backends.numpy.ops.activation as numpy_lower
+    import cnnc.backends.onnx.ops.activation as onnx_lower
+    import cnnc.backends.torch.ops.activation as torch_lower
     import cnnc.compiler.ops.activation as activation
     import torch
-    from cnnc.backends.numpy import LOWERINGS as NUMPY_LOWERINGS
+    from cnnc.backends.numpy.ops import LOWERINGS as NUMPY_LOWERINGS
+    from cnnc.backends.onnx.ops import LOWERINGS as ONNX_LOWERINGS
+    from cnnc.backends.torch.ops import LOWERINGS as TORCH_LOWERINGS
     from cnnc.compiler.ops import NAMES, REGISTRY
     from support import difference, inputs_for, run_onnx, run_torch
 
-    for table in (NAMES, REGISTRY, torch_lower.LOWERINGS, onnx_lower.LOWERINGS, NUMPY_LOWERINGS):
+    for table in (NAMES, REGISTRY, TORCH_LOWERINGS, ONNX_LOWERINGS, NUMPY_LOWERINGS):
         monkeypatch.delitem(table, "elu", raising=False)
     blocks = [re.sub(r"(?m)^   ", "", b) for _, b in FENCED.findall((ROOT / "docs/add-a-layer.md").read_text())]
     for block, module in zip(blocks, (activation, torch_lower, onnx_lower, numpy_lower), strict=True):

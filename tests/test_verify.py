@@ -12,8 +12,8 @@ import pytest
 from cnnc.backends import numpy as reference
 from cnnc.backends import onnx as onnx_backend
 from cnnc.backends import torch as torch_backend
-from cnnc.backends.onnx import lower as onnx_lower
-from cnnc.backends.torch import lower as torch_lower
+from cnnc.backends.onnx import ops as onnx_lower
+from cnnc.backends.torch.ops import base as torch_lower
 from cnnc.compiler.cli import run
 from cnnc.compiler.ir import known
 from cnnc.compiler.verify import TOLERANCE, Comparison, difference, random_inputs, random_weights

@@ -9,7 +9,7 @@ from ...compiler.cost import inference_steps
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
 from ...compiler.pipeline import deep_recursion
-from .lower import LOWERINGS, Array
+from .ops import LOWERINGS, Array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -12,8 +12,8 @@ from ...compiler.diagnostics import usage
 from ...compiler.files import write_file
 from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
 from ..weights import draw, read_weights
-from . import lower, lower_more
 from .builder import Builder
+from .ops import LOWERINGS
 from .run import place, run
 
 OPSET = 20
@@ -71,7 +71,7 @@ def _region(region: Region, steps: list[Apply | Call], prefix: str, names: dict[
         if isinstance(step, Apply):
             inputs = [names[v] for v in step.inputs]
             builder.begin(join(prefix, step.name), step, uses)
-            made = lower.LOWERINGS[step.op.name](builder, step.attrs, step, inputs)
+            made = LOWERINGS[step.op.name](builder, step.attrs, step, inputs)
             names.update(zip(step.outputs, (made,) if isinstance(made, str) else made, strict=True))
             continue
         tensors = [names[v] for v in step.inputs]
@@ -106,7 +106,5 @@ def _externalize(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     write_file(path.with_name(name), bytes(data))
     return outside
 
-
-_LOWERINGS = (lower, lower_more)  # importing them registers the lowerings
 
 __all__ = ["model", "place", "run"]

@@ -8,7 +8,7 @@ step that only some instances have, such as the projection of a skip connection,
 from typing import Any, NamedTuple
 
 from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
-from .lower import Code, New, literal, lower
+from .ops import Code, New, literal, lower
 
 OVERWRITABLE = frozenset({"conv", "dwconv", "bn", "fc", "add", "sub", "avgpool", "adaptive_avgpool", "gap", "concat"})
 """Ops whose backward pass does not read their result, so that the next op may overwrite it."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from .classes import ClassCode, Leaf, Repeat, StepCode
 from .forward import Forward
-from .lower import literal
+from .ops import literal
 from .text import WIDTH, fold_progressions, layout
 
 POSITIONAL = frozenset(

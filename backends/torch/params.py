@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ...compiler.ir import known
 from .classes import ClassCode
-from .lower import literal
+from .ops import literal
 
 COUNT = "count"
 

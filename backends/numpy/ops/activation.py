@@ -1,4 +1,4 @@
-"""Activations, operators between tensors, and layers that do nothing in inference."""
+"""Activations by definition."""
 
 # mypy: disable-error-code="no-any-return"
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.ir import Apply
+from ....compiler.ir import Apply
 from .base import Array, Weights, lowers, on_channels
 
 
@@ -95,33 +95,3 @@ def _softmax(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """exp(x)/Σexp(x), the sum over the channels; the largest x is taken off before, which cancels."""
     e = np.exp(xs[0] - xs[0].max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
-
-
-@lowers("add")
-def _add(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """x + y; an axis of extent 1 stretches, here and in the next three."""
-    return xs[0] + xs[1]
-
-
-@lowers("sub")
-def _sub(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """x − y."""
-    return xs[0] - xs[1]
-
-
-@lowers("mul")
-def _mul(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """x·y."""
-    return xs[0] * xs[1]
-
-
-@lowers("div")
-def _div(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """x/y."""
-    return xs[0] / xs[1]
-
-
-@lowers("dropout")
-def _dropout(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """Nothing, in inference."""
-    return xs[0]

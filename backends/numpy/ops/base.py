@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...compiler.ir import Apply
+from ....compiler.ir import Apply
 
 Array: TypeAlias = NDArray[Any]
 Weights: TypeAlias = dict[str, Array]

@@ -1,4 +1,4 @@
-"""Pooling."""
+"""Pooling by definition."""
 
 # mypy: disable-error-code="no-any-return"
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.ir import Apply
+from ....compiler.ir import Apply
 from .base import Array, Weights, last_axes, lowers, padded, positions
-from .linear import taps
+from .conv import taps
 
 
 def overhang(extent: int, k: int, s: int, p: tuple[int, int], d: int, ceil: bool) -> int:
@@ -101,15 +101,3 @@ def _gap(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 def _gmp(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """The largest value of each channel: N×C×… to N×C×1×…"""
     return xs[0].max(axis=positions(xs[0]), keepdims=True)
-
-
-@lowers("cmean")
-def _cmean(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """The mean over the channels of each position: N×C×… to N×1×…"""
-    return xs[0].mean(axis=1, keepdims=True)
-
-
-@lowers("cmax")
-def _cmax(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """The largest value over the channels of each position: N×C×… to N×1×…"""
-    return xs[0].max(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Convolutions and linear layers."""
+"""Convolutions by definition."""
 
 # mypy: disable-error-code="no-any-return"
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.ir import Apply
+from ....compiler.ir import Apply
 from .base import Array, Weights, last_axes, lowers, on_channels, padded
 
 
@@ -62,10 +62,3 @@ def _deconv(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
         target += (kernel.swapaxes(1, 2) @ columns).reshape(target.shape)
     y = last_axes(y, [slice(p, e - p) for p, e in zip(a.p, y.shape[2:], strict=True)])
     return y + on_channels(weights["bias"], y) if a.bias else y
-
-
-@lowers("fc")
-def _fc(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """y = x·wᵀ + b. x: N×Cin, or N×Cin×1×…, w: Cout×Cin, y: N×Cout."""
-    y = xs[0].reshape(len(xs[0]), -1) @ weights["weight"].T
-    return y + weights["bias"] if a.bias else y

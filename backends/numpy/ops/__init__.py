@@ -4,9 +4,9 @@ Slow, short, and sharing nothing with the other backends, since it is what they 
 enters their functions into the table.
 """
 
-from . import elementwise, linear, norm, pool, shape
-from .base import LOWERINGS, Array, Lowering, Weights, lowers
+from . import activation, combine, conv, linear, norm, pool, regularise, shape
+from .base import LOWERINGS, Array
 
-__all__ = ["LOWERINGS", "Array", "Lowering", "Weights", "lowers"]
+__all__ = ["LOWERINGS", "Array"]
 
-_FAMILIES = (elementwise, linear, norm, pool, shape)
+_FAMILIES = (activation, combine, conv, linear, norm, pool, regularise, shape)

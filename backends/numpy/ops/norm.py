@@ -1,4 +1,4 @@
-"""Normalisation."""
+"""Normalisation by definition."""
 
 # mypy: disable-error-code="no-any-return"
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.ir import Apply
+from ....compiler.ir import Apply
 from .base import Array, Weights, lowers, on_channels, positions
 
 

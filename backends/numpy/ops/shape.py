@@ -1,4 +1,4 @@
-"""Layers that move, cut, rearrange or interpolate."""
+"""Layers that move, cut, rearrange or interpolate by definition."""
 
 # mypy: disable-error-code="no-any-return"
 
@@ -7,26 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.ir import Apply
+from ....compiler.ir import Apply
 from .base import Array, Weights, lowers, padded
 
 
-@lowers("flatten")
-def _flatten(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """N×C×… to N×(C·…)."""
-    return xs[0].reshape(len(xs[0]), -1)
+@lowers("cmean")
+def _cmean(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """The mean over the channels of each position: N×C×… to N×1×…"""
+    return xs[0].mean(axis=1, keepdims=True)
+
+
+@lowers("cmax")
+def _cmax(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """The largest value over the channels of each position: N×C×… to N×1×…"""
+    return xs[0].max(axis=1, keepdims=True)
 
 
 @lowers("reshape")
 def _reshape(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """The same elements, the last axis running fastest."""
     return xs[0].reshape(len(xs[0]), *a.shape)
-
-
-@lowers("concat")
-def _concat(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """N×C₁×…, N×C₂×…, … to N×(C₁ + C₂ + …)×…"""
-    return np.concatenate(xs, axis=1)
 
 
 @lowers("slice")

@@ -1,0 +1,17 @@
+"""Regularisation as ONNX nodes."""
+
+from typing import Any
+
+import numpy as np
+
+from ....compiler.ir import Apply
+from ..builder import Builder
+from .base import lowers
+
+
+@lowers("dropout")
+def _dropout(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    if b.inference:
+        return xs[0]
+    ratio = b.constant("ratio", np.array(a.p, np.float32))
+    return b.node("Dropout", [xs[0], ratio], step.out_shape)

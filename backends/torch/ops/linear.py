@@ -1,0 +1,19 @@
+"""Linear layers as PyTorch."""
+
+from typing import Any
+
+from ....compiler.ops.base import Shape
+from .base import Arg, Code, Context, Function, New, lowers, settings
+
+
+@lowers("fc")
+def _fc(a: Any, x: Shape, context: Context) -> Code:
+    args = (Arg("in_features", x[0]), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+    if context.as_module and len(x) > 1:
+        return Code(New("FlatLinear", args), helper="FlatLinear")
+    return Code(New("nn.Linear", args), flatten=len(x) > 1)
+
+
+@lowers("flatten")
+def _flatten(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.Flatten"), Function("torch.flatten", ("1",)))

@@ -1,0 +1,38 @@
+"""Normalisation as PyTorch."""
+
+from typing import Any
+
+from ....compiler.ops.base import Shape
+from .base import Arg, Code, Context, Function, New, compact, lowers, settings
+
+
+@lowers("bn")
+def _bn(a: Any, x: Shape, context: Context) -> Code:
+    rank = max(1, len(x) - 1)
+    rest = settings(eps=(a.eps, 1e-5), momentum=(a.momentum, 0.1), affine=(a.affine, True))
+    return Code(New(f"nn.BatchNorm{rank}d", (Arg("num_features", x[0]), *rest)))
+
+
+@lowers("ln")
+def _ln(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(eps=(a.eps, 1e-5), elementwise_affine=(a.affine, True))
+    if a.axes == "all" or len(x) == 1:
+        return Code(New("nn.LayerNorm", (Arg("normalized_shape", compact(x) if len(x) == 1 else x), *rest)))
+    return Code(New("ChannelNorm", (Arg("normalized_shape", x[0]), *rest)), helper="ChannelNorm")
+
+
+@lowers("gn")
+def _gn(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(eps=(a.eps, 1e-5), affine=(a.affine, True))
+    return Code(New("nn.GroupNorm", (Arg("num_groups", a.groups), Arg("num_channels", x[0]), *rest)))
+
+
+@lowers("instnorm")
+def _instnorm(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(eps=(a.eps, 1e-5), affine=(a.affine, False))
+    return Code(New(f"nn.InstanceNorm{len(x) - 1}d", (Arg("num_features", x[0]), *rest)))
+
+
+@lowers("l2norm")
+def _l2norm(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("L2Norm"), Function("F.normalize"), helper="L2Norm" if context.as_module else None)

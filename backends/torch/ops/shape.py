@@ -1,0 +1,66 @@
+"""Layers that move, cut, rearrange or interpolate as PyTorch."""
+
+from typing import Any
+
+from ....compiler.ops.base import Shape
+from .base import Arg, Code, Context, Function, New, compact, lowers, outer_pad, settings
+
+
+@lowers("slice")
+def _slice(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("Slice", (Arg("start", a.a), Arg("stop", a.b))), helper="Slice")
+    return Code(template=f"{{x}}[:, {a.a}:{a.b}]")
+
+
+@lowers("shuffle")
+def _shuffle(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.ChannelShuffle", (Arg("groups", a.g),)), Function("F.channel_shuffle", (str(a.g),)))
+
+
+@lowers("pixelshuffle")
+def _pixelshuffle(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.PixelShuffle", (Arg("upscale_factor", a.r),)))
+
+
+@lowers("pixelunshuffle")
+def _pixelunshuffle(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.PixelUnshuffle", (Arg("downscale_factor", a.r),)))
+
+
+@lowers("pad")
+def _pad(a: Any, x: Shape, context: Context) -> Code:
+    sides, rank = outer_pad(a.p), len(a.p)
+    kinds = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": "CircularPad"}
+    if a.mode in kinds:
+        return Code(New(f"nn.{kinds[a.mode]}{rank}d", (Arg("padding", sides),)))
+    value = a.value if a.mode == "constant" else 0.0
+    return Code(New(f"nn.ConstantPad{rank}d", (Arg("padding", sides), Arg("value", value))))
+
+
+@lowers("upsample")
+def _upsample(a: Any, x: Shape, context: Context) -> Code:
+    target = (Arg("size", compact(a.size)),) if a.scale is None else (Arg("scale_factor", compact(a.scale)),)
+    align = settings(align_corners=(a.align_corners, False)) if a.mode != "nearest" else ()
+    return Code(New("nn.Upsample", (*target, *settings(mode=(a.mode, "nearest")), *align)))
+
+
+@lowers("reshape")
+def _reshape(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("Reshape", (Arg("shape", a.shape),)), helper="Reshape")
+    return Code(template=f"{{x}}.reshape(-1, {', '.join(map(str, a.shape))})")
+
+
+@lowers("cmean")
+def _cmean(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("ChannelMean"), helper="ChannelMean")
+    return Code(template="{x}.mean(1, keepdim=True)")
+
+
+@lowers("cmax")
+def _cmax(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("ChannelMax"), helper="ChannelMax")
+    return Code(template="{x}.amax(1, keepdim=True)")
