@@ -196,6 +196,9 @@ deconv: Op[TransposedConv] = define(
             "deconv3x3(6, s=2, p=1, op=1, g=3) @ 6x4x5",
             "deconv3x3(4, s=2, d=2, op=1) @ 2x4x4",
             "deconv2x2x2(3, s=2) @ 2x3x3x3",
+            "deconv3(4, op=1, d=2) @ 3x5",
+            "deconv3(4, op=1, d=2, p=2) @ 3x5",
+            "deconv3x1(4, s=1x2, op=2x0, d=3x1, p=1x0, bias=false) @ 2x4x5",
         ),
         rejects=(
             ("deconv3x3(4, op=1) @ 3x5x5", "E0221"),

@@ -124,6 +124,10 @@ maxpool: Op[MaxPool] = define(
             "maxpool2x3(s=1, d=2) @ 2x9x9",
             "maxpool3(s=2, p=same_upper) @ 2x8x7",
             "maxpool3(s=2, p=1, ceil=true) @ 2x8x7",
+            "maxpool2(p=((0,1),(0,1)), ceil=true) @ 2x4x4",
+            "maxpool3(s=1, p=same_upper, d=2) @ 2x7x7",
+            "maxpool2(p=1, d=2, ceil=true) @ 2x4",
+            "maxpool1x2(s=1x3, d=2, ceil=true) @ 2x3x7",
         ),
         rejects=(("maxpool3(p=2) @ 3x8x8", "E0208"), ("maxpool9 @ 3x8x8", "E0201"), ("maxpool2 @ 10", "E0215")),
     )
@@ -150,6 +154,9 @@ avgpool: Op[AvgPool] = define(
             "avgpool3(s=2, p=1, ceil=true) @ 3x8x8",
             "avgpool3(s=2, p=same_upper) @ 2x8x7",
             "avgpool2(s=1, p=same_upper, count_pad=false) @ 2x8x7",
+            "avgpool2(p=((0,1),(0,1)), ceil=true) @ 2x4x4",
+            "avgpool3(s=2, p=((0,1),(1,0)), ceil=true, count_pad=false) @ 2x8x5",
+            "avgpool(2x3x4, s=2, p=1) @ 2x2x4x2",
         ),
         rejects=(("avgpool3(p=2) @ 3x8x8", "E0208"), ("avgpool9 @ 3x8x8", "E0201")),
     )
@@ -255,6 +262,10 @@ unpool: Op[Unpool] = define(
             "maxpool2 as p -> relu -> unpool2(p) @ 3x8x7",
             "maxpool3(s=2) as p -> unpool(p) @ 2x9",
             "maxpool2 as p -> unpool(p) @ 2x4x4x4",
+            "maxpool2(s=1, d=2) as p -> unpool(p) @ 2x8",
+            "maxpool3(s=2, p=same_upper) as p -> unpool(p) @ 2x8x8",
+            "maxpool(4x3, s=3x2, p=((1,0),(0,0)), d=2x1, ceil=true) as p -> unpool(p) @ 2x10x3",
+            "maxpool2(s=2, p=2, d=4) as p -> unpool(p) @ 2x3x9",
         ),
         rejects=(
             ("relu as p -> unpool2(p) @ 3x8x8", "E0304"),

@@ -218,7 +218,7 @@ upsample: Op[Upsample] = define(
     Op(
         name="upsample",
         aliases=("resize",),
-        doc="Larger maps by repeating or interpolating values, by a scale or to a size.",
+        doc="Larger maps by repeating or interpolating values, by a scale or to a size; nearest as PyTorch rounds.",
         signature=Upsample,
         resolve=resolve_upsample,
         shape=upsample_shape,
@@ -228,6 +228,10 @@ upsample: Op[Upsample] = define(
         ranks=(1, 2, 3),
         samples=(
             "upsample2 @ 3x5",
+            "upsample41 @ 2x2",
+            "upsample(size=46) @ 2x14",
+            "upsample(size=(5, 46)) @ 2x3x14",
+            "upsample41x3 @ 2x2x3",
             "upsample2 @ 3x4x5",
             "upsample(3x2) @ 3x4x5",
             "upsample2(mode=bilinear) @ 3x4x5",

@@ -67,6 +67,18 @@ def _same_upper(extent: int, k: int, s: int, d: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def reach(x: Shape, out: Shape, a: Any) -> Pairs:
+    """Padding with which exactly the output's windows fit, so that no rounding up is needed.
+
+    The padding after an axis grows where rounding up added a window, and shrinks to 0 at the least otherwise.
+    """
+    pairs = []
+    for extent, n, k, s, p, d in zip(x[1:], out[1:], a.k, a.s, a.p, a.d, strict=True):
+        needed = (n - 1) * s + d * (k - 1) + 1 - extent - p[0]
+        pairs.append((p[0], max(needed, 0) if a.ceil else p[1]))
+    return tuple(pairs)
+
+
 def window_of(a: Any, x: Shape) -> Window:
     """The window of any attributes with fields k, s, p and d."""
     return Window(a.k, a.s, a.p, a.d)

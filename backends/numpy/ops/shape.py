@@ -74,28 +74,36 @@ def _pixelunshuffle(a: Any, step: Apply, xs: list[Array], weights: Weights) -> A
 
 @lowers("upsample")
 def _upsample(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """Along one axis after the other, every output is a weighted sum of inputs: y = M·x."""
+    """Along one axis after the other, every output is a copy or a weighted sum of inputs: y = M·x."""
     y = xs[0]
     for axis, n in enumerate(a.size, 2):
-        matrix = interpolation(y.shape[axis], n, a.mode, a.align_corners)
+        if a.mode == "nearest":
+            y = y.take(nearest(y.shape[axis], n, None if a.scale is None else a.scale[axis - 2]), axis)
+            continue
+        matrix = interpolation(y.shape[axis], n, a.mode == "bicubic", a.align_corners)
         y = np.moveaxis(np.tensordot(matrix, y, axes=(1, axis)), 0, axis)
     return y
 
 
-def interpolation(extent: int, n: int, mode: str, align_corners: bool) -> Array:
+def nearest(extent: int, n: int, scale: int | None) -> Array:
+    """The input ⌊i·r⌋ that output i copies, r = 1/scale, or W/N for a size, in PyTorch's single precision.
+
+    A product that is whole in exact arithmetic may round to just below it: at a scale of 41 output 41 copies input 0.
+    """
+    ratio = np.float32(1 / scale if scale else extent / n)
+    return np.minimum(np.floor(np.arange(n, dtype=np.float32) * ratio).astype(int), extent - 1)
+
+
+def interpolation(extent: int, n: int, cubic: bool, align_corners: bool) -> Array:
     """The N×W matrix that makes N values of W.
 
-    Output i looks at the place u = i·(W − 1)/(N − 1) with `align_corners`, ⌊i·W/N⌋ for nearest, else
+    Output i looks at the place u = i·(W − 1)/(N − 1) with `align_corners`, else
     (i + 1/2)·W/N − 1/2; linear interpolation starts at 0. A place between elements is a sum over its two or, for the
     cubic, four neighbours weighted by distance; beyond the ends the outermost element is repeated.
     """
     matrix = np.zeros((n, extent))
     for i in range(n):
-        if mode == "nearest":
-            matrix[i, i * extent // n] = 1
-            continue
         u = i * (extent - 1) / max(n - 1, 1) if align_corners else (i + 0.5) * extent / n - 0.5
-        cubic = mode == "bicubic"
         u = u if cubic else max(u, 0)
         for neighbour in range(floor(u) - cubic, floor(u) + 2 + cubic):
             distance = abs(u - neighbour)

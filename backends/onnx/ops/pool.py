@@ -6,7 +6,9 @@ import numpy as np
 
 from ....compiler.ir import Apply
 from ....compiler.ops.base import size
+from ....compiler.ops.kinds import Pairs
 from ....compiler.ops.pool import adaptive_bins
+from ....compiler.ops.windows import reach
 from ..builder import Builder
 from .base import LOWERINGS, flat, lowers, simple
 
@@ -16,25 +18,59 @@ LOWERINGS.update(
 )
 
 
-def _reach(a: Any, step: Apply) -> tuple[tuple[int, int], ...]:
-    """Padding that makes every window fit without ceil_mode, whose rounding differs between runtimes."""
-    pairs = []
-    for extent, n, k, s, p, d in zip(step.in_shapes[0][1:], step.out_shape[1:], a.k, a.s, a.p, a.d, strict=True):
-        needed = (n - 1) * s + d * (k - 1) + 1 - extent - p[0]
-        pairs.append((p[0], max(needed, 0) if a.ceil else p[1]))
-    return tuple(pairs)
-
-
 @lowers("maxpool")
 def _maxpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> Any:
-    pads = flat(_reach(a, step))
-    output = b.node("MaxPool", xs, step.out_shape, kernel_shape=a.k, strides=a.s, dilations=a.d, pads=pads)
-    return output if len(step.outputs) == 1 else (output, b.second_output(output, step.out_shape, "indices"))
+    """Without ceil_mode, whose rounding differs between runtimes.
+
+    ONNX Runtime refuses padding as large as the undilated window; that is a Pad of its own.
+    """
+    pads = reach(step.in_shapes[0], step.out_shape, a)
+    apart = any(max(pair) >= k for pair, k in zip(pads, a.k, strict=True))
+    x = _pad_low(b, xs[0], step, pads) if apart else xs[0]
+    settings = {"kernel_shape": a.k, "strides": a.s, "dilations": a.d}
+    if not apart:
+        settings["pads"] = flat(pads)
+    output = b.node("MaxPool", [x], step.out_shape, **settings)
+    if len(step.outputs) == 1:
+        return output
+    indices = b.second_output(output, step.out_shape, "indices")
+    return output, _unpadded(b, indices, step, pads) if apart else indices
+
+
+def _pad_low(b: Builder, x: str, step: Apply, pads: Pairs) -> str:
+    """`x` with −∞ around it. The axes are named for the same reason as in `pad`."""
+    shape = (step.in_shapes[0][0], *padded_extents(step, pads))
+    low = b.constant("low", np.array(-np.inf, np.float32))
+    axes = b.ints("axes", list(range(2, len(pads) + 2)))
+    return b.node("Pad", [x, b.ints("pads", flat(pads)), low, axes], shape, "pad")
+
+
+def padded_extents(step: Apply, pads: Pairs) -> list[int]:
+    return [n + before + after for n, (before, after) in zip(step.in_shapes[0][1:], pads, strict=True)]
+
+
+def _unpadded(b: Builder, indices: str, step: Apply, pads: Pairs) -> str:
+    """Places within the padded input as places within the input: Σ (coordinate − padding)·stride over the axes."""
+    rest, total, stride = indices, "", 1
+    x, shape = step.in_shapes[0], (b.batch, *step.out_shape)
+
+    def compute(op: str, left: str, right: int, part: str) -> str:
+        return b.raw_node(op, [left, b.ints(f"{part}.by", [right])], shape, part, kind="int64")
+
+    for axis, extent in reversed(list(enumerate(padded_extents(step, pads)))):
+        along = compute("Mod", rest, extent, f"along{axis}")
+        inner = compute("Sub", along, pads[axis][0], f"inner{axis}")
+        term = compute("Mul", inner, stride, f"term{axis}")
+        total = b.raw_node("Add", [total, term], shape, f"sum{axis}", kind="int64") if total else term
+        rest = compute("Div", rest, extent, f"rest{axis}")
+        stride *= x[axis + 1]
+    outer = compute("Mul", rest, stride, "outer")
+    return b.raw_node("Add", [total, outer], shape, "place", kind="int64")
 
 
 @lowers("avgpool")
 def _avgpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    pads = _reach(a, step)
+    pads = reach(step.in_shapes[0], step.out_shape, a)
     settings = {"kernel_shape": a.k, "strides": a.s, "pads": flat(pads)}
     if not a.ceil:
         return b.node("AveragePool", xs, step.out_shape, count_include_pad=int(a.count_pad), **settings)

@@ -1,12 +1,15 @@
 """Layers that move, cut, rearrange or interpolate as ONNX nodes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ....compiler.ir import Apply
 from ..builder import Builder
 from .base import PAD_MODES, lowers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @lowers("slice")
@@ -50,21 +53,56 @@ def _pad(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 
 @lowers("upsample")
 def _upsample(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    """Resize by PyTorch's rules: floor for nearest, else half pixels or aligned corners; a = −0.75 for cubic."""
-    x = step.in_shapes[0]
-    scales = b.constant("scales", np.array([1, 1, *(n / w for n, w in zip(a.size, x[1:], strict=True))], np.float32))
-    target = [scales]
-    if a.scale is None:  # a rounded scale might give another extent
-        target = ["", b.ints("sizes", list(a.size))]
-    how: dict[str, Any] = {"mode": "nearest", "nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
-    if a.mode != "nearest":
-        place = "align_corners" if a.align_corners else "half_pixel"
-        how = {"mode": "cubic" if a.mode == "bicubic" else "linear", "coordinate_transformation_mode": place}
+    """Resize by PyTorch's rules: half pixels or aligned corners; a = −0.75 for cubic.
+
+    Nearest is a Resize where every rounding of the places gives the same, else picks its places by index.
+    """
+    if a.mode == "nearest":
+        return _nearest(b, a, step, xs[0])
+    place = "align_corners" if a.align_corners else "half_pixel"
+    how: dict[str, Any] = {
+        "mode": "cubic" if a.mode == "bicubic" else "linear", "coordinate_transformation_mode": place,
+    }  # fmt: skip
     if a.mode == "bicubic":
         how["cubic_coeff_a"] = -0.75
-    if a.scale is None:
-        how["axes"] = list(range(2, len(x) + 1))
-    return b.node("Resize", [xs[0], "", *target], step.out_shape, **how)
+    return _resize(b, a, step, xs[0], **how)
+
+
+def _resize(b: Builder, a: Any, step: Apply, x: str, **how: Any) -> str:
+    if a.scale is None:  # a rounded scale might give another extent
+        sizes = b.ints("sizes", list(a.size))
+        return b.node("Resize", [x, "", "", sizes], step.out_shape, axes=list(range(2, len(a.size) + 2)), **how)
+    scales = b.constant("scales", np.array([1, 1, *a.scale], np.float32))
+    return b.node("Resize", [x, "", scales], step.out_shape, **how)
+
+
+def _nearest(b: Builder, a: Any, step: Apply, x: str) -> str:
+    extents = step.in_shapes[0][1:]
+    factors = a.scale or (None,) * len(a.size)
+    places = [_places(*axis) for axis in zip(extents, a.size, factors, strict=True)]
+    if all(_plain(*axis) for axis in zip(places, extents, strict=True)):
+        how = {"nearest_mode": "floor", "coordinate_transformation_mode": "asymmetric"}
+        return _resize(b, a, step, x, mode="nearest", **how)
+    shape = list(step.in_shapes[0])
+    for axis, indices in enumerate(places, 1):
+        shape[axis] = len(indices)
+        part = "" if axis == len(places) else f"axis{axis}"
+        x = b.node("Gather", [x, b.constant(f"places{axis}", indices)], tuple(shape), part, axis=axis + 1)
+    return x
+
+
+def _places(extent: int, n: int, scale: int | None) -> "NDArray[Any]":
+    """The input ⌊i·r⌋ that each output copies, r = 1/scale or W/N in single precision, as PyTorch computes it."""
+    ratio = np.float32(1 / scale if scale else extent / n)
+    places: NDArray[Any] = np.minimum(np.floor(np.arange(n, dtype=np.float32) * ratio), extent - 1)
+    return places.astype(np.int64)
+
+
+def _plain(places: "NDArray[Any]", extent: int) -> bool:
+    """Whether exact arithmetic and a division by the scale in single precision give the same places."""
+    n = len(places)
+    divided = np.minimum(np.floor(np.arange(n, dtype=np.float32) / np.float32(n / extent)), extent - 1)
+    return bool((places == np.arange(n) * extent // n).all() and (places == divided).all())
 
 
 @lowers("reshape")

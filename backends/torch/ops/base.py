@@ -56,11 +56,11 @@ class Code(NamedTuple):
 
 
 class Context(NamedTuple):
-    """What a lowering may use: whether the op may overwrite its operand, whether it must be a module, its results."""
+    """What a lowering may use: whether the op may overwrite its operand, whether it must be a module, its use."""
 
     inplace: bool
     as_module: bool
-    outputs: int = 1
+    step: Apply
 
 
 Lowering = Callable[[Any, Shape, Context], Code]
@@ -80,7 +80,7 @@ def lowers(*names: str) -> Callable[[Lowering], Lowering]:
 
 def lower(step: Apply, inplace: bool, as_module: bool) -> Code:
     """The code of one application."""
-    return LOWERINGS[step.op.name](step.attrs, step.in_shapes[0], Context(inplace, as_module, len(step.outputs)))
+    return LOWERINGS[step.op.name](step.attrs, step.in_shapes[0], Context(inplace, as_module, step))
 
 
 def compact(values: tuple[int, ...]) -> Any:

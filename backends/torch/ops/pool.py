@@ -3,31 +3,42 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
+from ....compiler.ops.windows import reach
 from .base import Arg, Code, Context, New, compact, lowers, outer_pad, settings
 
 
 @lowers("maxpool")
 def _maxpool(a: Any, x: Shape, context: Context) -> Code:
+    """nn.MaxPool takes the same padding on both sides, half the undilated window at most; else a padded class."""
     rank = len(a.k)
     stride = settings(stride=(compact(a.s), compact(a.k)))
-    rest = settings(dilation=(compact(a.d), 1), return_indices=(context.outputs > 1, False), ceil_mode=(a.ceil, False))
-    if all(before == after for before, after in a.p):
+    rest = settings(dilation=(compact(a.d), 1), return_indices=(len(context.step.outputs) > 1, False))
+    if all(before == after <= k // 2 for (before, after), k in zip(a.p, a.k, strict=True)):
         padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
-        return Code(New(f"nn.MaxPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding, *rest)))
+        ceil = settings(ceil_mode=(a.ceil, False))
+        return Code(New(f"nn.MaxPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding, *rest, *ceil)))
     name = f"PaddedMaxPool{rank}d"
-    return Code(New(name, (Arg("kernel_size", compact(a.k)), Arg("pad", outer_pad(a.p)), *stride, *rest)), helper=name)
+    pad = Arg("pad", outer_pad(reach(x, context.step.out_shape, a)))
+    return Code(New(name, (Arg("kernel_size", compact(a.k)), pad, *stride, *rest)), helper=name)
 
 
 @lowers("avgpool")
 def _avgpool(a: Any, x: Shape, context: Context) -> Code:
+    """nn.AvgPool takes the same padding on both sides; the 3-D one also refuses windows larger than the input."""
     rank = len(a.k)
     stride = settings(stride=(compact(a.s), compact(a.k)))
-    rest = settings(ceil_mode=(a.ceil, False), count_include_pad=(a.count_pad, True))
-    if all(before == after for before, after in a.p):
+    count = settings(count_include_pad=(a.count_pad, True))
+    fits = rank < 3 or all(k <= extent for k, extent in zip(a.k, x[1:], strict=True))
+    if fits and all(before == after for before, after in a.p):
         padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
-        return Code(New(f"nn.AvgPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding, *rest)))
+        rest = (*padding, *settings(ceil_mode=(a.ceil, False)), *count)
+        return Code(New(f"nn.AvgPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *rest)))
     name = f"PaddedAvgPool{rank}d"
-    return Code(New(name, (Arg("kernel_size", compact(a.k)), Arg("pad", outer_pad(a.p)), *stride, *rest)), helper=name)
+    covered = reach(x, context.step.out_shape, a)
+    beyond = tuple((0, after - declared) for (_, after), (_, declared) in zip(covered, a.p, strict=True))
+    over = settings(over=(outer_pad(beyond), (0,) * (2 * rank)))
+    base = (Arg("kernel_size", compact(a.k)), Arg("pad", outer_pad(a.p)), *stride, *over)
+    return Code(New(name, (*base, *count)), helper=name)
 
 
 @lowers("adaptive_avgpool")
@@ -42,13 +53,18 @@ def _gap(a: Any, x: Shape, context: Context) -> Code:
 
 @lowers("unpool")
 def _unpool(a: Any, x: Shape, context: Context) -> Code:
-    """The size is given at the call, since the pooling may have dropped positions at the end."""
+    """The size is given at the call, since the pooling may have dropped positions at the end.
+
+    nn.MaxUnpool knows neither dilation nor padding that differs by side, and refuses a size that is a stride or more
+    away from the one it expects.
+    """
     rank = len(a.k)
-    padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
-    stride = settings(stride=(compact(a.s), compact(a.k)))
-    return Code(
-        New(f"nn.MaxUnpool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding)), extra=f"{a.size[1:]}"
-    )
+    before = tuple(p[0] for p in a.p)
+    expected = [(n - 1) * s + k - 2 * p for n, k, s, p in zip(x[1:], a.k, a.s, before, strict=True)]
+    if all(e - s < n < e + s for n, e, s in zip(a.size[1:], expected, a.s, strict=True)):
+        rest = settings(stride=(compact(a.s), compact(a.k)), padding=(compact(before), 0))
+        return Code(New(f"nn.MaxUnpool{rank}d", (Arg("kernel_size", compact(a.k)), *rest)), extra=f"{a.size[1:]}")
+    return Code(New("Unpool"), extra=f"{a.size[1:]}", helper="Unpool")
 
 
 @lowers("adaptive_maxpool")
