@@ -29,7 +29,7 @@ demo: .venv/base
 	$(BIN)/cnnc analyze examples/resnet50.cnn --by block
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -265,6 +265,13 @@ _add(
     "the product of the new extents must be the old one",
     "`reshape` keeps the elements in order; it cannot add or drop any.",
 )
+_add(
+    "E0226",
+    "a window of {k} with dilation {d} steps over the input",
+    "the input has an extent of {extent}",
+    "use a smaller dilation or less padding",
+    "All elements of such a window would lie in the padding on either side, and max pooling would have no value there.",
+)
 
 # E03: names, kinds, arguments
 

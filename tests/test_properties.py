@@ -102,3 +102,42 @@ def test_random_tokens_are_answered(text: str) -> None:
 @given(st.text(max_size=60))
 def test_random_text_is_answered(text: str) -> None:
     assert all(isinstance(d, cnnc.Diagnostic) for d in cnnc.check(text, input="3x8x8"))
+
+
+@st.composite
+def windows(draw_from: st.DrawFn) -> tuple[str, tuple[int, ...]]:
+    """A convolution, transposed convolution or pooling with arguments that often do not fit, and an input shape."""
+    rank = draw_from(st.integers(1, 3))
+    small = st.integers(0, 2)
+
+    def axes(values: st.SearchStrategy[int]) -> str:
+        return "x".join(str(draw_from(values)) for _ in range(rank))
+
+    def per_side() -> str:
+        return f"({', '.join(f'({draw_from(small)}, {draw_from(small)})' for _ in range(rank))},)"
+
+    k, s, d = axes(st.integers(1, 4)), axes(st.integers(1, 3)), axes(st.sampled_from((1, 1, 2, 3)))
+    p = draw_from(st.sampled_from(("same", "same_upper", axes(small), per_side())))
+    ceil, count_pad, bias = (str(draw_from(st.booleans())).lower() for _ in range(3))
+    g = draw_from(st.integers(1, 2))
+    mode = draw_from(st.sampled_from(("zeros", "reflect", "replicate", "circular")))
+    maxpool = f"maxpool({k}, s={s}, p={p}, d={d}, ceil={ceil})"
+    forms = (
+        maxpool,
+        f"{maxpool} as pool -> unpool(pool)",
+        f"avgpool({k}, s={s}, p={p}, ceil={ceil}, count_pad={count_pad})",
+        f"conv(4, {k}, s={s}, p={p}, d={d}, g={g}, bias={bias}, pad_mode={mode})",
+        f"deconv(4, {k}, s={s}, p={axes(small)}, d={d}, op={axes(small)}, g={g}, bias={bias})",
+    )
+    extents = tuple(draw_from(st.integers(1, (12, 9, 6)[rank - 1])) for _ in range(rank))
+    return draw_from(st.sampled_from(forms)), (2, *extents)
+
+
+@settings(max_examples=800, phases=[Phase.generate], **BOUNDED)
+@given(windows())
+def test_windows_agree(case: tuple[str, tuple[int, ...]]) -> None:
+    """Whatever shape inference lets through runs in every backend, with one result."""
+    chain, shape = case
+    if cnnc.check(chain, input=shape):
+        return
+    assert all(comparison.ok for comparison in cnnc.compile(chain, input=shape).verify())

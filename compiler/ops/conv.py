@@ -198,6 +198,8 @@ deconv: Op[TransposedConv] = define(
             "deconv2x2x2(3, s=2) @ 2x3x3x3",
             "deconv3(4, op=1, d=2) @ 3x5",
             "deconv3(4, op=1, d=2, p=2) @ 3x5",
+            "deconv1(4, s=3, p=1, op=2) @ 2x1",
+            "deconv(4, 1x4x1, s=3x1x3, p=1x0x1, d=1x3x1, op=0x2x2, g=2) @ 2x5x2x1",
             "deconv3x1(4, s=1x2, op=2x0, d=3x1, p=1x0, bias=false) @ 2x4x5",
         ),
         rejects=(

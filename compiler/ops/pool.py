@@ -9,6 +9,8 @@ from .base import NoParams, Op, Shape, Work, check_extents, define, size
 from .kinds import Flag, Ints, Optional, Padding, Pairs, PerAxis, PoolTap
 from .windows import resolve_padding, window_of, window_shape
 
+MOST_STARTS = 10_000
+"""More windows in the padding than this are not looked at one by one."""
 STRIDE = Optional(PerAxis("stride"), "as k")
 
 
@@ -58,6 +60,26 @@ def resolve_pool(a: Any, x: Shape) -> Any:
         if max(pair) > (d * (k - 1) + 1) // 2:
             raise Reject("E0208", pad=max(pair), k=k, most=(d * (k - 1) + 1) // 2)
     return a._replace(s=s, p=p)
+
+
+def resolve_maxpool(a: MaxPool, x: Shape) -> MaxPool:
+    """As `resolve_pool`; also refuses a dilated window that steps right across the input (E0226)."""
+    a = resolve_pool(a, x)
+    for extent, k, s, (before, _), d in zip(x[1:], a.k, a.s, a.p, a.d, strict=True):
+        if isinstance(extent, int) and d > extent and not _all_met(extent, k, s, before, d):
+            raise Reject("E0226", k=k, d=d, extent=extent)
+    return a
+
+
+def _all_met(extent: int, k: int, s: int, before: int, d: int) -> bool:
+    """Whether each window that starts in the padding before an axis has an element on the input, for d > W.
+
+    The first element behind that padding of a window at t is (t − P₀) mod D elements into the input.
+    """
+    starts = range(0, before, s)
+    if len(starts) > MOST_STARTS:
+        return False
+    return all((t - before) % d < extent and -(-(before - t) // d) < k for t in starts)
 
 
 def pool_shape(a: Any, x: Shape) -> Shape:
@@ -110,7 +132,7 @@ maxpool: Op[MaxPool] = define(
         name="maxpool",
         doc="Largest value of each window; the stride is the window unless given.",
         signature=MaxPool,
-        resolve=resolve_pool,
+        resolve=resolve_maxpool,
         shape=pool_shape,
         work=max_work,
         window=window_of,
@@ -129,7 +151,12 @@ maxpool: Op[MaxPool] = define(
             "maxpool2(p=1, d=2, ceil=true) @ 2x4",
             "maxpool1x2(s=1x3, d=2, ceil=true) @ 2x3x7",
         ),
-        rejects=(("maxpool3(p=2) @ 3x8x8", "E0208"), ("maxpool9 @ 3x8x8", "E0201"), ("maxpool2 @ 10", "E0215")),
+        rejects=(
+            ("maxpool3(p=2) @ 3x8x8", "E0208"),
+            ("maxpool9 @ 3x8x8", "E0201"),
+            ("maxpool2 @ 10", "E0215"),
+            ("maxpool2(p=1, d=2) @ 2x1", "E0226"),
+        ),
     )
 )
 

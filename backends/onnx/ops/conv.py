@@ -33,17 +33,21 @@ def _deconv(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     pads = [*a.p, *(max(n, 0) for n in after)]
     if min(after) >= 0:
         return b.node("ConvTranspose", inputs + bias, step.out_shape, pads=pads, **settings)
-    return _extended(b, step, inputs, bias, [max(-n, 0) for n in after], pads=pads, **settings)
+    return _cut_from_whole(b, a, step, inputs, bias, **settings)
 
 
-def _extended(b: Builder, step: Apply, inputs: list[str], bias: list[str], more: list[int], **settings: Any) -> str:
-    """A transposed convolution followed by positions that no window reaches: they hold the bias alone."""
-    out = step.out_shape
-    reached = (out[0], *(n - m for n, m in zip(out[1:], more, strict=True)))
-    y = b.node("ConvTranspose", inputs, reached, "reached", **settings)
-    axes = b.ints("axes", list(range(2, len(out) + 1)))
-    y = b.node("Pad", [y, b.ints("more", [0] * len(more) + more), "", axes], out, "extended" if bias else "")
+def _cut_from_whole(b: Builder, a: Any, step: Apply, inputs: list[str], bias: list[str], **settings: Any) -> str:
+    """The whole transposed convolution, output padding after it, and of that the part between the padding."""
+    out, rank = step.out_shape, len(a.k)
+    extents = zip(step.in_shapes[0][1:], a.k, a.s, a.d, strict=True)
+    whole = [(n - 1) * s + d * (k - 1) + 1 for n, k, s, d in extents]
+    axes = b.ints("axes", list(range(2, rank + 2)))
+    y = b.node("ConvTranspose", inputs, (out[0], *whole), "whole", **settings)
+    longer = (out[0], *(n + op for n, op in zip(whole, a.op, strict=True)))
+    y = b.node("Pad", [y, b.ints("more", [0] * rank + list(a.op)), "", axes], longer, "longer")
+    stops = [p + n for p, n in zip(a.p, out[1:], strict=True)]
+    y = b.node("Slice", [y, b.ints("start", list(a.p)), b.ints("stop", stops), axes], out, "part" if bias else "")
     if not bias:
         return y
-    column = (out[0], *(1 for _ in more))
+    column = (out[0], *(1 for _ in a.k))
     return b.node("Add", [y, b.raw_node("Reshape", [*bias, b.ints("column", list(column))], column, "shift")], out)
