@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...compiler.ir import Graph
 from .classes import ClassCode, Classes
 from .emit import Writer
-from .helpers import helper_source
+from .ops import HELPERS
 from .run import place, run
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def source(graph: Graph) -> str:
     net.input_names = [t.name if len(graph.inputs) > 1 else "x" for t in graph.inputs]
     net.output_names = [t.name for t in (*graph.outputs, *graph.aux)]
     net.aux_count = len(graph.aux)
-    parts = [helper_source(name).rstrip().split("\n") for name in classes.helpers]
+    parts = [HELPERS[name].rstrip().split("\n") for name in classes.helpers]
     needs_f = any("F." in line for lines in parts for line in lines)
     for code in classes.order:
         writer = Writer(code, code is net)

@@ -3,7 +3,9 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
-from .base import Arg, Code, Context, Function, New, lowers, settings
+from .base import Arg, Code, Context, Function, New, lowers, settings, stateless
+
+stateless("Abs", "Absolute value.", "torch.abs(x)")
 
 
 @lowers("relu")

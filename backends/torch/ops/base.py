@@ -63,6 +63,27 @@ class Context(NamedTuple):
     step: Apply
 
 
+HELPERS: dict[str, str] = {}
+"""Sources of small module classes that emitted source defines for what PyTorch has no module, by class name."""
+
+
+def helper(source: str) -> None:
+    """Register a class that lowerings may name as a helper; `{rank}` in its source stands for 1, 2 and 3."""
+    for rank in "123" if "{rank}" in source else "1":
+        text = source.replace("{rank}", rank)
+        HELPERS[text[len("class ") : text.index("(")]] = text
+
+
+def stateless(name: str, doc: str, expression: str) -> None:
+    """Register a helper that only computes an expression of `x`."""
+    helper(f'''class {name}(nn.Module):
+    """{doc}"""
+
+    def forward(self, x):
+        return {expression}
+''')
+
+
 Lowering = Callable[[Any, Shape, Context], Code]
 LOWERINGS: dict[str, Lowering] = {}
 

@@ -4,7 +4,18 @@ from typing import Any
 
 from ....compiler.ops.base import Shape
 from ....compiler.ops.conv import Conv
-from .base import Arg, Code, Context, New, compact, lowers, outer_pad, settings
+from .base import Arg, Code, Context, New, compact, helper, lowers, outer_pad, settings
+
+helper('''class PaddedConv{rank}d(nn.Conv{rank}d):
+    """A convolution whose padding differs between the sides of an axis."""
+
+    def __init__(self, *args, pad, mode="constant", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad, self.mode = pad, mode
+
+    def forward(self, x):
+        return super().forward(F.pad(x, self.pad, self.mode))
+''')
 
 
 @lowers("conv", "dwconv")

@@ -3,7 +3,14 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
-from .base import Arg, Code, Context, Function, New, lowers, settings
+from .base import Arg, Code, Context, Function, New, helper, lowers, settings
+
+helper('''class FlatLinear(nn.Linear):
+    """A linear layer on C x 1 x 1 maps."""
+
+    def forward(self, x):
+        return super().forward(torch.flatten(x, 1))
+''')
 
 
 @lowers("fc")

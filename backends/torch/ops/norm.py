@@ -3,7 +3,16 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
-from .base import Arg, Code, Context, Function, New, compact, lowers, settings
+from .base import Arg, Code, Context, Function, New, compact, helper, lowers, settings, stateless
+
+helper('''class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of each position of N x C x ... maps."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+''')
+
+stateless("L2Norm", "Channels divided by their Euclidean length.", "F.normalize(x)")
 
 
 @lowers("bn")

@@ -4,7 +4,53 @@ from typing import Any
 
 from ....compiler.ops.base import Shape
 from ....compiler.ops.windows import reach
-from .base import Arg, Code, Context, New, compact, lowers, outer_pad, settings
+from .base import Arg, Code, Context, New, compact, helper, lowers, outer_pad, settings
+
+helper('''class PaddedMaxPool{rank}d(nn.MaxPool{rank}d):
+    """Max pooling with any padding, even one that differs by side; indices are those of the input without it."""
+
+    def __init__(self, *args, pad, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad = pad
+
+    def forward(self, x):
+        padded = F.pad(x, self.pad, value=float("-inf"))
+        if not self.return_indices:
+            return super().forward(padded)
+        y, rest = super().forward(padded)
+        indices, stride = torch.zeros_like(rest), 1
+        for axis, before in enumerate(self.pad[::2], 1):
+            indices += (rest % padded.shape[-axis] - before) * stride
+            rest = rest // padded.shape[-axis]
+            stride *= x.shape[-axis]
+        return y, indices
+''')
+
+helper('''class PaddedAvgPool{rank}d(nn.AvgPool{rank}d):
+    """Average pooling with any padding, even one that differs by side; nothing in `over` counts."""
+
+    def __init__(self, *args, pad, over=None, count_include_pad=True, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad, self.over, self.count_pad = pad, over, count_include_pad
+
+    def extend(self, x, value=0.0):
+        x = F.pad(x, self.pad, value=value)
+        return x if self.over is None else F.pad(x, self.over)
+
+    def forward(self, x):
+        mean = super().forward(self.extend(x))
+        if self.count_pad and self.over is None:
+            return mean
+        return mean / super().forward(self.extend(torch.ones_like(x[:1, :1]), float(self.count_pad)))
+''')
+
+helper('''class Unpool(nn.Module):
+    """Each value where the max pooling with these indices found it, zeros elsewhere."""
+
+    def forward(self, x, indices, size):
+        y = x.new_zeros(*x.shape[:2], *size).flatten(2)
+        return y.scatter(2, indices.flatten(2), x.flatten(2)).unflatten(2, size)
+''')
 
 
 @lowers("maxpool")

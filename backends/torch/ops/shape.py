@@ -3,7 +3,32 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
-from .base import Arg, Code, Context, Function, New, compact, lowers, outer_pad, settings
+from .base import Arg, Code, Context, Function, New, compact, helper, lowers, outer_pad, settings, stateless
+
+helper('''class Slice(nn.Module):
+    """The channels from start up to, but without, stop."""
+
+    def __init__(self, start, stop):
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    def forward(self, x):
+        return x[:, self.start : self.stop]
+''')
+
+helper('''class Reshape(nn.Module):
+    """The same elements as another shape."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x):
+        return x.reshape(-1, *self.shape)
+''')
+
+stateless("ChannelMean", "Mean over the channels.", "x.mean(1, keepdim=True)")
+stateless("ChannelMax", "Largest value over the channels.", "x.amax(1, keepdim=True)")
 
 
 @lowers("slice")
