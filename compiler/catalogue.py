@@ -272,6 +272,27 @@ _add(
     "use a smaller dilation or less padding",
     "All elements of such a window would lie in the padding on either side, and max pooling would have no value there.",
 )
+_add(
+    "E0227",
+    "the bounds are in the wrong order",
+    "from {lo} to {hi}",
+    "give the lower bound first",
+    "Nothing lies between a bound and a smaller one.",
+)
+_add(
+    "E0228",
+    "the crop does not fit",
+    "{reason}",
+    "crop(n) cuts n elements per axis from the middle, crop(p=1) takes one off each side",
+    "A crop leaves at least one element of each axis.",
+)
+_add(
+    "E0229",
+    "not an order of the input's axes",
+    "axes {axes} for an input of {rank} axes",
+    "name every axis once, from 0 for the channels; the batch stays where it is",
+    "`permute((1, 2, 0))` turns C×H×W into H×W×C.",
+)
 
 # E03: names, kinds, arguments
 

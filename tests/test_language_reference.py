@@ -131,7 +131,7 @@ def names_to_mention() -> list[str]:
     return [*entries(), *aliases, *COMBINATORS, *FUNCTIONS, *prelude_names(), *Padding.words]
 
 
-@pytest.mark.parametrize("name", names_to_mention())
+@pytest.mark.parametrize("name", sorted(names_to_mention()))
 def test_name_is_mentioned(name: str) -> None:
     assert re.search(lookup(name), prose()), f"add `{name}` to a table of grammar/language.md"
 

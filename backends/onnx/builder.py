@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Extent = int | str
+KINDS = {"float": TensorProto.FLOAT, "int64": TensorProto.INT64, "bool": TensorProto.BOOL}
 
 
 class Builder:
@@ -25,7 +26,7 @@ class Builder:
         self.outputs: list[onnx.ValueInfoProto] = []
         self.stored: dict[str, NDArray[Any]] = {}
         self.shapes: dict[str, tuple[Extent, ...]] = {}
-        self.integers: set[str] = set()
+        self.kinds: dict[str, str] = {}
         self.taken: set[str] = set()
         self.path, self.doc = "", ""
         self.step: Apply | None = None
@@ -97,14 +98,14 @@ class Builder:
         kind: str = "float",
         **attributes: Any,
     ) -> str:
-        """Like `node` for a tensor without a batch axis, or of whole numbers (`kind="int64"`)."""
+        """Like `node` for a tensor without a batch axis, or not of floats: `kind` is int64 or bool."""
         name = self.unique(f"{self.path}.{part}" if part else self.path)
         node = helper.make_node(op, inputs, [name], name=name, doc_string=self.doc, **attributes)
         self.nodes.append(node)
         self.makers[name] = node
         self.shapes[name] = shape
-        if kind == "int64":
-            self.integers.add(name)
+        if kind != "float":
+            self.kinds[name] = kind
         return name
 
     def second_output(self, first: str, shape: Shape, part: str) -> str:
@@ -112,7 +113,7 @@ class Builder:
         name = self.unique(f"{first}.{part}")
         self.makers[first].output.append(name)
         self.shapes[name] = (self.batch, *shape)
-        self.integers.add(name)
+        self.kinds[name] = "int64"
         return name
 
     def weight(self, name: str) -> str:
@@ -142,7 +143,7 @@ class Builder:
         return f"{self.batch}*{elements}" if isinstance(self.batch, str) else self.batch * elements
 
     def kind(self, name: str) -> int:
-        return int(TensorProto.INT64 if name in self.integers else TensorProto.FLOAT)
+        return int(KINDS[self.kinds.get(name, "float")])
 
     def graph(self, name: str) -> onnx.GraphProto:
         """The finished graph, with a shape for every tensor between inputs and outputs."""

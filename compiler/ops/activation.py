@@ -2,6 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
+from ..diagnostics import Reject
 from .base import NoParams, Op, Shape, Weight, Work, define, same_shape, size
 from .kinds import Flag, Number, Word
 
@@ -17,6 +18,25 @@ class EluScale(NamedTuple):
 class ParametricSlope(NamedTuple):
     per_channel: Annotated[bool, Flag("one slope per channel instead of one for all", False)]
     init: Annotated[float, Number("initial slope", 0.25)]
+
+
+class RandomSlope(NamedTuple):
+    lo: Annotated[float, Number("least slope for negative values", 1 / 8)]
+    hi: Annotated[float, Number("largest slope", 1 / 3)]
+
+
+class Bounds(NamedTuple):
+    lo: Annotated[float, Number("least value", -1.0)]
+    hi: Annotated[float, Number("largest value, above lo", 1.0)]
+
+
+class CeluScale(NamedTuple):
+    a: Annotated[float, Number("scale of the negative part, not 0", 1.0)]
+
+
+class Softplus(NamedTuple):
+    beta: Annotated[float, Number("sharpness", 1.0, low=0.0, open_low=True)]
+    threshold: Annotated[float, Number("value of beta·x above which the result is x", 20.0)]
 
 
 class Gelu(NamedTuple):
@@ -42,6 +62,31 @@ def softmax_work(a: NoParams, x: Shape, out: Shape) -> Work:
     n = size(x)
     positions = n // x[0]
     return Work(cmp=n - positions, add=2 * n - positions, special=n, div=n)
+
+
+def log_softmax_work(a: NoParams, x: Shape, out: Shape) -> Work:
+    """Per element a comparison, two subtractions, an exponential and an addition; per position a logarithm."""
+    n = size(x)
+    positions = n // x[0]
+    return Work(cmp=n - positions, add=3 * n - positions, special=n + positions)
+
+
+def bounded_shape(a: Bounds, x: Shape) -> Shape:
+    if a.lo >= a.hi:
+        raise Reject("E0227", lo=f"{a.lo:g}", hi=f"{a.hi:g}")
+    return x
+
+
+def random_slope_shape(a: RandomSlope, x: Shape) -> Shape:
+    if a.lo > a.hi:
+        raise Reject("E0227", lo=f"{a.lo:g}", hi=f"{a.hi:g}")
+    return x
+
+
+def celu_shape(a: CeluScale, x: Shape) -> Shape:
+    if a.a == 0:
+        raise Reject("E0305", name="a", layer="celu", got=0, bound="above or below 0")
+    return x
 
 
 relu: Op[NoParams] = define(
@@ -201,5 +246,125 @@ abs_: Op[NoParams] = define(
         work=per_element(cmp=1),
         inplace=True,
         samples=("abs @ 3x4x5",),
+    )
+)
+
+rrelu: Op[RandomSlope] = define(
+    Op(
+        name="rrelu",
+        doc="x for positive x, otherwise x times a slope drawn from lo to hi, their mean in evaluation (Xu et al.).",
+        signature=RandomSlope,
+        shape=random_slope_shape,
+        work=per_element(cmp=1, mul=1),
+        inplace=True,
+        samples=("rrelu @ 3x4x5", "rrelu(0.1, 0.5) @ 6"),
+        rejects=(("rrelu(0.5, 0.1) @ 6", "E0227"),),
+    )
+)
+
+hardtanh: Op[Bounds] = define(
+    Op(
+        name="hardtanh",
+        doc="x between lo and hi, the nearer of them otherwise.",
+        signature=Bounds,
+        shape=bounded_shape,
+        work=per_element(cmp=2),
+        inplace=True,
+        samples=("hardtanh @ 3x4x5", "hardtanh(-0.5, 2) @ 6"),
+        rejects=(("hardtanh(1, 0) @ 6", "E0227"),),
+    )
+)
+
+selu: Op[NoParams] = define(
+    Op(
+        name="selu",
+        doc="λ·x for positive x, λ·α·(exp(x) − 1) otherwise, α and λ fixed (Klambauer et al., 2017).",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(cmp=1, add=1, mul=2, special=1),
+        inplace=True,
+        samples=("selu @ 3x4x5", "selu @ 6"),
+    )
+)
+
+celu: Op[CeluScale] = define(
+    Op(
+        name="celu",
+        doc="x for positive x, a·(exp(x/a) − 1) otherwise (Barron, 2017).",
+        signature=CeluScale,
+        shape=celu_shape,
+        work=per_element(cmp=1, add=1, mul=1, div=1, special=1),
+        inplace=True,
+        samples=("celu @ 3x4x5", "celu(0.5) @ 6"),
+        rejects=(("celu(0) @ 6", "E0305"),),
+    )
+)
+
+mish: Op[NoParams] = define(
+    Op(
+        name="mish",
+        doc="x·tanh(log(1 + exp(x))) (Misra, 2019).",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(add=1, mul=1, special=3),
+        inplace=True,
+        samples=("mish @ 3x4x5",),
+    )
+)
+
+softplus: Op[Softplus] = define(
+    Op(
+        name="softplus",
+        doc="log(1 + exp(beta·x))/beta, and x where beta·x is above the threshold.",
+        signature=Softplus,
+        shape=same_shape,
+        work=per_element(cmp=1, mul=1, add=1, div=1, special=2),
+        samples=("softplus @ 3x4x5", "softplus(2) @ 6", "softplus(beta=0.5, threshold=0.25) @ 3x4x5"),
+        rejects=(("softplus(0) @ 6", "E0305"),),
+    )
+)
+
+softsign: Op[NoParams] = define(
+    Op(
+        name="softsign",
+        doc="x/(1 + |x|).",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(cmp=1, add=1, div=1),
+        samples=("softsign @ 3x4x5",),
+    )
+)
+
+logsigmoid: Op[NoParams] = define(
+    Op(
+        name="logsigmoid",
+        doc="log(1/(1 + exp(−x))).",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(add=1, special=2),
+        samples=("logsigmoid @ 3x4x5",),
+    )
+)
+
+logsoftmax: Op[NoParams] = define(
+    Op(
+        name="logsoftmax",
+        doc="log of the softmax over the channels of each position.",
+        signature=NoParams,
+        shape=same_shape,
+        work=log_softmax_work,
+        samples=("logsoftmax @ 7", "logsoftmax @ 3x4x5"),
+    )
+)
+
+hardgate: Op[NoParams] = define(
+    Op(
+        name="hardgate",
+        doc="1 for positive x, else 0: hard attention. In training a draw of 1 with probability sigmoid(x) that passes "
+        "gradients on as sigmoid does (straight-through; Bengio, Léonard and Courville, 2013).",
+        signature=NoParams,
+        shape=same_shape,
+        work=per_element(cmp=1),
+        samples=("hardgate @ 6", "id * (conv1x1(1) -> hardgate) @ 3x4x5"),
     )
 )

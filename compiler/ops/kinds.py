@@ -159,6 +159,16 @@ class Shaped(Kind):
         return tuple(Integer(self.doc).check(v) for v in values)
 
 
+class Order(Kind):
+    """A list of axes, counted from 0 for the channels."""
+
+    type_name = "a list of axes such as (1, 2, 0)"
+
+    def read(self, value: Any, rank: int) -> Ints:
+        values = value if isinstance(value, tuple) else (value,)
+        return tuple(Integer(self.doc, least=0).check(v) for v in values)
+
+
 class PoolTap(Kind):
     """A label that was set on a max pooling."""
 

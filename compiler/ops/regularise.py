@@ -21,3 +21,33 @@ dropout: Op[Dropout] = define(
         rejects=(("dropout(1.5) @ 5", "E0305"),),
     )
 )
+
+
+class DropPath(NamedTuple):
+    p: Annotated[float, Number("probability of leaving a sample out", 0.1, low=0.0, high=1.0)]
+
+
+dropout2d: Op[Dropout] = define(
+    Op(
+        name="dropout2d",
+        doc="Dropout of whole channels, in 1-D, 2-D or 3-D (Tompson et al., 2015).",
+        signature=Dropout,
+        shape=same_shape,
+        work=no_work,
+        ranks=(1, 2, 3),
+        samples=("dropout2d @ 3x5", "dropout2d(0.2) @ 3x4x5", "dropout2d @ 2x3x3x3"),
+        rejects=(("dropout2d @ 5", "E0215"),),
+    )
+)
+
+droppath: Op[DropPath] = define(
+    Op(
+        name="droppath",
+        doc="Stochastic depth: in training a sample's whole branch is zero with probability p (Huang et al., 2016).",
+        signature=DropPath,
+        shape=same_shape,
+        work=no_work,
+        samples=("droppath @ 5", "res(conv1x1(3) -> droppath(0.2)) @ 3x4x5"),
+        rejects=(("droppath(2) @ 5", "E0305"),),
+    )
+)

@@ -4,8 +4,8 @@ from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
 from ..symbolic import differs
-from .base import NoParams, Op, Shape, Window, Work, check_extents, define, no_work, size
-from .kinds import Flag, Integer, Ints, Number, Optional, Padding, Pairs, PerAxis, Shaped, Word
+from .base import NoParams, Op, Shape, Weight, Window, Work, check_extents, define, no_work, same_shape, size
+from .kinds import Flag, Integer, Ints, Number, Optional, Order, Padding, Pairs, PerAxis, Shaped, Word
 
 
 class Slice(NamedTuple):
@@ -65,6 +65,22 @@ class Upsample(NamedTuple):
 
 class Reshape(NamedTuple):
     shape: Annotated[Ints, Shaped("channels and extents")]
+
+
+class Crop(NamedTuple):
+    """A crop's arguments; as attributes, `p` is what is taken off."""
+
+    size: Annotated[Ints | None, Optional(PerAxis("output extent, cut from the middle"), "from p")]
+    p: Annotated[Pairs | None, Optional(Padding("elements taken off each side"), "from size")]
+
+
+class Permute(NamedTuple):
+    axes: Annotated[Ints, Order("which axis of the input each axis is, from 0 for the channels; not the batch")]
+
+
+class Scale(NamedTuple):
+    init: Annotated[float, Number("the factor, or its initial value", 1.0)]
+    learn: Annotated[bool, Flag("whether each channel has a factor of its own that is learnt", True)]
 
 
 RANK_OF_MODE = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
@@ -148,6 +164,44 @@ def reshape_shape(a: Reshape, x: Shape) -> Shape:
     if differs(size(a.shape), size(x)) or len(a.shape) > 4:
         raise Reject("E0225", got=a.shape, have=size(x))
     return a.shape
+
+
+def resolve_crop(a: Crop, x: Shape) -> Crop:
+    """What is taken off each side; of an odd rest, the element more goes from the end. Raises E0228."""
+    if (a.size is None) == (a.p is None):
+        raise Reject("E0228", reason="give either a size or p")
+    if isinstance(a.p, str):
+        raise Reject("E0304", name="p", layer="crop", expected="a number, one per axis or pairs per axis", got=a.p)
+    if a.p is not None:
+        return a
+    assert a.size is not None
+    rests = [extent - n for extent, n in zip(x[1:], a.size, strict=True)]
+    for extent, n, rest in zip(x[1:], a.size, rests, strict=True):
+        if rest < 0:
+            raise Reject("E0228", reason=f"{n} elements of {extent}")
+    return Crop(None, tuple((rest // 2, rest - rest // 2) for rest in rests))
+
+
+def crop_shape(a: Crop, x: Shape) -> Shape:
+    """W − P₀ − P₁, at least 1. Raises E0228."""
+    assert a.p is not None
+    extents = [extent - before - after for extent, (before, after) in zip(x[1:], a.p, strict=True)]
+    for extent, n in zip(x[1:], extents, strict=True):
+        if n < 1:
+            raise Reject("E0228", reason=f"nothing is left of {extent} elements")
+    return (x[0], *extents)
+
+
+def permute_shape(a: Permute, x: Shape) -> Shape:
+    if sorted(a.axes) != list(range(len(x))):
+        raise Reject("E0229", axes=", ".join(map(str, a.axes)), rank=len(x))
+    return tuple(x[axis] for axis in a.axes)
+
+
+def scale_weights(a: Scale, x: Shape) -> tuple[Weight, ...]:
+    """One factor per channel, as C×1×… to stretch over positions."""
+    shape = (x[0], *(1 for _ in x[1:]))
+    return (Weight("weight", shape, "constant", value=a.init),) if a.learn else ()
 
 
 def pooled_channels(a: NoParams, x: Shape) -> Shape:
@@ -284,5 +338,57 @@ cmax: Op[NoParams] = define(
         shape=pooled_channels,
         work=lambda a, x, out: Work(cmp=size(x) - size(out)),
         samples=("cmax @ 3x4x5", "cmax @ 6"),
+    )
+)
+
+crop: Op[Crop] = define(
+    Op(
+        name="crop",
+        doc="The middle of the input of a given size, or the input without its borders.",
+        signature=Crop,
+        resolve=resolve_crop,
+        shape=crop_shape,
+        work=no_work,
+        view=True,
+        ranks=(1, 2, 3),
+        samples=("crop(3) @ 2x6", "crop(3x4) @ 2x5x7", "crop(p=((1, 2), (0, 1))) @ 2x5x7", "crop(p=1) @ 2x4x4x5"),
+        rejects=(
+            ("crop(9) @ 2x5x5", "E0228"),
+            ("crop(p=3) @ 2x5x5", "E0228"),
+            ("crop @ 2x5x5", "E0228"),
+            ("crop(2, p=1) @ 2x5x5", "E0228"),
+            ("crop(p=same) @ 2x5x5", "E0304"),
+        ),
+    )
+)
+
+permute: Op[Permute] = define(
+    Op(
+        name="permute",
+        doc="The axes in another order; (1, 2, 0) puts the channels last.",
+        signature=Permute,
+        shape=permute_shape,
+        work=no_work,
+        view=True,
+        samples=("permute((1, 2, 0)) @ 2x3x4", "permute((1, 0)) @ 3x5", "permute((3, 0, 2, 1)) @ 2x3x4x5"),
+        rejects=(("permute((0, 1)) @ 2x3x4", "E0229"), ("permute((0, 1, 1)) @ 2x3x4", "E0229")),
+    )
+)
+
+scale: Op[Scale] = define(
+    Op(
+        name="scale",
+        doc="Multiplication by a learnt factor per channel (Touvron et al., LayerScale, 2021), or by a constant.",
+        signature=Scale,
+        shape=same_shape,
+        weights=scale_weights,
+        work=lambda a, x, out: Work(mul=size(out)),
+        samples=(
+            "scale @ 4x3x5",
+            "scale(1e-6) @ 5",
+            "scale(0.5, learn=false) @ 3x4",
+            "scale(3, learn=false) @ 2x3x3x3",
+        ),
+        rejects=(("scale(big) @ 3", "E0301"),),
     )
 )

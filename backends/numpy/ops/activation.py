@@ -95,3 +95,70 @@ def _softmax(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """exp(x)/Σexp(x), the sum over the channels; the largest x is taken off before, which cancels."""
     e = np.exp(xs[0] - xs[0].max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
+
+
+@lowers("rrelu")
+def _rrelu(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """x where x > 0, else x·(lo + hi)/2, the mean of the slopes drawn in training."""
+    return np.where(xs[0] > 0, xs[0], (a.lo + a.hi) / 2 * xs[0])
+
+
+@lowers("hardtanh")
+def _hardtanh(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """min(max(x, lo), hi)."""
+    return np.minimum(np.maximum(xs[0], a.lo), a.hi)
+
+
+@lowers("selu")
+def _selu(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """λ·x where x > 0, else λ·α·(exp(x) − 1), with the constants of Klambauer et al., 2017."""
+    alpha, scale = 1.6732632423543772, 1.0507009873554805
+    return scale * np.where(xs[0] > 0, xs[0], alpha * np.expm1(xs[0]))
+
+
+@lowers("celu")
+def _celu(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """max(x, 0) + min(a·(exp(x/a) − 1), 0)."""
+    return np.maximum(xs[0], 0) + np.minimum(a.a * np.expm1(xs[0] / a.a), 0)
+
+
+def softplus(x: Array) -> Array:
+    """log(1 + exp(x)), without overflow."""
+    return np.logaddexp(x, 0)
+
+
+@lowers("mish")
+def _mish(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """x·tanh(log(1 + exp(x)))."""
+    return xs[0] * np.tanh(softplus(xs[0]))
+
+
+@lowers("softplus")
+def _softplus(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """log(1 + exp(b·x))/b, and x where b·x exceeds the threshold."""
+    return np.where(a.beta * xs[0] > a.threshold, xs[0], softplus(a.beta * xs[0]) / a.beta)
+
+
+@lowers("softsign")
+def _softsign(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """x/(1 + |x|)."""
+    return xs[0] / (1 + np.abs(xs[0]))
+
+
+@lowers("logsigmoid")
+def _logsigmoid(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """log(1/(1 + exp(−x))) = −log(1 + exp(−x))."""
+    return -softplus(-xs[0])
+
+
+@lowers("logsoftmax")
+def _logsoftmax(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """x − log Σexp(x), the sum over the channels; the largest x is taken off before, which cancels."""
+    low = xs[0] - xs[0].max(axis=1, keepdims=True)
+    return low - np.log(np.exp(low).sum(axis=1, keepdims=True))
+
+
+@lowers("hardgate")
+def _hardgate(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """1 where x > 0, else 0."""
+    return (xs[0] > 0).astype(np.float64)

@@ -8,7 +8,7 @@ from ....compiler.ir import Apply
 from .base import Array, Weights, lowers
 
 
-@lowers("dropout")
+@lowers("dropout", "dropout2d", "droppath")
 def _dropout(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """Nothing, in inference."""
     return xs[0]

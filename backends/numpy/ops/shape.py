@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
-from .base import Array, Weights, lowers, padded
+from .base import Array, Weights, last_axes, lowers, padded
 
 
 @lowers("cmean")
@@ -117,3 +117,21 @@ def cubic_weight(x: float) -> float:
     if x <= 1:
         return (a + 2) * x**3 - (a + 3) * x**2 + 1
     return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+
+
+@lowers("crop")
+def _crop(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """x without (before, after) elements of each of its last axes."""
+    return last_axes(xs[0], [slice(before, n - after) for n, (before, after) in zip(xs[0].shape[2:], a.p, strict=True)])
+
+
+@lowers("permute")
+def _permute(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """Axis i of the result is axis a.axes[i] of the input; the batch stays first."""
+    return xs[0].transpose(0, *(axis + 1 for axis in a.axes))
+
+
+@lowers("scale")
+def _scale(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """w·x, w one factor per channel, or a constant."""
+    return xs[0] * (weights["weight"] if a.learn else a.init)

@@ -15,6 +15,9 @@ LOWERINGS.update(
     softmax=simple("Softmax", axis=1),
     abs=simple("Abs"),
     hardswish=simple("HardSwish"),
+    logsoftmax=simple("LogSoftmax", axis=1),
+    selu=simple("Selu"),
+    softsign=simple("Softsign"),
     hardsigmoid=simple("HardSigmoid", alpha=1 / 6, beta=0.5),
 )
 
@@ -69,3 +72,55 @@ def _gelu(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     raised = b.node("Add", [bent, b.constant("one", np.array(1, np.float32))], x, "raised")
     half = b.node("Mul", [raised, b.constant("half", np.array(0.5, np.float32))], x, "half")
     return b.node("Mul", [xs[0], half], x)
+
+
+@lowers("rrelu")
+def _rrelu(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    return b.node("LeakyRelu", xs, step.out_shape, alpha=(a.lo + a.hi) / 2)
+
+
+@lowers("hardtanh")
+def _hardtanh(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    bounds = [b.constant("min", np.array(a.lo, np.float32)), b.constant("max", np.array(a.hi, np.float32))]
+    return b.node("Clip", [xs[0], *bounds], step.out_shape)
+
+
+@lowers("celu")
+def _celu(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    return b.node("Celu", xs, step.out_shape, alpha=a.a)
+
+
+@lowers("mish")
+def _mish(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    bent = b.node("Tanh", [b.node("Softplus", xs, step.out_shape, "softplus")], step.out_shape, "tanh")
+    return b.node("Mul", [xs[0], bent], step.out_shape)
+
+
+@lowers("softplus")
+def _softplus(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """Softplus of beta·x by beta. The threshold matters only where it is so low that the curve is not yet straight."""
+    x = step.out_shape
+    beta = b.constant("beta", np.array(a.beta, np.float32)) if a.beta != 1 else ""
+    sharp = b.node("Mul", [xs[0], beta], x, "sharp") if beta else xs[0]
+    straight = a.threshold >= 20
+    smooth = b.node("Softplus", [sharp], x, "smooth" if beta or not straight else "")
+    if beta:
+        smooth = b.node("Div", [smooth, beta], x, "curve" if not straight else "")
+    if straight:
+        return smooth
+    above = b.raw_node("Greater", [sharp, b.constant("threshold", np.array(a.threshold, np.float32))],
+                       (b.batch, *x), "above", kind="bool")  # fmt: skip
+    return b.node("Where", [above, xs[0], smooth], x)
+
+
+@lowers("logsigmoid")
+def _logsigmoid(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """−log(1 + exp(−x))."""
+    turned = b.node("Neg", xs, step.out_shape, "turned")
+    return b.node("Neg", [b.node("Softplus", [turned], step.out_shape, "softplus")], step.out_shape)
+
+
+@lowers("hardgate")
+def _hardgate(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """The sign is −1, 0 or 1, of which the rectifier leaves 1 for positive x."""
+    return b.node("Relu", [b.node("Sign", xs, step.out_shape, "sign")], step.out_shape)

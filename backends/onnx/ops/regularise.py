@@ -15,3 +15,9 @@ def _dropout(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
         return xs[0]
     ratio = b.constant("ratio", np.array(a.p, np.float32))
     return b.node("Dropout", [xs[0], ratio], step.out_shape)
+
+
+@lowers("dropout2d", "droppath")
+def _nothing(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """ONNX has no such operator for training, and in inference they do nothing."""
+    return xs[0]

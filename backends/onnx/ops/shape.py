@@ -118,3 +118,23 @@ def _cmean(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 @lowers("cmax")
 def _cmax(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     return b.node("ReduceMax", [xs[0], b.ints("axis", [1])], step.out_shape)
+
+
+@lowers("crop")
+def _crop(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    extents = step.in_shapes[0][1:]
+    starts = b.ints("start", [before for before, _ in a.p])
+    stops = b.ints("stop", [n - after for n, (_, after) in zip(extents, a.p, strict=True)])
+    axes = b.ints("axes", list(range(2, len(a.p) + 2)))
+    return b.node("Slice", [xs[0], starts, stops, axes], step.out_shape)
+
+
+@lowers("permute")
+def _permute(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    return b.node("Transpose", xs, step.out_shape, perm=[0, *(axis + 1 for axis in a.axes)])
+
+
+@lowers("scale")
+def _scale(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    factor = b.weight("weight") if a.learn else b.constant("factor", np.array(a.init, np.float32))
+    return b.node("Mul", [xs[0], factor], step.out_shape)

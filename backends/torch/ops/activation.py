@@ -3,8 +3,17 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
-from .base import Arg, Code, Context, Function, New, lowers, settings, stateless
+from .base import Arg, Code, Context, Function, New, helper, lowers, settings, stateless
 
+helper('''class HardGate(nn.Module):
+    """1 or 0 by the sign of x; in training by chance, with the gradient of the probability sigmoid(x)."""
+
+    def forward(self, x):
+        if not self.training:
+            return (x > 0).to(x.dtype)
+        chance = torch.sigmoid(x)
+        return torch.bernoulli(chance.detach()) + chance - chance.detach()
+''')
 stateless("Abs", "Absolute value.", "torch.abs(x)")
 
 
@@ -82,3 +91,55 @@ def _hardswish(a: Any, x: Shape, context: Context) -> Code:
 @lowers("abs")
 def _abs(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("Abs"), Function("torch.abs"), helper="Abs" if context.as_module else None)
+
+
+@lowers("rrelu")
+def _rrelu(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.RReLU", settings(lower=(a.lo, 1 / 8), upper=(a.hi, 1 / 3))))
+
+
+@lowers("hardtanh")
+def _hardtanh(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.Hardtanh", settings(min_val=(a.lo, -1.0), max_val=(a.hi, 1.0))))
+
+
+@lowers("selu")
+def _selu(a: Any, x: Shape, context: Context) -> Code:
+    flag = settings(inplace=(context.inplace, False))
+    return Code(New("nn.SELU", flag), Function("F.selu", ("inplace=True",) if context.inplace else ()))
+
+
+@lowers("celu")
+def _celu(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.CELU", settings(alpha=(a.a, 1.0))))
+
+
+@lowers("mish")
+def _mish(a: Any, x: Shape, context: Context) -> Code:
+    flag = settings(inplace=(context.inplace, False))
+    return Code(New("nn.Mish", flag), Function("F.mish", ("inplace=True",) if context.inplace else ()))
+
+
+@lowers("softplus")
+def _softplus(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.Softplus", settings(beta=(a.beta, 1.0), threshold=(a.threshold, 20.0))))
+
+
+@lowers("softsign")
+def _softsign(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.Softsign"), Function("F.softsign"))
+
+
+@lowers("logsigmoid")
+def _logsigmoid(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.LogSigmoid"), Function("F.logsigmoid"))
+
+
+@lowers("logsoftmax")
+def _logsoftmax(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("nn.LogSoftmax", (Arg("dim", 1),)), Function("torch.log_softmax", ("1",)))
+
+
+@lowers("hardgate")
+def _hardgate(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("HardGate"), helper="HardGate")

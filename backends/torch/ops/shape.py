@@ -5,6 +5,50 @@ from typing import Any
 from ....compiler.ops.base import Shape
 from .base import Arg, Code, Context, Function, New, compact, helper, lowers, outer_pad, settings, stateless
 
+helper('''class Crop(nn.Module):
+    """The input without its borders: before and after, of the last axis first."""
+
+    def __init__(self, border):
+        super().__init__()
+        self.border = [-n for n in border]
+
+    def forward(self, x):
+        return F.pad(x, self.border)
+''')
+
+helper('''class Permute(nn.Module):
+    """The axes in another order."""
+
+    def __init__(self, axes):
+        super().__init__()
+        self.axes = axes
+
+    def forward(self, x):
+        return x.permute(self.axes)
+''')
+
+helper('''class Scale(nn.Module):
+    """Multiplication by a learnt factor per channel."""
+
+    def __init__(self, shape, init=1.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.full(shape, init))
+
+    def forward(self, x):
+        return x * self.weight
+''')
+
+helper('''class Multiply(nn.Module):
+    """Multiplication by a constant."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x):
+        return x * self.factor
+''')
+
 helper('''class Slice(nn.Module):
     """The channels from start up to, but without, stop."""
 
@@ -89,3 +133,29 @@ def _cmax(a: Any, x: Shape, context: Context) -> Code:
     if context.as_module:
         return Code(New("ChannelMax"), helper="ChannelMax")
     return Code(template="{x}.amax(1, keepdim=True)")
+
+
+@lowers("crop")
+def _crop(a: Any, x: Shape, context: Context) -> Code:
+    if context.as_module:
+        return Code(New("Crop", (Arg("border", outer_pad(a.p)),)), helper="Crop")
+    cuts = [f"{before or ''}:{-after or ''}" for before, after in a.p]
+    return Code(template=f"{{x}}[..., {', '.join(cuts)}]")
+
+
+@lowers("permute")
+def _permute(a: Any, x: Shape, context: Context) -> Code:
+    axes = (0, *(axis + 1 for axis in a.axes))
+    if context.as_module:
+        return Code(New("Permute", (Arg("axes", axes),)), helper="Permute")
+    return Code(template=f"{{x}}.permute({', '.join(map(str, axes))})")
+
+
+@lowers("scale")
+def _scale(a: Any, x: Shape, context: Context) -> Code:
+    if a.learn:
+        shape = (x[0], *(1 for _ in x[1:]))
+        return Code(New("Scale", (Arg("shape", shape), *settings(init=(a.init, 1.0)))), helper="Scale")
+    if context.as_module:
+        return Code(New("Multiply", (Arg("factor", a.init),)), helper="Multiply")
+    return Code(template=f"{{x}} * {a.init!r}" if a.init >= 0 else f"{{x}} * ({a.init!r})")
