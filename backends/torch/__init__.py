@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import torch
 
-TAKEN = frozenset({"F", "nn", "torch"})
+TAKEN = frozenset({"DeformConv2d", "F", "nn", "torch"})
 
 
 def source(graph: Graph) -> str:
@@ -39,6 +39,8 @@ def source(graph: Graph) -> str:
     head.append("from torch import nn")
     if needs_f:
         head.append("from torch.nn import functional as F")
+    if "DeformableConv2d" in classes.helpers:
+        head.append("from torchvision.ops import DeformConv2d")
     return "\n".join([*head, "", "", body, ""])
 
 

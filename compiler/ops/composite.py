@@ -69,4 +69,51 @@ sepconv = Composite(
     rejects=(("sepconv3x3 @ 4x9x9", "E0303"), ("sepconv11x11(4) @ 4x9x9", "E0201")),
 )
 
-COMPOSITES: dict[str, Composite] = {sepconv.name: sepconv}
+
+class SpatialConv(NamedTuple):
+    c: Annotated[int, Integer("output channels")]
+    k: Annotated[Ints, PerAxis("kernel extent")]
+    s: Annotated[Ints, PerAxis("stride", 1)]
+    p: Annotated[Pairs, Padding("padding", 0)]
+    d: Annotated[Ints, PerAxis("dilation", 1)]
+    g: Annotated[int, Integer("groups of every part", 1)]
+    bias: Annotated[bool, Flag("whether every part adds a bias", True)]
+    pad_mode: Annotated[str, Word("what the padding is filled with", PAD_MODES, "zeros")]
+
+
+def expand_spatial(a: SpatialConv) -> tuple[Part, ...]:
+    """One convolution along each axis, the first axis first: k×1, then 1×k."""
+    rank = len(a.k)
+    labels = ("depth", "vertical", "horizontal")[-rank:]
+
+    def along(axis: int, values: Ints) -> Ints:
+        return tuple(v if i == axis else 1 for i, v in enumerate(values))
+
+    def padding(axis: int) -> Any:
+        return a.p if isinstance(a.p, str) else tuple(v if i == axis else (0, 0) for i, v in enumerate(a.p))
+
+    common = {"c": a.c, "g": a.g, "bias": a.bias, "pad_mode": a.pad_mode}
+    return tuple(
+        Part(label, "conv", {**common, "k": along(i, a.k), "s": along(i, a.s), "p": padding(i), "d": along(i, a.d)})
+        for i, label in enumerate(labels)
+    )
+
+
+spatialconv = Composite(
+    name="spatialconv",
+    doc="Spatially separable convolution: k×1, then 1×k (Szegedy et al., 2015).",
+    signature=SpatialConv,
+    expand=expand_spatial,
+    suffix="k",
+    ranks=(2, 3),
+    family="conv",
+    samples=(
+        "spatialconv3x3(8, p=1) @ 4x9x9",
+        "spatialconv7x5(6, s=2, p=same, bias=false) @ 4x9x9",
+        "spatialconv3(4, s=1x2, p=((0, 1), (1, 0)), d=2x1) @ 2x7x8",
+        "spatialconv3x3x3(4) @ 2x5x5x5",
+    ),
+    rejects=(("spatialconv3(8) @ 4x9", "E0215"), ("spatialconv11x11(4) @ 4x9x9", "E0201")),
+)
+
+COMPOSITES: dict[str, Composite] = {sepconv.name: sepconv, spatialconv.name: spatialconv}

@@ -1,11 +1,11 @@
 """Convolutions."""
 
 from math import prod
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
 from .base import Op, Shape, Weight, Window, Work, check_extents, define, size
-from .kinds import Flag, Integer, Ints, Padding, Pairs, PerAxis, Word
+from .kinds import Flag, Integer, Ints, Number, Padding, Pairs, PerAxis, Word
 from .windows import resolve_padding, window_of, window_shape
 
 PAD_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -45,6 +45,73 @@ class TransposedConv(NamedTuple):
     bias: Annotated[bool, Flag("whether a bias is added", True)]
 
 
+class StandardizedConv(NamedTuple):
+    c: Annotated[int, Integer("output channels")]
+    k: Annotated[Ints, PerAxis("kernel extent")]
+    s: Annotated[Ints, PerAxis("stride", 1)]
+    p: Annotated[Pairs, Padding("padding", 0)]
+    d: Annotated[Ints, PerAxis("dilation", 1)]
+    g: Annotated[int, Integer("groups", 1)]
+    bias: Annotated[bool, Flag("whether a bias is added", True)]
+    pad_mode: Annotated[str, Word("what the padding is filled with", PAD_MODES, "zeros")]
+    eps: Annotated[float, Number("added to the variance of the weights", 1e-5, low=0.0, open_low=True)]
+
+
+class DeformConv(NamedTuple):
+    c: Annotated[int, Integer("output channels")]
+    k: Annotated[Ints, PerAxis("kernel extent")]
+    s: Annotated[Ints, PerAxis("stride", 1)]
+    p: Annotated[Pairs, Padding("padding", 0)]
+    d: Annotated[Ints, PerAxis("dilation", 1)]
+    g: Annotated[int, Integer("groups", 1)]
+    bias: Annotated[bool, Flag("whether a bias is added", True)]
+    mask: Annotated[bool, Flag("whether every place also has a learnt weight (version 2)", False)]
+    offset_groups: Annotated[int, Integer("parts of the input channels that have offsets of their own", 1)]
+
+    @property
+    def places(self) -> int:
+        """Elements of the window, for every group of offsets."""
+        return self.offset_groups * prod(self.k)
+
+    @property
+    def fields(self) -> int:
+        """Channels that the convolution for the offsets makes: two coordinates and perhaps a weight per place."""
+        return (3 if self.mask else 2) * self.places
+
+
+def deform_shape(a: DeformConv, x: Shape) -> Shape:
+    """As of a convolution. Raises E0210 also where the groups of offsets do not divide the input channels."""
+    if x[0] % a.offset_groups:
+        raise Reject("E0210", groups=a.offset_groups, cin=x[0], cout=x[0])
+    if x[0] % a.g or a.c % a.g:
+        raise Reject("E0210", groups=a.g, cin=x[0], cout=a.c)
+    return check_extents((a.c, *window_shape(x, a.k, a.s, a.p, a.d)))
+
+
+def deform_weights(a: DeformConv, x: Shape) -> tuple[Weight, ...]:
+    """A convolution's, and those of the convolution that gives the offsets, which begin as 0."""
+    fan_in = x[0] // a.g * prod(a.k)
+    weight = Weight("weight", (a.c, x[0] // a.g, *a.k), "uniform", fan_in)
+    bias = (Weight("bias", (a.c,), "uniform", fan_in),) if a.bias else ()
+    offset = Weight("offset.weight", (a.fields, x[0], *a.k), "constant"), Weight("offset.bias", (a.fields,), "constant")
+    return (weight, *bias, *offset)
+
+
+def deform_work(a: DeformConv, x: Shape, out: Shape) -> Work:
+    """The MACs of both convolutions; four products and three additions for each value that is interpolated."""
+    positions = prod(out[1:])
+    offsets = positions * a.fields * x[0] * prod(a.k)
+    read = positions * x[0] * prod(a.k)
+    masked = positions * a.places if a.mask else 0
+    return Work(
+        mac=size(out) * (x[0] // a.g) * prod(a.k) + offsets,
+        mul=4 * read + (read if a.mask else 0),
+        add=3 * read + positions * a.fields + (size(out) if a.bias else 0) + masked,
+        div=masked,
+        special=masked,
+    )
+
+
 def transposed_shape(a: TransposedConv, x: Shape) -> Shape:
     """N = (W − 1)·S − 2P + D(F − 1) + OP + 1. Raises E0210 (groups), E0221 (output padding), E0222 (nothing left)."""
     if x[0] % a.g or a.c % a.g:
@@ -76,7 +143,7 @@ def transposed_window(a: TransposedConv, x: Shape) -> Window:
     return Window(a.k, a.s, tuple((p, p) for p in a.p), a.d, up=True)
 
 
-def resolve_conv(a: Conv, x: Shape) -> Conv:
+def resolve_conv(a: Any, x: Shape) -> Any:
     return a._replace(p=resolve_padding(a.p, x, a.k, a.s, a.d))
 
 
@@ -85,7 +152,7 @@ def resolve_depthwise(a: DepthwiseConv, x: Shape) -> Conv:
     return Conv(x[0] * a.m, a.k, a.s, p, a.d, x[0], a.bias, a.pad_mode)
 
 
-def conv_shape(a: Conv, x: Shape) -> Shape:
+def conv_shape(a: Any, x: Shape) -> Shape:
     """Cout×N…, N from `window_extent`. Raises E0210 (groups), E0216 (padding mode), E0201 (kernel too large)."""
     if x[0] % a.g or a.c % a.g:
         raise Reject("E0210", groups=a.g, cin=x[0], cout=a.c)
@@ -94,14 +161,14 @@ def conv_shape(a: Conv, x: Shape) -> Shape:
     return check_extents((a.c, *window_shape(x, a.k, a.s, a.p, a.d)))
 
 
-def _check_pad_mode(a: Conv, x: Shape) -> None:
+def _check_pad_mode(a: Any, x: Shape) -> None:
     most = 1 if a.pad_mode == "reflect" else 0
     for extent, pad in zip(x[1:], a.p, strict=True):
         if max(pad) > extent - most:
             raise Reject("E0216", mode=a.pad_mode, pad=max(pad), extent=extent)
 
 
-def conv_weights(a: Conv, x: Shape) -> tuple[Weight, ...]:
+def conv_weights(a: Any, x: Shape) -> tuple[Weight, ...]:
     """Cout·(Cin/g)·∏k, and Cout biases."""
     shape = (a.c, x[0] // a.g, *a.k)
     fan_in = prod(shape[1:])
@@ -109,7 +176,7 @@ def conv_weights(a: Conv, x: Shape) -> tuple[Weight, ...]:
     return (weight, Weight("bias", (a.c,), "uniform", fan_in)) if a.bias else (weight,)
 
 
-def conv_work(a: Conv, x: Shape, out: Shape) -> Work:
+def conv_work(a: Any, x: Shape, out: Shape) -> Work:
     """MAC = Cout·∏out·(Cin/g)·∏k, padding counted as dense; a bias is one addition per output."""
     return Work(mac=size(out) * (x[0] // a.g) * prod(a.k), add=size(out) if a.bias else 0)
 
@@ -206,6 +273,60 @@ deconv: Op[TransposedConv] = define(
             ("deconv3x3(4, op=1) @ 3x5x5", "E0221"),
             ("deconv3x3(4, g=2) @ 3x5x5", "E0210"),
             ("deconv1x1(4, p=3) @ 3x5x5", "E0222"),
+        ),
+    )
+)
+
+wsconv: Op[StandardizedConv] = define(
+    Op(
+        name="wsconv",
+        doc="Convolution with every output's kernel at mean 0 and variance 1: (w − μ)/√(σ² + eps) (Qiao et al., 2019).",
+        signature=StandardizedConv,
+        resolve=resolve_conv,
+        shape=conv_shape,
+        weights=conv_weights,
+        work=conv_work,
+        window=window_of,
+        suffix="k",
+        ranks=(1, 2, 3),
+        family="conv",
+        depth=True,
+        samples=(
+            "wsconv3(8) @ 3x16",
+            "wsconv3x3(8, s=2, p=1, bias=false) @ 3x10x10",
+            "wsconv3x3(8, p=same_upper, s=2, g=2, eps=1e-3) @ 4x8x9",
+            "wsconv3x3(8, p=1, pad_mode=reflect) @ 3x6x6",
+            "wsconv3x3x3(4) @ 2x6x6x6",
+        ),
+        rejects=(("wsconv3x3(5, g=2) @ 4x8x8", "E0210"), ("wsconv7x7(5) @ 3x5x5", "E0201")),
+    )
+)
+
+deformconv: Op[DeformConv] = define(
+    Op(
+        name="deformconv",
+        doc="Deformable convolution: a convolution of its own says from where each element of the window is read; "
+        "mask=true also weighs it (Dai et al., 2017; Zhu et al., 2019).",
+        signature=DeformConv,
+        resolve=resolve_conv,
+        shape=deform_shape,
+        weights=deform_weights,
+        work=deform_work,
+        window=window_of,
+        suffix="k",
+        ranks=(2,),
+        family="conv",
+        depth=True,
+        samples=(
+            "deformconv3x3(6) @ 4x7x8",
+            "deformconv3x3(6, s=2, p=1, mask=true) @ 4x7x8",
+            "deformconv3x1(4, d=2x1, g=2, offset_groups=2, bias=false) @ 4x7x6",
+            "deformconv2x2(4, p=same_upper, mask=true, offset_groups=2) @ 4x5x5",
+        ),
+        rejects=(
+            ("deformconv3x3(4, offset_groups=3) @ 4x8x8", "E0210"),
+            ("deformconv3x3(5, g=2) @ 4x8x8", "E0210"),
+            ("deformconv3(4) @ 4x8", "E0215"),
         ),
     )
 )

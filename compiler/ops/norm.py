@@ -32,6 +32,17 @@ class InstanceNorm(NamedTuple):
     affine: Annotated[bool, Flag("whether a scale and a shift per channel are learnt", False)]
 
 
+class LocalNorm(NamedTuple):
+    size: Annotated[int, Integer("channels that are summed over")]
+    alpha: Annotated[float, Number("factor of the mean square", 1e-4)]
+    beta: Annotated[float, Number("exponent", 0.75)]
+    k: Annotated[float, Number("added to the mean square", 1.0)]
+
+
+class GlobalResponse(NamedTuple):
+    eps: Annotated[float, Number("added to the mean length", 1e-6, low=0.0, open_low=True)]
+
+
 def affine_weights(shape: Shape, affine: bool) -> tuple[Weight, ...]:
     """A scale of ones and a shift of zeros, where they are learnt."""
     if not affine:
@@ -141,5 +152,56 @@ l2norm: Op[NoParams] = define(
         shape=same_shape,
         work=l2_work,
         samples=("l2norm @ 7", "l2norm @ 4x3x5"),
+    )
+)
+
+
+def local_work(a: LocalNorm, x: Shape, out: Shape) -> Work:
+    """Per element a square, `size` − 1 additions, a product, an addition, a power and a division."""
+    n = size(x)
+    return Work(mul=2 * n, add=a.size * n, special=n, div=n)
+
+
+def response_work(a: GlobalResponse, x: Shape, out: Shape) -> Work:
+    """Per element a square and an addition, two products and two additions; per channel a root, a sum, a division."""
+    n, channels = size(x), x[0]
+    return Work(mul=3 * n, add=3 * n + channels, special=channels, div=channels + 1)
+
+
+def response_weights(a: GlobalResponse, x: Shape) -> tuple[Weight, ...]:
+    shape = (x[0], *(1 for _ in x[1:]))
+    return Weight("weight", shape, "constant"), Weight("bias", shape, "constant")
+
+
+lrn: Op[LocalNorm] = define(
+    Op(
+        name="lrn",
+        doc="Local response normalisation: x/(k + alpha·mean square of `size` channels)^beta (AlexNet, 2012).",
+        signature=LocalNorm,
+        shape=same_shape,
+        work=local_work,
+        ranks=(1, 2, 3),
+        samples=(
+            "lrn(5) @ 7x4x5",
+            "lrn(5, alpha=0.5, beta=0.6, k=2) @ 7x4x5",
+            "lrn(4, alpha=1) @ 7x4x5",
+            "lrn(3, alpha=1) @ 4x6",
+            "lrn(9, alpha=1) @ 4x3x3x2",
+        ),
+        rejects=(("lrn @ 7x4x4", "E0303"), ("lrn(0) @ 7x4x4", "E0305"), ("lrn(3) @ 7", "E0215")),
+    )
+)
+
+grn: Op[GlobalResponse] = define(
+    Op(
+        name="grn",
+        doc="Global response normalisation: x + γ·x·‖x‖/(the channels' mean ‖x‖) + β (Woo et al., ConvNeXt V2, 2023).",
+        signature=GlobalResponse,
+        shape=same_shape,
+        weights=response_weights,
+        work=response_work,
+        ranks=(1, 2, 3),
+        samples=("grn @ 4x5x6", "grn(eps=1e-3) @ 3x7", "grn @ 2x3x3x4"),
+        rejects=(("grn @ 5", "E0215"), ("grn(eps=0) @ 4x5x6", "E0305")),
     )
 )

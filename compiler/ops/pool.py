@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 from ..diagnostics import Reject
 from ..symbolic import differs, gcd
 from .base import NoParams, Op, Shape, Work, check_extents, define, size
-from .kinds import Flag, Ints, Optional, Padding, Pairs, PerAxis, PoolTap
+from .kinds import Flag, Ints, Number, Optional, Padding, Pairs, PerAxis, PoolTap
 from .windows import resolve_padding, window_of, window_shape
 
 MOST_STARTS = 10_000
@@ -32,6 +32,34 @@ class AvgPool(NamedTuple):
     @property
     def d(self) -> Ints:
         return (1,) * len(self.k)
+
+
+class LpPool(NamedTuple):
+    k: Annotated[Ints, PerAxis("window extent")]
+    norm: Annotated[float, Number("the power n", 2.0, low=0.0, open_low=True)]
+    s: Annotated[Ints, STRIDE]
+    ceil: Annotated[bool, Flag("round output extents up", False)]
+
+    @property
+    def d(self) -> Ints:
+        return (1,) * len(self.k)
+
+    @property
+    def p(self) -> Pairs:
+        return ((0, 0),) * len(self.k)
+
+
+class BlurPool(NamedTuple):
+    k: Annotated[Ints, PerAxis("extent of the filter", 3)]
+    s: Annotated[Ints, PerAxis("stride", 2)]
+
+    @property
+    def d(self) -> Ints:
+        return (1,) * len(self.k)
+
+    @property
+    def p(self) -> Pairs:
+        return tuple(((k - 1) // 2, k // 2) for k in self.k)
 
 
 class Unpool(NamedTuple):
@@ -84,6 +112,20 @@ def _all_met(extent: int, k: int, s: int, before: int, d: int) -> bool:
 
 def pool_shape(a: Any, x: Shape) -> Shape:
     return check_extents((x[0], *window_shape(x, a.k, a.s, a.p, a.d, a.ceil)))
+
+
+def blur_shape(a: BlurPool, x: Shape) -> Shape:
+    """As of a convolution that keeps the extents at stride 1. Raises E0216 where there is too little to reflect."""
+    for extent, pair in zip(x[1:], a.p, strict=True):
+        if max(pair) > extent - 1:
+            raise Reject("E0216", mode="reflect", pad=max(pair), extent=extent)
+    return check_extents((x[0], *window_shape(x, a.k, a.s, a.p, a.d)))
+
+
+def lp_work(a: LpPool, x: Shape, out: Shape) -> Work:
+    """A power per element read, ∏k − 1 additions and a root per output."""
+    reads = size(out) * prod(a.k)
+    return Work(special=reads + size(out), add=reads - size(out))
 
 
 def max_work(a: MaxPool, x: Shape, out: Shape) -> Work:
@@ -298,5 +340,44 @@ unpool: Op[Unpool] = define(
             ("relu as p -> unpool2(p) @ 3x8x8", "E0304"),
             ("maxpool2 as p -> maxpool2 -> unpool2(p) @ 3x8x8", "E0220"),
         ),
+    )
+)
+
+lppool: Op[LpPool] = define(
+    Op(
+        name="lppool",
+        doc="Power-average pooling: (∏k · the mean of xⁿ over each window)^(1/n); n = 1 is sum pooling.",
+        signature=LpPool,
+        resolve=lambda a, x: a._replace(s=a.s or a.k),
+        shape=pool_shape,
+        work=lp_work,
+        window=window_of,
+        suffix="k",
+        ranks=(1, 2, 3),
+        samples=(
+            "lppool2 @ 3x9",
+            "lppool3(s=2) @ 3x9x8",
+            "relu -> lppool2(3) @ 3x8x8",
+            "lppool2(norm=1) @ 3x8x8",
+            "relu -> lppool2x3(1.5, s=1) @ 3x8x8",
+            "lppool3(s=2, ceil=true) @ 3x8x8",
+            "lppool2 @ 2x4x4x4",
+        ),
+        rejects=(("lppool2(0) @ 3x8x8", "E0305"), ("lppool9 @ 3x8x8", "E0201"), ("lppool2 @ 8", "E0215")),
+    )
+)
+
+blurpool: Op[BlurPool] = define(
+    Op(
+        name="blurpool",
+        doc="Subsampling after a binomial filter with the border reflected, which avoids aliasing (Zhang, 2019).",
+        signature=BlurPool,
+        shape=blur_shape,
+        work=lambda a, x, out: Work(mac=size(out) * prod(a.k)),
+        window=window_of,
+        suffix="k",
+        ranks=(1, 2, 3),
+        samples=("blurpool @ 3x8x7", "blurpool4 @ 3x9", "blurpool5x3(s=2x1) @ 2x8x8", "blurpool(s=2) @ 2x4x4x5"),
+        rejects=(("blurpool9 @ 3x4x4", "E0216"), ("blurpool @ 4", "E0215")),
     )
 )

@@ -55,3 +55,21 @@ def _instnorm(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 def _l2norm(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """x/max(√Σx², 10⁻¹²), the sum over the channels of each position."""
     return xs[0] / np.maximum(np.sqrt((xs[0] ** 2).sum(axis=1, keepdims=True)), 1e-12)
+
+
+@lowers("lrn")
+def _lrn(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """x[c]/(k + α/n·Σ x[j]²)^β over the n channels c − ⌊n/2⌋ ≤ j ≤ c + ⌊(n − 1)/2⌋ that there are."""
+    square = xs[0] ** 2
+    total = np.zeros_like(square)
+    for c in range(square.shape[1]):
+        total[:, c] = square[:, max(c - a.size // 2, 0) : c + (a.size - 1) // 2 + 1].sum(axis=1)
+    return xs[0] / (a.k + a.alpha / a.size * total) ** a.beta
+
+
+@lowers("grn")
+def _grn(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """x + γ·x·‖x[c]‖/(mean over c of ‖x[c]‖ + ε) + β, ‖·‖ the Euclidean length over the positions."""
+    length = np.sqrt((xs[0] ** 2).sum(axis=positions(xs[0]), keepdims=True))
+    share = length / (length.mean(axis=1, keepdims=True) + a.eps)
+    return xs[0] + weights["weight"] * xs[0] * share + weights["bias"]

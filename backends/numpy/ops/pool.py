@@ -3,6 +3,7 @@
 # mypy: disable-error-code="no-any-return"
 
 from collections.abc import Callable
+from math import comb, prod
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,32 @@ def _unpool(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 
 @lowers("avgpool")
 def _avgpool(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """The mean of each window, with or without its padding."""
+    return mean(xs[0], a, a.count_pad)
+
+
+def mean(x: Array, a: Any, count_pad: bool) -> Array:
     """Σ_t x[i·s + t] divided by the number of elements t that count: those within the input, with `count_pad` also
     those within the padding, but never those beyond it, where a window that was rounded up ends."""
-    inside = padded(np.ones_like(xs[0][:1, :1]), a.p, value=float(a.count_pad))
-    counted = padded(inside, overhangs(a, xs[0]))
-    return windows(xs[0], a, 0).sum(axis=0) / sum(met for _, met in taps(counted, a.k, a.s, a.d))
+    inside = padded(np.ones_like(x[:1, :1]), a.p, value=float(count_pad))
+    counted = padded(inside, overhangs(a, x))
+    return windows(x, a, 0).sum(axis=0) / sum(met for _, met in taps(counted, a.k, a.s, a.d))
+
+
+@lowers("lppool")
+def _lppool(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """(∏k · the mean of xⁿ)^(1/n), which is (Σ xⁿ)^(1/n) for whole windows; not a number for roots of negatives."""
+    return (prod(a.k) * mean(xs[0] ** a.norm, a, True)) ** (1 / a.norm)
+
+
+@lowers("blurpool")
+def _blurpool(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """Σ_t x[i·s + t]·∏ C(k − 1, t)/2^(k − 1), the product over the axes; the border is reflected."""
+    x = padded(xs[0], a.p, "reflect")
+    return sum(
+        met * prod(comb(k - 1, i) / 2 ** (k - 1) for k, i in zip(a.k, t, strict=True))
+        for t, met in taps(x, a.k, a.s, a.d)
+    )
 
 
 def binned(x: Array, extents: Any, take: Callable[..., Any]) -> Array:

@@ -2,21 +2,57 @@
 
 from typing import Any
 
+import numpy as np
+
+from ....compiler.diagnostics import usage
 from ....compiler.ir import Apply
-from ....compiler.ops.conv import Conv
 from ..builder import Builder
 from .base import PAD_MODES, flat, lowers, pad_node
 
 
-@lowers("conv", "dwconv")
-def _conv(b: Builder, a: Conv, step: Apply, xs: list[str]) -> str:
+@lowers("conv", "dwconv", "wsconv")
+def _conv(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     x, pads = xs[0], a.p
     if a.pad_mode != "zeros":
         x, pads = pad_node(b, step, x, pads, PAD_MODES[a.pad_mode]), ((0, 0),) * len(a.p)
-    inputs = [x, b.weight("weight"), *([b.weight("bias")] if a.bias else [])]
+    weight = _standardized(b, a, step) if step.op.name == "wsconv" else b.weight("weight")
+    inputs = [x, weight, *([b.weight("bias")] if a.bias else [])]
     return b.node(
         "Conv", inputs, step.out_shape, kernel_shape=a.k, strides=a.s, dilations=a.d, group=a.g, pads=flat(pads)
     )
+
+
+def _standardized(b: Builder, a: Any, step: Apply) -> str:
+    """Every output channel's kernel at mean 0 and variance 1."""
+    shape = step.weights()[0].shape
+    ones = b.constant("ones", np.ones(shape[1:], np.float32))
+    return b.raw_node("LayerNormalization", [b.weight("weight"), ones], shape, "standardized", axis=1, epsilon=a.eps)
+
+
+@lowers("deformconv")
+def _deformconv(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """DeformConv, whose offsets (and weights of the places) come from a convolution. Opset 19 on."""
+    if b.opset < 19:
+        raise usage("E0512", op="deformconv", backend="ONNX", reason="the operator exists from opset 19 on")
+    out = step.out_shape
+    settings = {"kernel_shape": a.k, "strides": a.s, "dilations": a.d, "pads": flat(a.p)}
+    field_weights = [b.weight("offset.weight"), b.weight("offset.bias")]
+    fields = b.node("Conv", [xs[0], *field_weights], (a.fields, *out[1:]), "fields", **settings)
+    offset, mask = fields, ""
+    if a.mask:
+        axis = b.ints("axis", [1])
+
+        def part(name: str, start: int, stop: int) -> str:
+            bounds = [b.ints(f"{name}.start", [start]), b.ints(f"{name}.stop", [stop]), axis]
+            return b.node("Slice", [fields, *bounds], (stop - start, *out[1:]), name)
+
+        offset = part("places", 0, 2 * a.places)
+        mask = b.node("Sigmoid", [part("logits", 2 * a.places, a.fields)], (a.places, *out[1:]), "mask")
+    bias = b.weight("bias") if a.bias else ""
+    inputs = [xs[0], b.weight("weight"), offset, bias, mask]
+    while not inputs[-1]:
+        inputs.pop()
+    return b.node("DeformConv", inputs, out, group=a.g, offset_group=a.offset_groups, **settings)
 
 
 @lowers("deconv")

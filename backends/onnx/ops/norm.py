@@ -78,3 +78,36 @@ def _l2norm(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     length = b.node("ReduceL2", [xs[0], b.ints("axis", [1])], row, "length")
     safe = b.node("Max", [length, b.constant("least", np.array(1e-12, np.float32))], row, "safe")
     return b.node("Div", [xs[0], safe], x)
+
+
+@lowers("lrn")
+def _lrn(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """LRN for images and odd sizes. Otherwise from its parts, the mean by a pooling over the channels as an axis.
+
+    ONNX puts the channel more of an even size after, PyTorch before; ONNX Runtime takes neither even sizes nor volumes.
+    """
+    x = step.out_shape
+    if a.size % 2 and len(x) == 3:
+        return b.node("LRN", xs, x, size=a.size, alpha=a.alpha, beta=a.beta, bias=a.k)
+    plane = (1, x[0], size(x[1:]))
+    square = b.node("Mul", [xs[0], xs[0]], x, "square")
+    flat = b.node("Reshape", [square, b.ints("plane", [-1, *plane])], plane, "flat")
+    mean = b.node("AveragePool", [flat], plane, "mean", kernel_shape=[a.size, 1], count_include_pad=1,
+                  pads=[a.size // 2, 0, (a.size - 1) // 2, 0])  # fmt: skip
+    mean = b.node("Reshape", [mean, b.ints("shape", [-1, *x])], x, "around")
+    scaled = b.node("Mul", [mean, b.constant("alpha", np.array(a.alpha, np.float32))], x, "scaled")
+    raised = b.node("Add", [scaled, b.constant("k", np.array(a.k, np.float32))], x, "raised")
+    power = b.node("Pow", [raised, b.constant("beta", np.array(a.beta, np.float32))], x, "power")
+    return b.node("Div", [xs[0], power], x)
+
+
+@lowers("grn")
+def _grn(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    x = step.out_shape
+    column, single = (x[0], *(1 for _ in x[1:])), tuple(1 for _ in x)
+    length = b.node("ReduceL2", [xs[0], b.ints("axes", list(range(2, len(x) + 1)))], column, "length")
+    mean = b.node("ReduceMean", [length, b.ints("channels", [1])], single, "mean")
+    safe = b.node("Add", [mean, b.constant("eps", np.array(a.eps, np.float32))], single, "safe")
+    share = b.node("Div", [length, safe], column, "share")
+    weighted = b.node("Mul", [b.node("Mul", [xs[0], share], x, "response"), b.weight("weight")], x, "weighted")
+    return b.node("Add", [b.node("Add", [xs[0], weighted], x, "sum"), b.weight("bias")], x)

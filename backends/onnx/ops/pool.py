@@ -1,5 +1,6 @@
 """Pooling as ONNX nodes."""
 
+from math import comb, prod
 from typing import Any
 
 import numpy as np
@@ -70,21 +71,27 @@ def _unpadded(b: Builder, indices: str, step: Apply, pads: Pairs) -> str:
 
 @lowers("avgpool")
 def _avgpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    return _mean(b, a, step, xs[0])
+
+
+def _mean(b: Builder, a: Any, step: Apply, x: str, part: str = "") -> str:
+    """The mean of each window as PyTorch takes it."""
     pads = reach(step.in_shapes[0], step.out_shape, a)
     settings = {"kernel_shape": a.k, "strides": a.s, "pads": flat(pads)}
+    count_pad = getattr(a, "count_pad", True)
     if not a.ceil:
-        return b.node("AveragePool", xs, step.out_shape, count_include_pad=int(a.count_pad), **settings)
-    mean = b.node("AveragePool", xs, step.out_shape, "sum", count_include_pad=1, **settings)
-    return b.node("Mul", [mean, b.constant("divisors", _divisors(a, step))], step.out_shape)
+        return b.node("AveragePool", [x], step.out_shape, part, count_include_pad=int(count_pad), **settings)
+    mean = b.node("AveragePool", [x], step.out_shape, f"{part}.sum" if part else "sum", count_include_pad=1, **settings)
+    return b.node("Mul", [mean, b.constant("divisors", _divisors(a, step, count_pad))], step.out_shape, part)
 
 
-def _divisors(a: Any, step: Apply) -> Any:
+def _divisors(a: Any, step: Apply, count_pad: bool) -> Any:
     """What turns a mean over whole windows into PyTorch's, whose windows end with the padded input."""
     result = np.ones((1, 1, *step.out_shape[1:]))
     for axis, (extent, n) in enumerate(zip(step.in_shapes[0][1:], step.out_shape[1:], strict=True)):
         k, s, (before, after) = a.k[axis], a.s[axis], a.p[axis]
         starts = np.arange(n) * s - before
-        if a.count_pad:
+        if count_pad:
             counts = np.minimum(starts + k, extent + after) - starts
         else:
             counts = np.minimum(starts + k, extent) - np.maximum(starts, 0)
@@ -181,3 +188,28 @@ def _bins(b: Builder, x: str, shape: list[int], axis: int, n: int, last: bool) -
         parts.append(b.node("ReduceMax", [piece, along], tuple(one), f"bin{axis}_{i}"))
     joined = [*shape[:axis], n, *shape[axis + 1 :]]
     return b.node("Concat", parts, tuple(joined), "" if last else f"bins{axis}", axis=axis + 1)
+
+
+@lowers("lppool")
+def _lppool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """From its parts: ONNX's LpPool takes absolute values and whole powers, PyTorch's does neither."""
+    power = b.constant("power", np.array(a.norm, np.float32))
+    raised = b.node("Pow", [xs[0], power], step.in_shapes[0], "raised")
+    mean = _mean(b, a, step, raised, "mean")
+    total = b.node("Mul", [mean, b.constant("count", np.array(prod(a.k), np.float32))], step.out_shape, "total")
+    return b.node("Pow", [total, b.constant("root", np.array(1 / a.norm, np.float32))], step.out_shape)
+
+
+@lowers("blurpool")
+def _blurpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    """A depthwise convolution with the outer product of binomial coefficients."""
+    channels, rank = step.in_shapes[0][0], len(a.k)
+    kernel = np.ones(())
+    for k in a.k:
+        kernel = kernel[..., None] * np.array([comb(k - 1, i) for i in range(k)]) / 2 ** (k - 1)
+    kernel = np.broadcast_to(kernel, (channels, 1, *a.k)).astype(np.float32)
+    shape = (channels, *padded_extents(step, a.p))
+    axes = b.ints("axes", list(range(2, rank + 2)))
+    x = b.node("Pad", [xs[0], b.ints("pads", flat(a.p)), "", axes], shape, "pad", mode="reflect")
+    settings = {"kernel_shape": a.k, "strides": a.s, "group": channels}
+    return b.node("Conv", [x, b.constant("kernel", kernel)], step.out_shape, **settings)

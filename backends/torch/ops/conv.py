@@ -3,7 +3,6 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
-from ....compiler.ops.conv import Conv
 from .base import Arg, Code, Context, New, compact, helper, lowers, outer_pad, settings
 
 helper('''class PaddedConv{rank}d(nn.Conv{rank}d):
@@ -18,22 +17,80 @@ helper('''class PaddedConv{rank}d(nn.Conv{rank}d):
 ''')
 
 
-@lowers("conv", "dwconv")
-def _conv(a: Conv, x: Shape, context: Context) -> Code:
-    rank = len(a.k)
-    symmetric = all(before == after for before, after in a.p)
-    base = (Arg("in_channels", x[0]), Arg("out_channels", a.c), Arg("kernel_size", compact(a.k)))
-    padding = compact(tuple(before for before, _ in a.p)) if symmetric else 0
-    rest = settings(
+helper('''class WSConv{rank}d(nn.Conv{rank}d):
+    """A convolution whose kernels are brought to mean 0 and variance 1; `pad` where padding differs by side."""
+
+    def __init__(self, *args, eps=1e-5, pad=None, mode="constant", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.eps, self.pad, self.mode = eps, pad, mode
+
+    def forward(self, x):
+        weight = F.layer_norm(self.weight, self.weight.shape[1:], eps=self.eps)
+        if self.pad is not None:
+            x = F.pad(x, self.pad, self.mode)
+        return self._conv_forward(x, weight, self.bias)
+''')
+
+helper('''class DeformableConv2d(DeformConv2d):
+    """Deformable convolution with a convolution for its offsets and, with `mask`, for the weights of the places."""
+
+    def __init__(self, in_channels, out_channels, kernel_size, *, mask=False, offset_groups=1, pad=None, **kwargs):
+        super().__init__(in_channels, out_channels, kernel_size, **kwargs)
+        self.pad, self.mask, self.places = pad, mask, offset_groups * self.weight[0, 0].numel()
+        self.offset = nn.Conv2d(
+            in_channels, (3 if mask else 2) * self.places, kernel_size, self.stride, self.padding, self.dilation
+        )
+        nn.init.zeros_(self.offset.weight)
+        nn.init.zeros_(self.offset.bias)
+
+    def forward(self, x):
+        if self.pad is not None:
+            x = F.pad(x, self.pad)
+        fields = self.offset(x)
+        mask = torch.sigmoid(fields[:, 2 * self.places :]) if self.mask else None
+        return super().forward(x, fields[:, : 2 * self.places], mask)
+''')
+
+
+def symmetric(pairs: Any) -> bool:
+    return all(before == after for before, after in pairs)
+
+
+def conv_settings(a: Any) -> tuple[Arg, ...]:
+    """Arguments that all convolutions share; padding is 0 where the sides differ."""
+    padding = compact(tuple(before for before, _ in a.p)) if symmetric(a.p) else 0
+    return settings(
         stride=(compact(a.s), 1), padding=(padding, 0), dilation=(compact(a.d), 1), groups=(a.g, 1), bias=(a.bias, True)
     )
-    if symmetric:
-        mode = settings(padding_mode=(a.pad_mode if padding else "zeros", "zeros"))
-        return Code(New(f"nn.Conv{rank}d", (*base, *rest, *mode)))
+
+
+def channels_and_kernel(a: Any, x: Shape) -> tuple[Arg, ...]:
+    return Arg("in_channels", x[0]), Arg("out_channels", a.c), Arg("kernel_size", compact(a.k))
+
+
+@lowers("conv", "dwconv", "wsconv")
+def _conv(a: Any, x: Shape, context: Context) -> Code:
+    """A convolution of torch.nn, or a class of our own where padding differs by side or weights are standardised."""
+    rank = len(a.k)
+    standardized = context.step.op.name == "wsconv"
+    eps = settings(eps=(a.eps, 1e-5)) if standardized else ()
+    if symmetric(a.p):
+        mode = settings(padding_mode=(a.pad_mode if any(map(any, a.p)) else "zeros", "zeros"))
+        name = f"WSConv{rank}d" if standardized else f"nn.Conv{rank}d"
+        own = None if not standardized else name
+        return Code(New(name, (*channels_and_kernel(a, x), *conv_settings(a), *mode, *eps)), helper=own)
+    pad = Arg("pad", outer_pad(a.p))
     mode = settings(mode=({"zeros": "constant"}.get(a.pad_mode, a.pad_mode), "constant"))
-    return Code(
-        New(f"PaddedConv{rank}d", (*base, Arg("pad", outer_pad(a.p)), *rest, *mode)), helper=f"PaddedConv{rank}d"
-    )
+    name = f"{'WS' if standardized else 'Padded'}Conv{rank}d"
+    return Code(New(name, (*channels_and_kernel(a, x), pad, *conv_settings(a), *mode, *eps)), helper=name)
+
+
+@lowers("deformconv")
+def _deformconv(a: Any, x: Shape, context: Context) -> Code:
+    pad = () if symmetric(a.p) else (Arg("pad", outer_pad(a.p)),)
+    rest = settings(mask=(a.mask, False), offset_groups=(a.offset_groups, 1))
+    args = (*channels_and_kernel(a, x), *pad, *conv_settings(a), *rest)
+    return Code(New("DeformableConv2d", args), helper="DeformableConv2d")
 
 
 @lowers("deconv")

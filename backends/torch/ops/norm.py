@@ -14,6 +14,19 @@ helper('''class ChannelNorm(nn.LayerNorm):
 
 stateless("L2Norm", "Channels divided by their Euclidean length.", "F.normalize(x)")
 
+helper('''class GlobalResponseNorm(nn.Module):
+    """x + weight * x * N(x) + bias, with N(x) each channel's length over the mean length of all channels."""
+
+    def __init__(self, shape, eps=1e-6):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
+        self.eps = eps
+
+    def forward(self, x):
+        length = torch.linalg.vector_norm(x, dim=tuple(range(2, x.dim())), keepdim=True)
+        return x + self.weight * (x * (length / (length.mean(1, keepdim=True) + self.eps))) + self.bias
+''')
+
 
 @lowers("bn")
 def _bn(a: Any, x: Shape, context: Context) -> Code:
@@ -45,3 +58,15 @@ def _instnorm(a: Any, x: Shape, context: Context) -> Code:
 @lowers("l2norm")
 def _l2norm(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("L2Norm"), Function("F.normalize"), helper="L2Norm" if context.as_module else None)
+
+
+@lowers("lrn")
+def _lrn(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(alpha=(a.alpha, 1e-4), beta=(a.beta, 0.75), k=(a.k, 1.0))
+    return Code(New("nn.LocalResponseNorm", (Arg("size", a.size), *rest)))
+
+
+@lowers("grn")
+def _grn(a: Any, x: Shape, context: Context) -> Code:
+    args = (Arg("shape", (x[0], *(1 for _ in x[1:]))), *settings(eps=(a.eps, 1e-6)))
+    return Code(New("GlobalResponseNorm", args), helper="GlobalResponseNorm")

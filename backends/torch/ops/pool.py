@@ -52,6 +52,26 @@ helper('''class Unpool(nn.Module):
         return y.scatter(2, indices.flatten(2), x.flatten(2)).unflatten(2, size)
 ''')
 
+helper('''class BlurPool{rank}d(nn.Module):
+    """Subsampling after a binomial filter with the border reflected."""
+
+    def __init__(self, kernel_size=(3,) * {rank}, stride=2):
+        super().__init__()
+        kernel = torch.ones(())
+        for n in kernel_size:
+            row = torch.ones(1)
+            for _ in range(n - 1):
+                row = (F.pad(row, (1, 0)) + F.pad(row, (0, 1))) / 2
+            kernel = kernel.unsqueeze(-1) * row
+        self.register_buffer("kernel", kernel[None, None], persistent=False)
+        self.pad = [side for n in reversed(kernel_size) for side in ((n - 1) // 2, n // 2)]
+        self.stride = stride
+
+    def forward(self, x):
+        kernel = self.kernel.expand(x.shape[1], *self.kernel.shape[1:])
+        return F.conv{rank}d(F.pad(x, self.pad, "reflect"), kernel, stride=self.stride, groups=x.shape[1])
+''')
+
 
 @lowers("maxpool")
 def _maxpool(a: Any, x: Shape, context: Context) -> Code:
@@ -121,3 +141,17 @@ def _adaptive_max(a: Any, x: Shape, context: Context) -> Code:
 @lowers("gmp")
 def _gmp(a: Any, x: Shape, context: Context) -> Code:
     return Code(New(f"nn.AdaptiveMaxPool{len(x) - 1}d", (Arg("output_size", 1),)))
+
+
+@lowers("lppool")
+def _lppool(a: Any, x: Shape, context: Context) -> Code:
+    rest = settings(stride=(compact(a.s), compact(a.k)), ceil_mode=(a.ceil, False))
+    base = (Arg("norm_type", int(a.norm) if a.norm == int(a.norm) else a.norm), Arg("kernel_size", compact(a.k)))
+    return Code(New(f"nn.LPPool{len(a.k)}d", (*base, *rest)))
+
+
+@lowers("blurpool")
+def _blurpool(a: Any, x: Shape, context: Context) -> Code:
+    name = f"BlurPool{len(a.k)}d"
+    args = settings(kernel_size=(a.k, (3,) * len(a.k)), stride=(compact(a.s), 2))
+    return Code(New(name, args), helper=name)
