@@ -32,7 +32,8 @@ def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
     if weight.init == "constant":
         return np.full(weight.shape, weight.value, np.float32)
     values = generator(name, seed).random(weight.shape, np.float32)
-    bound = np.float32(1 / weight.fan_in**0.5)
+    xavier = weight.init == "xavier_uniform"
+    bound = np.float32((6 / sum(weight.shape)) ** 0.5 if xavier else 1 / weight.fan_in**0.5)
     values *= 2 * bound
     values -= bound
     return values

@@ -293,6 +293,20 @@ _add(
     "name every axis once, from 0 for the channels; the batch stays where it is",
     "`permute((1, 2, 0))` turns C×H×W into H×W×C.",
 )
+_add(
+    "E0230",
+    "`{layer}` takes maps, and the input is a sequence of tokens",
+    "a sequence of {shape}, length × channels",
+    "permute((1, 0)) makes it a map of channels × length; mhsa, ln, fc and activations take tokens as they are",
+    "`tokens` turns C×H×W into H·W tokens of C channels. Layers that slide or pool over positions want maps.",
+)
+_add(
+    "E0231",
+    "the heads do not divide the channels",
+    "{heads} heads for {channels} channels",
+    "use a number of heads that divides the channels",
+    "Multi-head attention gives every head an equal share of the channels.",
+)
 
 # E03: names, kinds, arguments
 

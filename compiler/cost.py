@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .ir import Apply, Call, Graph, Region, Value, known, regions_of
-from .ops import Window, Work
+from .ops import Shape, Tokens, Window, Work
 from .ops.base import size
 from .symbolic import largest, smallest
 
@@ -256,12 +256,14 @@ def _without_aux(graph: Graph, steps: list[Apply | Call]) -> Region:
 class Field(NamedTuple):
     """What an output position sees along an axis: input positions lo to hi for the first, and the step to the next.
 
+    `last`, once positions are tokens in a row: up to where all of them together see.
     Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill, 2019, section 2.
     """
 
     lo: Any
     hi: Any
     jump: Any
+    last: Any = None
 
 
 def through_window(fields: tuple[Field, ...], window: Window) -> tuple[Field, ...]:
@@ -286,13 +288,24 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
     for other in inputs[1:]:
         if len(other) == len(fields):
             fields = tuple(
-                Field(smallest(a.lo, b.lo), largest(a.hi, b.hi), max(a.jump, b.jump))
+                Field(smallest(a.lo, b.lo), largest(a.hi, b.hi), max(a.jump, b.jump), a.last or b.last)
                 for a, b in zip(fields, other, strict=True)
             )
     x = step.in_shapes[0]
     if step.op.window is not None and len(x) - 1 == len(fields):  # after a reshape axes mean something else
         return through_window(fields, step.op.window(step.attrs, x))
     if step.op.sees_all or len(step.out_shape) < len(x):
-        spans = x[1:] if len(x) - 1 == len(fields) else (1,) * len(fields)
-        return tuple(Field(f.lo, f.hi + (n - 1) * f.jump, f.jump) for f, n in zip(fields, spans, strict=True))
+        in_a_row = isinstance(step.out_shape, Tokens) and not isinstance(x, Tokens)
+        return tuple(_seen(f, n, in_a_row) for f, n in zip(fields, _spans(x, len(fields)), strict=True))
     return fields
+
+
+def _spans(x: Shape, axes: int) -> tuple[int, ...]:
+    """How many positions there are along each axis that fields are kept for."""
+    return x[1:] if len(x) - 1 == axes and not isinstance(x, Tokens) else (1,) * axes
+
+
+def _seen(field: Field, positions: int, in_a_row: bool) -> Field:
+    """The field of all positions together, which positions put in a row as tokens only remember."""
+    last = field.last if field.last is not None else field.hi + (positions - 1) * field.jump
+    return field._replace(last=last) if in_a_row else field._replace(hi=last)

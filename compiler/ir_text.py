@@ -20,6 +20,7 @@ from typing import Any
 from . import ops
 from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
 from .ops import REGISTRY
+from .ops.base import Tokens
 from .source import Source, Span
 from .symbolic import Sym, gcd, largest, symbol
 
@@ -89,6 +90,8 @@ def _all_regions(graph: Graph) -> list[Region]:
 
 def _shape(value: Value) -> str:
     shape = "x".join(f"({n})" if isinstance(n, Sym) else str(n) for n in known(value))
+    if isinstance(known(value), Tokens):
+        shape += " tokens"
     return f"{shape} named {value.hint}" if value.hint else shape
 
 
@@ -174,7 +177,8 @@ class _Reader:
         shape, _, hint = shape.partition(" named ")
         if name not in self.values:
             extents = re.findall(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\d+", shape)
-            self.values[name] = Value(tuple(_literal(extent) for extent in extents), None)
+            kind = Tokens if shape.endswith(" tokens") else tuple
+            self.values[name] = Value(kind(_literal(extent) for extent in extents), None)
             self.values[name].hint = hint or None
         return self.values[name]
 

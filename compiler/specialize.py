@@ -74,7 +74,7 @@ class _Specializer:
         return self.values[old]
 
     def shape(self, shape: Shape) -> Shape:
-        return tuple(at(extent, self.numbers) for extent in shape)
+        return type(shape)(at(extent, self.numbers) for extent in shape)
 
     def attribute(self, value: Any) -> Any:
         """An attribute with numbers for formulas, in tuples of any depth."""

@@ -14,15 +14,28 @@ from cnnc.compiler.ops import REGISTRY
 from cnnc.compiler.reference import entries
 from cnnc.compiler.verify import random_weights
 from support import ONNX_TOLERANCE, TORCH_TOLERANCE, check_onnx, difference, inputs_for, run_onnx, run_torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 
 def deform_flops(x: torch.Size, w: torch.Size, *rest: object, out_shape: torch.Size, **settings: object) -> int:
     return 2 * prod(out_shape) * prod(w[1:])
 
 
-UNCOUNTED = {torch.ops.torchvision.deform_conv2d: deform_flops}
-"""Operators that PyTorch's counter has no rule for, with the rule that convolutions have there."""
+def bilinear_flops(x: torch.Size, w: torch.Size, z: torch.Size, *rest: object, **settings: object) -> int:
+    """Two a multiplication: every output's matrix by one vector, then by the other."""
+    return 2 * w[0] * (w[1] * w[2] + w[1])
+
+
+def attention_flops(q: torch.Size, k: torch.Size, v: torch.Size, *rest: object, **settings: object) -> int:
+    return sdpa_flop_count(q, k, v)
+
+
+UNCOUNTED = {
+    torch.ops.torchvision.deform_conv2d: deform_flops,
+    torch.ops.aten._trilinear: bilinear_flops,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops,
+}
+"""Operators that PyTorch's counter has no rule for, each with that of its kind there; for a batch of 1."""
 
 OPERATOR_SAMPLES = (
     "conv1x1(4) + id @ 4x5x5",
@@ -80,8 +93,11 @@ def test_macs_by_counting(sample: str) -> None:
     count = 0
     for row in net.layers:
         x, out = row.inputs[0], row.output
+        if row.op == "tokens":
+            continue
         if row.op == "fc":
-            count += sum(1 for _ in product(range(x[0]), range(out[0])))
+            features = x[-1] if len(out) == 2 else x[0]
+            count += sum(1 for _ in product(*map(range, out), range(features)))
             continue
         weights = next(w for w in row_weights(net) if w[0] == out[0])
         for _ in product(*map(range, out)):

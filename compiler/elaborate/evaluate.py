@@ -10,6 +10,7 @@ from ..diagnostics import Diagnostic, Reject, Sink
 from ..ir import Value
 from ..limits import MAX_NUMBER_BITS, Limits
 from ..ops import NAMES
+from ..ops.base import Tokens
 from ..ops.composite import COMPOSITES
 from ..ops.kinds import Word, describe
 from ..symbolic import Sym
@@ -165,6 +166,10 @@ class Evaluator:
             return UNKNOWN
         index = EXTENTS[node.id]
         rank = len(source.shape) - 1
+        if isinstance(source.shape, Tokens):
+            rank, index = 0, index or -1
+            if node.id == "cin":
+                return source.shape[index]
         if index and -index > rank:
             raise self.problem("E0217", node, env, name=node.id, shape=source.shape)
         return source.shape[index]

@@ -8,9 +8,9 @@ from ..diagnostics import Diagnostic, Label, Reject, Sink, show
 from ..ir import Apply, Region, Value, expand
 from ..limits import Limits
 from ..ops import NAMES, REGISTRY, Op
-from ..ops.base import NoParams
+from ..ops.base import NoParams, Tokens
 from ..ops.composite import Composite
-from ..ops.kinds import describe
+from ..ops.kinds import PoolTap, describe
 from ..ops.shape import Slice
 from ..source import Span
 from .bind import Given, bind_block, bind_op, where_to_look
@@ -52,19 +52,27 @@ class Uses(Operators):
         if signature is UNKNOWN:
             return self.unknown(node, env)
         try:
-            return self.step(op, signature, [x, *self.tapped(op, signature)], env.span(node), tag)
+            return self.step(op, signature, [x, *self.tapped(op, signature, x)], env.span(node), tag)
         except Reject as reject:
             raise self.shape_problem(reject, ref, node, env, x) from None
 
-    def tapped(self, op: Op[Any], signature: Any) -> list[Value]:
-        """The further operands of an op: the places that a labelled max pooling chose its values from."""
-        return [indices_of(getattr(signature, name)) for name in op.taps]
+    def tapped(self, op: Op[Any], signature: Any, x: Value) -> list[Value]:
+        """The further operands of an op: a tensor, or the places that a max pooling chose its values from.
+
+        Where a tensor may be left out, the input stands for it.
+        """
+        given = [(op.params[name], getattr(signature, name)) for name in op.taps]
+        return [
+            x if value is None else indices_of(value) if isinstance(kind, PoolTap) else value for kind, value in given
+        ]
 
     def rank_for(self, ref: Ref, op: Op[Any] | Composite, node: Any, env: Env, x: Value) -> int | None:
         """The number of spatial axes of the input, checked against the op and its suffix."""
         if x.shape is None:
             return None
         rank = len(x.shape) - 1
+        if isinstance(x.shape, Tokens) and not (isinstance(op, Op) and op.tokens):
+            raise self.shape_problem(Reject("E0230", shape=x.shape), ref, node, env, x)
         wanted = len(ref.suffix) if ref.suffix is not None and len(ref.suffix) > 1 else None
         if rank not in op.ranks or (wanted is not None and op.suffix is not None and wanted != rank):
             needs = (wanted,) if wanted is not None and wanted in op.ranks else op.ranks

@@ -97,6 +97,7 @@ relu: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(cmp=1),
         inplace=True,
+        tokens=True,
         samples=("relu @ 5", "relu @ 3x4x5"),
         rejects=(("relu(1) @ 5", "E0307"), ("relu3 @ 3x5x5", "E0321")),
     )
@@ -110,6 +111,7 @@ relu6: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(cmp=2),
         inplace=True,
+        tokens=True,
         samples=("relu6 @ 3x4x5",),
     )
 )
@@ -123,6 +125,7 @@ lrelu: Op[LeakySlope] = define(
         shape=same_shape,
         work=per_element(cmp=1, mul=1),
         inplace=True,
+        tokens=True,
         samples=("lrelu @ 3x4x5", "lrelu(0.2) @ 6"),
         rejects=(("lrelu(a=big) @ 6", "E0301"),),
     )
@@ -136,6 +139,7 @@ sigmoid: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(add=1, div=1, special=1),
         inplace=True,
+        tokens=True,
         samples=("sigmoid @ 3x4x5",),
     )
 )
@@ -148,6 +152,7 @@ tanh: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(special=1),
         inplace=True,
+        tokens=True,
         samples=("tanh @ 3x4x5",),
     )
 )
@@ -183,6 +188,7 @@ elu: Op[EluScale] = define(
         shape=same_shape,
         work=per_element(cmp=1, add=1, mul=1, special=1),
         inplace=True,
+        tokens=True,
         samples=("elu @ 3x4x5", "elu(0.5) @ 6"),
         rejects=(("elu(a=true) @ 6", "E0304"),),
     )
@@ -197,6 +203,7 @@ silu: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(add=1, div=1, mul=1, special=1),
         inplace=True,
+        tokens=True,
         samples=("silu @ 3x4x5", "swish @ 6"),
     )
 )
@@ -208,6 +215,7 @@ gelu: Op[Gelu] = define(
         signature=Gelu,
         shape=same_shape,
         work=per_element(add=1, mul=3, special=1),
+        tokens=True,
         samples=("gelu @ 3x4x5", "gelu(approx=tanh) @ 6"),
         rejects=(("gelu(approx=sigmoid) @ 6", "E0304"),),
     )
@@ -221,6 +229,7 @@ hardsigmoid: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(add=1, cmp=2, mul=1),
         inplace=True,
+        tokens=True,
         samples=("hardsigmoid @ 3x4x5",),
     )
 )
@@ -233,6 +242,7 @@ hardswish: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(add=1, cmp=2, mul=2),
         inplace=True,
+        tokens=True,
         samples=("hardswish @ 3x4x5",),
     )
 )
@@ -245,6 +255,7 @@ abs_: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(cmp=1),
         inplace=True,
+        tokens=True,
         samples=("abs @ 3x4x5",),
     )
 )
@@ -257,6 +268,7 @@ rrelu: Op[RandomSlope] = define(
         shape=random_slope_shape,
         work=per_element(cmp=1, mul=1),
         inplace=True,
+        tokens=True,
         samples=("rrelu @ 3x4x5", "rrelu(0.1, 0.5) @ 6"),
         rejects=(("rrelu(0.5, 0.1) @ 6", "E0227"),),
     )
@@ -270,6 +282,7 @@ hardtanh: Op[Bounds] = define(
         shape=bounded_shape,
         work=per_element(cmp=2),
         inplace=True,
+        tokens=True,
         samples=("hardtanh @ 3x4x5", "hardtanh(-0.5, 2) @ 6"),
         rejects=(("hardtanh(1, 0) @ 6", "E0227"),),
     )
@@ -283,6 +296,7 @@ selu: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(cmp=1, add=1, mul=2, special=1),
         inplace=True,
+        tokens=True,
         samples=("selu @ 3x4x5", "selu @ 6"),
     )
 )
@@ -295,6 +309,7 @@ celu: Op[CeluScale] = define(
         shape=celu_shape,
         work=per_element(cmp=1, add=1, mul=1, div=1, special=1),
         inplace=True,
+        tokens=True,
         samples=("celu @ 3x4x5", "celu(0.5) @ 6"),
         rejects=(("celu(0) @ 6", "E0305"),),
     )
@@ -308,6 +323,7 @@ mish: Op[NoParams] = define(
         shape=same_shape,
         work=per_element(add=1, mul=1, special=3),
         inplace=True,
+        tokens=True,
         samples=("mish @ 3x4x5",),
     )
 )
@@ -319,6 +335,7 @@ softplus: Op[Softplus] = define(
         signature=Softplus,
         shape=same_shape,
         work=per_element(cmp=1, mul=1, add=1, div=1, special=2),
+        tokens=True,
         samples=("softplus @ 3x4x5", "softplus(2) @ 6", "softplus(beta=0.5, threshold=0.25) @ 3x4x5"),
         rejects=(("softplus(0) @ 6", "E0305"),),
     )
@@ -331,6 +348,7 @@ softsign: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=1, add=1, div=1),
+        tokens=True,
         samples=("softsign @ 3x4x5",),
     )
 )
@@ -342,6 +360,7 @@ logsigmoid: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(add=1, special=2),
+        tokens=True,
         samples=("logsigmoid @ 3x4x5",),
     )
 )
@@ -365,6 +384,7 @@ hardgate: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=1),
+        tokens=True,
         samples=("hardgate @ 6", "id * (conv1x1(1) -> hardgate) @ 3x4x5"),
     )
 )

@@ -13,6 +13,21 @@ Shape: TypeAlias = tuple[int, ...]
 """Channels first, without the batch axis."""
 
 
+class Tokens(tuple[int, ...]):
+    """The shape of a sequence of tokens: length, then channels. It equals no shape of a map."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tokens) and tuple.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(("tokens", *self))
+
+
 class Work(NamedTuple):
     """Scalar operations for one sample. `mac`: a multiply whose product is summed; `special`: exp, tanh, sqrt, ..."""
 
@@ -35,7 +50,8 @@ class Work(NamedTuple):
 class Weight(NamedTuple):
     """A trainable tensor or, in `buffers`, a stored one.
 
-    init: uniform (±1/√fan_in), constant (`value` everywhere), or count (an integer 0).
+    init: uniform (±1/√fan_in), xavier_uniform (of a matrix, ±√(6/(rows + columns))), constant (`value` everywhere),
+    or count (an integer 0).
     """
 
     name: str
@@ -81,6 +97,7 @@ class Op(Generic[A]):
     depth              whether it counts as a layer of network depth
     inplace            whether its result may overwrite its input
     view               whether its result shares its input's memory
+    tokens             whether it takes a sequence of tokens as well as maps
     taps               parameters that are tensors; their values are further operands
     samples            uses that every backend is tested on: `chain @ input shape`
     rejects            `(chain @ input shape, code)`
@@ -107,6 +124,7 @@ class Op(Generic[A]):
         inplace: bool = False,
         view: bool = False,
         operator: bool = False,
+        tokens: bool = False,
         taps: Sequence[str] = (),
         samples: Sequence[str] = (),
         rejects: Sequence[tuple[str, str]] = (),
@@ -116,7 +134,7 @@ class Op(Generic[A]):
         self.weights, self.buffers, self.window, self.sees_all = weights, buffers, window, sees_all
         self.suffix, self.ranks, self.family = suffix, tuple(ranks), family or name
         self.depth, self.inplace, self.view, self.operator = depth, inplace, view, operator
-        self.taps = tuple(taps)
+        self.tokens, self.taps = tokens, tuple(taps)
         self.samples, self.rejects = tuple(samples), tuple(rejects)
         self.params: dict[str, Kind] = {
             field: next(m for m in get_args(hint) if isinstance(m, Kind))

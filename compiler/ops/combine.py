@@ -4,24 +4,26 @@ from collections.abc import Callable
 
 from ..diagnostics import Reject
 from ..symbolic import differs
-from .base import NoParams, Op, Shape, Work, check_extents, define, no_work, size
+from .base import NoParams, Op, Shape, Tokens, Work, check_extents, define, no_work, size
 
 
 def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
     """The common shape of two operands; an axis of extent 1 stretches. Raises E0203."""
-    if len(x) != len(y):
-        raise Reject("E0203", left=x, right=y)
     if x == y:
         return x
+    if len(x) != len(y) or isinstance(x, Tokens) != isinstance(y, Tokens):
+        raise Reject("E0203", left=x, right=y)
     for m, n in zip(x, y, strict=True):
         if differs(m, n) and m != 1 and n != 1:
             raise Reject("E0203", left=x, right=y)
-    return check_extents(tuple(n if m == 1 else m for m, n in zip(x, y, strict=True)))
+    return check_extents(type(x)(n if m == 1 else m for m, n in zip(x, y, strict=True)))
 
 
 def concat_shape(a: NoParams, *xs: Shape) -> Shape:
     """Channels add up, all other extents must agree. Raises E0204 with the first that differs."""
     for i, x in enumerate(xs):
+        if isinstance(x, Tokens):
+            raise Reject("E0230", layer="[…]", shape=x)
         if len(x) != len(xs[0]) or any(map(differs, x[1:], xs[0][1:])):
             raise Reject("E0204", first=xs[0], other=x, index=i + 1)
     return check_extents((sum(x[0] for x in xs), *xs[0][1:]))

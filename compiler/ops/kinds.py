@@ -181,6 +181,17 @@ class PoolTap(Kind):
         return value
 
 
+class Tensor(Kind):
+    """A label, an input or another tensor."""
+
+    type_name = "a label or another tensor"
+
+    def read(self, value: Any, rank: int) -> Any:
+        if getattr(value, "description", "") != "a tensor":
+            raise self.wrong(value)
+        return value
+
+
 class Optional(Kind):
     """Another kind, or nothing given: then the value is None and the op's own rule supplies one."""
 

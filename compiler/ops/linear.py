@@ -1,10 +1,10 @@
 """Fully connected layers and flattening."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
-from .base import NoParams, Op, Shape, Weight, Work, check_extents, define, no_work, size
-from .kinds import Flag, Integer
+from .base import NoParams, Op, Shape, Tokens, Weight, Work, check_extents, define, no_work, size
+from .kinds import Flag, Integer, Optional, Tensor
 
 
 class Linear(NamedTuple):
@@ -12,34 +12,80 @@ class Linear(NamedTuple):
     bias: Annotated[bool, Flag("whether a bias is added", True)]
 
 
+class BilinearForm(NamedTuple):
+    n: Annotated[int, Integer("output features")]
+    other: Annotated[Any, Optional(Tensor("the second vector"), "the input itself")]
+    bias: Annotated[bool, Flag("whether a bias is added", True)]
+
+
+class Bilinear(NamedTuple):
+    """Attributes of a bilinear layer: the features of both vectors are needed for its weights."""
+
+    n: int
+    other: int
+    bias: bool
+
+
+def resolve_bilinear(a: BilinearForm, x: Shape) -> Bilinear:
+    shape = x if a.other is None else a.other.shape
+    if len(shape) != 1:
+        raise Reject("E0206", shape=shape, flat=size(shape))
+    return Bilinear(a.n, shape[0], a.bias)
+
+
+def bilinear_weights(a: Bilinear, x: Shape) -> tuple[Weight, ...]:
+    """n·C₁·C₂ weights and n biases, drawn as PyTorch does from ±1/√C₁."""
+    weight = Weight("weight", (a.n, x[0], a.other), "uniform", x[0])
+    return (weight, Weight("bias", (a.n,), "uniform", x[0])) if a.bias else (weight,)
+
+
+def bilinear_work(a: Bilinear, x: Shape, out: Shape) -> Work:
+    """MAC = n·(C₁·C₂ + C₁): every output is a matrix by one vector, then a product with the other."""
+    return Work(mac=a.n * (x[0] * a.other + x[0]), add=a.n if a.bias else 0)
+
+
 def linear_shape(a: Linear, x: Shape) -> Shape:
-    """A vector of n. A C×1×1 input is flattened; any other extent raises E0206."""
+    """A vector of n, of tokens each one's. A C×1×1 input is flattened; any other extent raises E0206."""
+    if isinstance(x, Tokens):
+        return check_extents(Tokens((x[0], a.n)))
     if any(extent != 1 for extent in x[1:]):
         raise Reject("E0206", shape=x, flat=size(x))
     return check_extents((a.n,))
 
 
 def linear_weights(a: Linear, x: Shape) -> tuple[Weight, ...]:
-    weight = Weight("weight", (a.n, x[0]), "uniform", x[0])
-    return (weight, Weight("bias", (a.n,), "uniform", x[0])) if a.bias else (weight,)
+    features = features_of(x)
+    weight = Weight("weight", (a.n, features), "uniform", features)
+    return (weight, Weight("bias", (a.n,), "uniform", features)) if a.bias else (weight,)
+
+
+def features_of(x: Shape) -> int:
+    """What a linear layer reads: the channels, which stand first in maps and last in tokens."""
+    return x[-1] if isinstance(x, Tokens) else x[0]
 
 
 def linear_work(a: Linear, x: Shape, out: Shape) -> Work:
-    """MAC = in·out; a bias is one addition per output."""
-    return Work(mac=x[0] * a.n, add=a.n if a.bias else 0)
+    """MAC = in·out for a vector and for every token; a bias is one addition per output."""
+    return Work(mac=features_of(x) * size(out), add=size(out) if a.bias else 0)
 
 
 fc: Op[Linear] = define(
     Op(
         name="fc",
-        doc="Fully connected (linear) layer on a vector; a C×1×1 input is flattened first.",
+        doc="Fully connected (linear) layer on a vector, or on each token; a C×1×1 input is flattened first.",
         signature=Linear,
         shape=linear_shape,
         weights=linear_weights,
         work=linear_work,
-        sees_all=True,
+        tokens=True,
         depth=True,
-        samples=("fc(10) @ 12", "fc(10, bias=false) @ 12x1x1", "fc(1) @ 7x1"),
+        samples=(
+            "fc(10) @ 12",
+            "fc(10, bias=false) @ 12x1x1",
+            "fc(1) @ 7x1",
+            "tokens -> fc(6) @ 4x3x2",
+            "tokens -> fc(6, bias=false) @ 4x5",
+        ),
         rejects=(("fc(10) @ 3x4x4", "E0206"), ("fc @ 12", "E0303"), ("fc(true) @ 12", "E0304")),
     )
 )
@@ -52,6 +98,29 @@ flatten: Op[NoParams] = define(
         shape=lambda a, x: check_extents((size(x),)),
         work=no_work,
         view=True,
-        samples=("flatten @ 3x4x5", "flatten @ 7"),
+        tokens=True,
+        samples=("flatten @ 3x4x5", "flatten @ 7", "tokens -> flatten @ 3x2x2"),
+    )
+)
+
+bilinear: Op[Bilinear] = define(
+    Op(
+        name="bilinear",
+        doc="xᵀ·A·z + b for every output, with a matrix each; z is the tensor `other`, or the input itself.",
+        signature=BilinearForm,
+        resolve=resolve_bilinear,
+        shape=lambda a, x, other: check_extents((a.n,)),
+        weights=bilinear_weights,
+        work=bilinear_work,
+        sees_all=True,
+        depth=True,
+        ranks=(0,),
+        taps=("other",),
+        samples=("bilinear(3) @ 5", "relu as t -> fc(4) -> bilinear(3, t) @ 6", "bilinear(2, bias=false) @ 4"),
+        rejects=(
+            ("bilinear(3) @ 5x4x4", "E0215"),
+            ("bilinear(3, 4) @ 5", "E0304"),
+            ("relu as t -> gap -> flatten -> bilinear(3, t) @ 4x3x3", "E0206"),
+        ),
     )
 )

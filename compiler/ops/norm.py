@@ -3,7 +3,7 @@
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
-from .base import NoParams, Op, Shape, Weight, Work, define, same_shape, size
+from .base import NoParams, Op, Shape, Tokens, Weight, Work, define, same_shape, size
 from .kinds import Flag, Integer, Number, Word
 
 EPS = Number("added to the variance", 1e-5, low=0.0, open_low=True)
@@ -75,7 +75,14 @@ def statistics_work(groups: int, affine: bool, x: Shape) -> Work:
 
 def normalized(a: LayerNorm, x: Shape) -> Shape:
     """The axes that are normalised together, which are also the shape of the weights."""
-    return x if a.axes == "all" else (x[0],)
+    return tuple(x) if a.axes == "all" else (x[-1] if isinstance(x, Tokens) else x[0],)
+
+
+def groups_of(a: LayerNorm, x: Shape) -> int:
+    """How many sets of elements are normalised apart from each other."""
+    if a.axes == "all":
+        return 1
+    return x[0] if isinstance(x, Tokens) else size(x[1:])
 
 
 def group_norm_shape(a: GroupNorm, x: Shape) -> Shape:
@@ -111,8 +118,18 @@ ln: Op[LayerNorm] = define(
         signature=LayerNorm,
         shape=same_shape,
         weights=lambda a, x: affine_weights(normalized(a, x), a.affine),
-        work=lambda a, x, out: statistics_work(1 if a.axes == "all" else size(x[1:]), a.affine, x),
-        samples=("ln @ 6", "ln @ 6x5", "ln(eps=0.001) @ 6x4x5", "ln(axes=all) @ 3x4x5", "ln(affine=false) @ 4x3x3x2"),
+        work=lambda a, x, out: statistics_work(groups_of(a, x), a.affine, x),
+        tokens=True,
+        samples=(
+            "ln @ 6",
+            "ln @ 6x5",
+            "ln(eps=0.001) @ 6x4x5",
+            "ln(axes=all) @ 3x4x5",
+            "ln(affine=false) @ 4x3x3x2",
+            "tokens -> ln @ 6x3x2",
+            "tokens -> ln(axes=all) @ 6x4",
+            "tokens -> ln(affine=false) @ 6x3x2",
+        ),
         rejects=(("ln(axes=rows) @ 3x4x4", "E0304"), ("ln(eps=-1) @ 3", "E0305")),
     )
 )

@@ -17,6 +17,7 @@ dropout: Op[Dropout] = define(
         signature=Dropout,
         shape=same_shape,
         work=no_work,
+        tokens=True,
         samples=("dropout @ 5", "dropout(0.2) @ 3x4x5"),
         rejects=(("dropout(1.5) @ 5", "E0305"),),
     )
@@ -47,6 +48,7 @@ droppath: Op[DropPath] = define(
         signature=DropPath,
         shape=same_shape,
         work=no_work,
+        tokens=True,
         samples=("droppath @ 5", "res(conv1x1(3) -> droppath(0.2)) @ 3x4x5"),
         rejects=(("droppath(2) @ 5", "E0305"),),
     )

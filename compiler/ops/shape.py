@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
 from ..symbolic import differs
-from .base import NoParams, Op, Shape, Weight, Window, Work, check_extents, define, no_work, same_shape, size
+from .base import NoParams, Op, Shape, Tokens, Weight, Window, Work, check_extents, define, no_work, same_shape, size
 from .kinds import Flag, Integer, Ints, Number, Optional, Order, Padding, Pairs, PerAxis, Shaped, Word
 
 
@@ -200,8 +200,12 @@ def permute_shape(a: Permute, x: Shape) -> Shape:
 
 def scale_weights(a: Scale, x: Shape) -> tuple[Weight, ...]:
     """One factor per channel, as C×1×… to stretch over positions."""
-    shape = (x[0], *(1 for _ in x[1:]))
-    return (Weight("weight", shape, "constant", value=a.init),) if a.learn else ()
+    return (Weight("weight", factors(x), "constant", value=a.init),) if a.learn else ()
+
+
+def factors(x: Shape) -> Shape:
+    """The shape that one number per channel has, to stretch over positions or tokens."""
+    return (x[-1],) if isinstance(x, Tokens) else (x[0], *(1 for _ in x[1:]))
 
 
 def pooled_channels(a: NoParams, x: Shape) -> Shape:
@@ -314,6 +318,7 @@ reshape: Op[Reshape] = define(
         work=no_work,
         sees_all=True,
         view=True,
+        tokens=True,
         samples=("reshape((2, 6)) @ 3x4", "reshape((4, 3, 1)) @ 12", "reshape((1, 4)) @ 4x1x1"),
         rejects=(("reshape((5, 2)) @ 3x4", "E0225"),),
     )
@@ -370,6 +375,7 @@ permute: Op[Permute] = define(
         shape=permute_shape,
         work=no_work,
         view=True,
+        tokens=True,
         samples=("permute((1, 2, 0)) @ 2x3x4", "permute((1, 0)) @ 3x5", "permute((3, 0, 2, 1)) @ 2x3x4x5"),
         rejects=(("permute((0, 1)) @ 2x3x4", "E0229"), ("permute((0, 1, 1)) @ 2x3x4", "E0229")),
     )
@@ -383,9 +389,11 @@ scale: Op[Scale] = define(
         shape=same_shape,
         weights=scale_weights,
         work=lambda a, x, out: Work(mul=size(out)),
+        tokens=True,
         samples=(
             "scale @ 4x3x5",
             "scale(1e-6) @ 5",
+            "tokens -> scale @ 3x2x2",
             "scale(0.5, learn=false) @ 3x4",
             "scale(3, learn=false) @ 2x3x3x3",
         ),

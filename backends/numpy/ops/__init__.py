@@ -4,9 +4,9 @@ Slow, short, and sharing nothing with the other backends, since it is what they 
 enters their functions into the table.
 """
 
-from . import activation, combine, conv, linear, norm, pool, regularise, shape
+from . import activation, attention, combine, conv, linear, norm, pool, regularise, shape
 from .base import LOWERINGS, Array
 
 __all__ = ["LOWERINGS", "Array"]
 
-_FAMILIES = (activation, combine, conv, linear, norm, pool, regularise, shape)
+_FAMILIES = (activation, attention, combine, conv, linear, norm, pool, regularise, shape)

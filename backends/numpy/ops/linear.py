@@ -4,14 +4,18 @@
 
 from typing import Any
 
+import numpy as np
+
 from ....compiler.ir import Apply
+from ....compiler.ops.base import Tokens
 from .base import Array, Weights, lowers
 
 
 @lowers("fc")
 def _fc(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """y = x·wᵀ + b. x: N×Cin, or N×Cin×1×…, w: Cout×Cin, y: N×Cout."""
-    y = xs[0].reshape(len(xs[0]), -1) @ weights["weight"].T
+    """y = x·wᵀ + b. x: N×Cin, N×Cin×1×… or tokens N×L×Cin, w: Cout×Cin, y: N×Cout or N×L×Cout."""
+    x = xs[0] if isinstance(step.in_shapes[0], Tokens) else xs[0].reshape(len(xs[0]), -1)
+    y = x @ weights["weight"].T
     return y + weights["bias"] if a.bias else y
 
 
@@ -19,3 +23,10 @@ def _fc(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 def _flatten(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """N×C×… to N×(C·…)."""
     return xs[0].reshape(len(xs[0]), -1)
+
+
+@lowers("bilinear")
+def _bilinear(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """y[k] = Σ_ij x[i]·w[k, i, j]·z[j] + b[k]."""
+    y = np.einsum("ni,kij,nj->nk", xs[0], weights["weight"], xs[1])
+    return y + weights["bias"] if a.bias else y

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
+from ....compiler.ops.base import Tokens
 from .base import Array, Weights, lowers, on_channels, positions
 
 
@@ -32,6 +33,9 @@ def _bn(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 @lowers("ln")
 def _ln(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """Standardised over the channels of each position, γ and β per channel; or over all, γ and β per element."""
+    if a.axes == "channels" and isinstance(step.in_shapes[0], Tokens):
+        y = standardized(xs[0], (2,), a.eps)
+        return y * weights["weight"] + weights["bias"] if a.affine else y
     if a.axes == "channels":
         return scaled(standardized(xs[0], (1,), a.eps), a, weights)
     y = standardized(xs[0], (1, *positions(xs[0])), a.eps)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
-from ....compiler.ops.base import Shape, size
+from ....compiler.ops.base import Shape, Tokens, size
 from ....compiler.ops.norm import normalized
 from ..builder import Builder
 from ..fold import fold_norm
@@ -31,8 +31,8 @@ def _ln(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     shape = normalized(a, x)
     scale = b.weight("weight") if a.affine else b.constant("ones", np.ones(shape, np.float32))
     inputs = [scale, *([b.weight("bias")] if a.affine else [])]
-    if len(shape) == len(x):
-        return b.node("LayerNormalization", [xs[0], *inputs], x, axis=1, epsilon=a.eps)
+    if len(shape) == len(x) or isinstance(x, Tokens):
+        return b.node("LayerNormalization", [xs[0], *inputs], x, axis=-len(shape), epsilon=a.eps)
     rank = len(x) - 1
     last = (*x[1:], x[0])
     turned = b.node("Transpose", xs, last, "last", perm=[0, *range(2, rank + 2), 1])

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ....compiler.ops.base import Shape
+from ....compiler.ops.base import Shape, Tokens
+from ....compiler.ops.linear import features_of
 from .base import Arg, Code, Context, Function, New, helper, lowers, settings
 
 helper('''class FlatLinear(nn.Linear):
@@ -15,7 +16,9 @@ helper('''class FlatLinear(nn.Linear):
 
 @lowers("fc")
 def _fc(a: Any, x: Shape, context: Context) -> Code:
-    args = (Arg("in_features", x[0]), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+    args = (Arg("in_features", features_of(x)), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+    if isinstance(x, Tokens):
+        return Code(New("nn.Linear", args))
     if context.as_module and len(x) > 1:
         return Code(New("FlatLinear", args), helper="FlatLinear")
     return Code(New("nn.Linear", args), flatten=len(x) > 1)
@@ -24,3 +27,9 @@ def _fc(a: Any, x: Shape, context: Context) -> Code:
 @lowers("flatten")
 def _flatten(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("nn.Flatten"), Function("torch.flatten", ("1",)))
+
+
+@lowers("bilinear")
+def _bilinear(a: Any, x: Shape, context: Context) -> Code:
+    sizes = (Arg("in1_features", x[0]), Arg("in2_features", a.other), Arg("out_features", a.n))
+    return Code(New("nn.Bilinear", (*sizes, *settings(bias=(a.bias, True)))))

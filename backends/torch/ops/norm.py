@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from ....compiler.ops.base import Shape
-from .base import Arg, Code, Context, Function, New, compact, helper, lowers, settings, stateless
+from ....compiler.ops.base import Shape, Tokens
+from ....compiler.ops.norm import normalized
+from .base import Arg, Code, Context, Function, New, helper, lowers, settings, stateless
 
 helper('''class ChannelNorm(nn.LayerNorm):
     """Layer normalisation over the channels of each position of N x C x ... maps."""
@@ -38,8 +39,9 @@ def _bn(a: Any, x: Shape, context: Context) -> Code:
 @lowers("ln")
 def _ln(a: Any, x: Shape, context: Context) -> Code:
     rest = settings(eps=(a.eps, 1e-5), elementwise_affine=(a.affine, True))
-    if a.axes == "all" or len(x) == 1:
-        return Code(New("nn.LayerNorm", (Arg("normalized_shape", compact(x) if len(x) == 1 else x), *rest)))
+    shape = normalized(a, x)
+    if len(shape) == len(x) or isinstance(x, Tokens):
+        return Code(New("nn.LayerNorm", (Arg("normalized_shape", shape[0] if len(shape) == 1 else shape), *rest)))
     return Code(New("ChannelNorm", (Arg("normalized_shape", x[0]), *rest)), helper="ChannelNorm")
 
 

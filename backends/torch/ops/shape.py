@@ -3,6 +3,7 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
+from ....compiler.ops.shape import factors
 from .base import Arg, Code, Context, Function, New, compact, helper, lowers, outer_pad, settings, stateless
 
 helper('''class Crop(nn.Module):
@@ -154,8 +155,7 @@ def _permute(a: Any, x: Shape, context: Context) -> Code:
 @lowers("scale")
 def _scale(a: Any, x: Shape, context: Context) -> Code:
     if a.learn:
-        shape = (x[0], *(1 for _ in x[1:]))
-        return Code(New("Scale", (Arg("shape", shape), *settings(init=(a.init, 1.0)))), helper="Scale")
+        return Code(New("Scale", (Arg("shape", factors(x)), *settings(init=(a.init, 1.0)))), helper="Scale")
     if context.as_module:
         return Code(New("Multiply", (Arg("factor", a.init),)), helper="Multiply")
     return Code(template=f"{{x}} * {a.init!r}" if a.init >= 0 else f"{{x}} * ({a.init!r})")
