@@ -10,6 +10,7 @@ import numpy as np
 from ..compiler.diagnostics import show, usage
 from ..compiler.ir import Graph, weights_of
 from ..compiler.ops import Weight
+from .initial import draw_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
 
 
 def draw(graph: Graph, seed: int) -> "Arrays":
-    """Initial values for every stored tensor, each from the seed and its own name, in PyTorch's default distributions.
+    """Initial values for every stored tensor, each from the seed and its own name.
 
-    Convolutions and linear layers, weight and bias alike: uniform in ±1/√fan_in, which is what Kaiming's rule with
-    a = √5 comes to.
+    In PyTorch's default distributions, or those that the network's `set init` lines name.
     """
     return {name: draw_one(name, weight, seed) for name, weight, _ in weights_of(graph)}
 
@@ -29,14 +29,9 @@ def draw(graph: Graph, seed: int) -> "Arrays":
 def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
     if weight.init == "count":
         return np.zeros(weight.shape, np.int64)
-    if weight.init == "constant":
+    if weight.init == "constant" and not weight.args:
         return np.full(weight.shape, weight.value, np.float32)
-    values = generator(name, seed).random(weight.shape, np.float32)
-    xavier = weight.init == "xavier_uniform"
-    bound = np.float32((6 / sum(weight.shape)) ** 0.5 if xavier else 1 / weight.fan_in**0.5)
-    values *= 2 * bound
-    values -= bound
-    return values
+    return draw_values(weight, generator(name, seed))
 
 
 def generator(name: str, seed: int) -> np.random.Generator:

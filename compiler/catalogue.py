@@ -591,6 +591,15 @@ _add(
     "With symbolic extents `res` takes its projection where the shapes are not equal for all sizes.",
 )
 
+_add(
+    "E0344",
+    "no such initialisation",
+    "{what}",
+    "{see}",
+    "`set init(kaiming_normal)` is for all convolutions and linear layers, `set init(conv=…, deconv=…, fc=…, bias=…)` "
+    "for one kind each. The methods are those of torch.nn.init, `default` is what PyTorch does without being told.",
+)
+
 # E04: limits
 
 _add(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .ops import Op, Shape, Weight
+from .ops.initial import Initials, initialised
 from .source import Span
 
 
@@ -147,6 +148,7 @@ class Graph(NamedTuple):
     aux: tuple[Terminal, ...]
     shared: dict[str, Region]
     """Weights that several calls use, by the name that they are stored under."""
+    initials: Initials = ()
 
 
 def known(value: Value) -> Shape:
@@ -205,7 +207,7 @@ def weights_of(graph: Graph) -> Iterator[tuple[str, Weight, bool]]:
         if weights or buffers:
             seen.add(path)
             for weight in weights:
-                yield join(path, weight.name), weight, True
+                yield join(path, weight.name), initialised(step.op, weight, graph.initials), True
             for buffer in buffers:
                 yield join(path, buffer.name), buffer, False
 

@@ -21,6 +21,7 @@ from . import ops
 from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
 from .ops import REGISTRY
 from .ops.base import Tokens
+from .ops.initial import Initial
 from .source import Source, Span
 from .symbolic import Sym, gcd, largest, symbol
 
@@ -47,6 +48,7 @@ class _Printer:
     def lines(self) -> list[str]:
         graph = self.graph
         lines = [f"net {graph.name}"]
+        lines += [f"init {kind} {(initial.method, initial.args)!r}" for kind, initial in graph.initials]
         for region in _all_regions(graph):
             lines += self.region(region)
         lines += [f"shared {name} @{self.regions[id(region)]}" for name, region in graph.shared.items()]
@@ -124,12 +126,13 @@ def read_graph(text: str) -> Graph:
         except (AttributeError, KeyError, IndexError, SyntaxError) as error:
             raise ValueError(f"line {number} is no IR: {line[:80]}") from error
     inputs, outputs, aux = (tuple(terminals) for terminals in reader.terminals.values())
-    return Graph(reader.name, reader.root(), inputs, outputs, aux, reader.shared)
+    return Graph(reader.name, reader.root(), inputs, outputs, aux, reader.shared, tuple(reader.initials))
 
 
 class _Reader:
     def __init__(self) -> None:
         self.name = ""
+        self.initials: list[tuple[str, Initial]] = []
         self.values: dict[str, Value] = {}
         self.regions: list[Region] = []
         self.shared: dict[str, Region] = {}
@@ -143,6 +146,9 @@ class _Reader:
         word, _, rest = line.strip().partition(" ")
         if word == "net":
             self.name = rest
+        elif word == "init":
+            kind, _, initial = rest.partition(" ")
+            self.initials.append((kind, Initial(*_literal(initial))))
         elif word == "region":
             self.region(line)
         elif word == "in":

@@ -49,7 +49,8 @@ def specialize(graph: Graph, values: Values) -> Graph:
 
     shared = {name: worker.regions[id(region)] for name, region in graph.shared.items()}
     root = worker.regions[id(graph.root)]
-    return Graph(graph.name, root, terminals(graph.inputs), terminals(graph.outputs), terminals(graph.aux), shared)
+    ends = (terminals(graph.inputs), terminals(graph.outputs), terminals(graph.aux))
+    return Graph(graph.name, root, *ends, shared, graph.initials)
 
 
 class _Specializer:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ...compiler.ir import Graph
 from .classes import ClassCode, Classes
 from .emit import Writer
+from .initial import initial_lines
 from .ops import HELPERS
 from .run import place, run
 
@@ -28,8 +29,9 @@ def source(graph: Graph) -> str:
     net.aux_count = len(graph.aux)
     parts = [HELPERS[name].rstrip().split("\n") for name in classes.helpers]
     needs_f = any("F." in line for lines in parts for line in lines)
+    initial = initial_lines(graph)
     for code in classes.order:
-        writer = Writer(code, code is net)
+        writer = Writer(code, code is net, initial)
         parts.append(writer.lines())
         needs_f = needs_f or writer.needs_f
     body = "\n\n\n".join("\n".join(lines) for lines in parts)

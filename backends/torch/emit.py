@@ -27,8 +27,9 @@ POSITIONAL = frozenset(
 class Writer:
     """Writes one class."""
 
-    def __init__(self, code: ClassCode, is_net: bool) -> None:
+    def __init__(self, code: ClassCode, is_net: bool, initial: list[str]) -> None:
         self.code = code
+        self.initial = initial
         self.is_net = is_net
         self.needs_f = False
 
@@ -36,6 +37,8 @@ class Writer:
         code = self.code
         base = "nn.Sequential" if code.region.positional else "nn.Module"
         body = self.constructor_body()
+        if body and self.is_net:
+            body += self.initial
         signature = ", ".join(["self", *(f"{p.name}=False" if p.is_flag else p.name for p in code.params)])
         lines = [f"class {code.name}({base}):"]
         if body:

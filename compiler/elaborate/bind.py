@@ -8,12 +8,13 @@ from ..diagnostics import Reject
 from ..ir import Value
 from ..ops import Op
 from ..ops.composite import Composite
+from ..ops.initial import Method
 from ..ops.kinds import REQUIRED, Kind
 from ..source import Span
 from .evaluate import Evaluator
 from .scope import UNKNOWN, BlockDecl, Env, Problem, Ref
 
-Entry = Op[Any] | Composite
+Entry = Op[Any] | Composite | Method
 
 
 class Given:
@@ -55,6 +56,8 @@ def where_to_look(ref: Ref) -> str:
     """Where a reader finds the signature of what was used."""
     if isinstance(ref.target, BlockDecl):
         return f"it is declared at {ref.target.env.span(ref.target.node)}"
+    if isinstance(ref.target, Method):
+        return f"`{ref.name}` takes {', '.join(ref.target.params) or 'no arguments'}"
     return f"`cnnc layers {ref.target.name}` shows its signature"
 
 
@@ -77,7 +80,7 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
     Raises Problem for unknown, missing, surplus, duplicate and ill-typed arguments.
     """
     entry = ref.target
-    assert isinstance(entry, (Op, Composite))
+    assert isinstance(entry, (Op, Composite, Method))
     if ref.suffix is not None and entry.suffix is None:
         raise evaluator.problem("E0321", node, env, layer=entry.name)
     given = Given(evaluator, ref, list(entry.params), entry.suffix, node, env)

@@ -12,6 +12,7 @@ from ..limits import MAX_NUMBER_BITS, Limits
 from ..ops import NAMES
 from ..ops.base import Tokens
 from ..ops.composite import COMPOSITES
+from ..ops.initial import METHODS
 from ..ops.kinds import Word, describe
 from ..symbolic import Sym
 from . import arithmetic
@@ -33,8 +34,8 @@ EXTENTS = {"cin": 0, "din": -3, "hin": -2, "win": -1}
 
 def _words() -> frozenset[str]:
     """Every word that some argument accepts, such as `same` or `reflect`."""
-    kinds = [kind for op in NAMES.values() for kind in op.params.values()]
-    kinds += [kind for composite in COMPOSITES.values() for kind in composite.params.values()]
+    entries: tuple[Any, ...] = (*NAMES.values(), *COMPOSITES.values(), *METHODS.values())
+    kinds = [kind for entry in entries for kind in entry.params.values()]
     return frozenset(word for kind in kinds for word in kind.words)
 
 

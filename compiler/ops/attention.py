@@ -128,6 +128,7 @@ mhsa: Op[SelfAttention] = define(
         sees_all=True,
         tokens=True,
         ranks=(1, 2, 3),
+        initial="fc",
         samples=(
             "tokens -> mhsa(2) @ 6x3x4",
             "tokens -> mhsa(1, bias=false) @ 4x5",
@@ -151,6 +152,7 @@ nonlocal_: Op[NonLocal] = define(
         work=non_local_work,
         sees_all=True,
         ranks=(1, 2, 3),
+        initial="conv",
         samples=(
             "nonlocal @ 6x3x4",
             "nonlocal(2, sub=2) @ 4x5x6",

@@ -51,7 +51,7 @@ class Weight(NamedTuple):
     """A trainable tensor or, in `buffers`, a stored one.
 
     init: uniform (±1/√fan_in), xavier_uniform (of a matrix, ±√(6/(rows + columns))), constant (`value` everywhere),
-    or count (an integer 0).
+    count (an integer 0), or a method of `initial.METHODS` with its `args`.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Weight(NamedTuple):
     init: str
     fan_in: int = 0
     value: float = 0.0
+    args: tuple[tuple[str, Any], ...] = ()
 
 
 class Window(NamedTuple):
@@ -97,6 +98,7 @@ class Op(Generic[A]):
     depth              whether it counts as a layer of network depth
     inplace            whether its result may overwrite its input
     view               whether its result shares its input's memory
+    initial            the kind of layer that `set init` knows it as: conv, deconv or fc
     tokens             whether it takes a sequence of tokens as well as maps
     taps               parameters that are tensors; their values are further operands
     samples            uses that every backend is tested on: `chain @ input shape`
@@ -124,6 +126,7 @@ class Op(Generic[A]):
         inplace: bool = False,
         view: bool = False,
         operator: bool = False,
+        initial: str = "",
         tokens: bool = False,
         taps: Sequence[str] = (),
         samples: Sequence[str] = (),
@@ -134,7 +137,7 @@ class Op(Generic[A]):
         self.weights, self.buffers, self.window, self.sees_all = weights, buffers, window, sees_all
         self.suffix, self.ranks, self.family = suffix, tuple(ranks), family or name
         self.depth, self.inplace, self.view, self.operator = depth, inplace, view, operator
-        self.tokens, self.taps = tokens, tuple(taps)
+        self.initial, self.tokens, self.taps = initial, tokens, tuple(taps)
         self.samples, self.rejects = tuple(samples), tuple(rejects)
         self.params: dict[str, Kind] = {
             field: next(m for m in get_args(hint) if isinstance(m, Kind))

@@ -210,6 +210,7 @@ conv: Op[Conv] = define(
         suffix="k",
         ranks=(1, 2, 3),
         depth=True,
+        initial="conv",
         samples=CONV_SAMPLES,
         rejects=(
             ("conv3x3(5, g=2) @ 4x8x8", "E0210"),
@@ -239,6 +240,7 @@ dwconv: Op[Conv] = define(
         ranks=(1, 2, 3),
         family="conv",
         depth=True,
+        initial="conv",
         samples=("dwconv3(p=1) @ 4x9", "dwconv3x3(s=2, p=1, bias=false) @ 6x9x9", "dwconv3x3x3(m=2) @ 3x5x5x5"),
         rejects=(("dwconv3x3(m=0) @ 3x8x8", "E0305"), ("dwconv9x9 @ 3x8x8", "E0201")),
     )
@@ -256,6 +258,7 @@ deconv: Op[TransposedConv] = define(
         suffix="k",
         ranks=(1, 2, 3),
         depth=True,
+        initial="deconv",
         samples=(
             "deconv3(8) @ 3x5",
             "deconv2(4, s=2) @ 3x5x4",
@@ -291,6 +294,7 @@ wsconv: Op[StandardizedConv] = define(
         ranks=(1, 2, 3),
         family="conv",
         depth=True,
+        initial="conv",
         samples=(
             "wsconv3(8) @ 3x16",
             "wsconv3x3(8, s=2, p=1, bias=false) @ 3x10x10",
@@ -317,6 +321,7 @@ deformconv: Op[DeformConv] = define(
         ranks=(2,),
         family="conv",
         depth=True,
+        initial="conv",
         samples=(
             "deformconv3x3(6) @ 4x7x8",
             "deformconv3x3(6, s=2, p=1, mask=true) @ 4x7x8",

@@ -79,6 +79,7 @@ fc: Op[Linear] = define(
         work=linear_work,
         tokens=True,
         depth=True,
+        initial="fc",
         samples=(
             "fc(10) @ 12",
             "fc(10, bias=false) @ 12x1x1",
@@ -116,6 +117,7 @@ bilinear: Op[Bilinear] = define(
         depth=True,
         ranks=(0,),
         taps=("other",),
+        initial="fc",
         samples=("bilinear(3) @ 5", "relu as t -> fc(4) -> bilinear(3, t) @ 6", "bilinear(2, bias=false) @ 4"),
         rejects=(
             ("bilinear(3) @ 5x4x4", "E0215"),
