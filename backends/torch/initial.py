@@ -36,7 +36,7 @@ def initial_lines(graph: Graph) -> list[str]:
 
 
 def _body(weight: str, bias: str) -> tuple[str, ...]:
-    lines = (f"                {weight}",) if weight else ()
+    lines: tuple[str, ...] = (f"                {weight}",) if weight else ()
     if bias:
         lines += ("                if module.bias is not None:", f"                    {bias}")
     return lines
