@@ -86,6 +86,8 @@ def describe_code(code: str) -> str:
 
 def read_value(text: str) -> Any:
     """A build parameter's value as the language writes it, such as 10, true or (1, 2). Raises UsageError (E0506)."""
+    if text.isidentifier() and text not in ("true", "false"):
+        return text  # a word, or the name of a layer where the parameter is one
     sink = Sink()
     tree = parse(Source(f"value = {text}"), sink, Limits())
     try:
@@ -94,7 +96,6 @@ def read_value(text: str) -> Any:
             value = Evaluator(sink, Limits()).evaluate(tree.items[0].define.value, env)  # type: ignore[union-attr]
             if isinstance(value, (bool, int, float, str, tuple)):
                 return value
-            return text if text.isidentifier() else value
-    except (Problem, AttributeError):
+    except (Problem, AttributeError, NotImplementedError):  # not even a value
         pass
     raise usage("E0506", text=text)

@@ -2,6 +2,7 @@
 
 import cnnc
 import pytest
+from cnnc.compiler.cli import run
 from cnnc.compiler.ir import weights_of
 
 
@@ -186,3 +187,18 @@ def test_training_only_outputs() -> None:
     compiled = net(text)
     assert compiled.params == 16 + 10 + (256 * 2 + 2)
     assert compiled.macs == 12 * 64 + 8
+
+
+@pytest.mark.parametrize(("given", "op"), [("act=silu", "silu"), ('act="tanh"', "tanh"), ("size=small", "relu")])
+def test_build_parameters_that_are_words_or_layers(given: str, op: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A word given for a parameter whose default is a layer names a layer."""
+    text = 'net a(act=relu, size="large") input 3x8x8 -> conv1x1(4 if size == "small" else 8) -> act'
+    assert run(["analyze", "-e", text, "-D", given]) == 0
+    assert f"{op}1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", ["act=cbr3(4)", "size=[1, x]", "act=x -> relu", "act=1 +"])
+def test_build_parameters_that_are_no_values(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "net a(act=relu, size=1) input 3x8x8 -> conv1x1(size) -> act"
+    assert run(["analyze", "-e", text, "-D", given]) == 2
+    assert "E0506" in capsys.readouterr().err

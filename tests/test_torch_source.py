@@ -11,6 +11,18 @@ from conftest import ROOT
 from support import check_onnx
 
 PROGRAMS = {
+    "flags_that_are_read_later": """
+        block unit(c) = ((conv1x1(c) -> bn) + id) if cin == c else conv1x1(c)
+        block gated(c) = (id * (conv1x1(c) -> sigmoid)) if cin == c else conv1x1(c)
+        input 4x8x8 -> unit(8) -> unit(8) -> gated(4) -> gated(4)
+        """,
+    "layers_with_classes_of_their_own": """
+        block one = wsconv3x3(8, p=same_upper, s=2) -> deformconv3x3(8, p=1, mask=true) -> blurpool -> grn
+        block two = (scale(0.1) -> droppath(0.1) -> hardgate -> crop(p=1) -> permute((0, 2, 1)) -> cmean) as t
+        block three = (tokens -> mhsa(2) -> scale(2, learn=false) -> permute((1, 0))) as t
+        input 4x32x32 -> one -> nonlocal(sub=2) -> mhsa(4) -> [two -> pad(1), cmax]
+        -> [three -> gap -> flatten, two -> gmp -> flatten]
+        """,
     "shared_in_sequence": """
         shared step = conv3x3(3, p=1) -> bn -> relu
         input 3x6x6 -> step * 3 -> [step, id] -> conv1x1(3) -> step

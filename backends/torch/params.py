@@ -115,10 +115,25 @@ class _Namer:
         for name, values in self.flags.items():
             if values == presence:
                 return name
-        name = "residual" if step.constructor is None else _identifier(step.name)
+        name = self.flag_name(step, presence)
         while name in self.flags or name in self.known:
             name += "_"
         self.flags[name] = presence
+        return name
+
+    def flag_name(self, step: Any, presence: list[bool]) -> str:
+        """The layer's own name, unless `forward` reads the flag: then it is stored, and must not be a layer's name."""
+        steps = [s for s, present in zip(self.code.steps, self.code.present, strict=True) if present == presence]
+        stored = [s for s in steps if s.constructor is None]
+        if not stored:
+            return _identifier(step.name)
+        if any(s.code is not None and s.code.infix == "+" for s in stored):
+            name = "residual"
+        else:
+            name = f"with_{_identifier(step.name or 'part')}"
+        taken = {s.name for s in self.code.steps} | set(self.code.owned)
+        while name in taken:
+            name += "_"
         return name
 
 

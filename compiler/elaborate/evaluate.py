@@ -144,8 +144,8 @@ class Evaluator:
         return self.prelude(name) if target is None else Ref(target, name)
 
     def prelude(self, name: str) -> Ref | None:
-        """The block of that name in the prelude, if there is one."""
-        raise NotImplementedError
+        """The block of that name in the prelude, if there is one. A value alone has no prelude."""
+        return None
 
     def bound(self, home: Env, name: str) -> Any:
         value = home.names[name]

@@ -256,13 +256,19 @@ class Program(Applier):
                 self.report(Problem("E0322", where, name=name, help=way))
         for param in net.params if net is not None else ():
             if param.name in given:
-                value = given[param.name]
+                value = self.given_value(param, given[param.name])
             elif param.default is None:
                 raise self.problem("E0323", param, self.env, name=param.name)
             else:
                 value = self.evaluate(param.default, self.env)
             self.declare_name(ast.Name(param.pos, param.name), value)
             self.params[param.name] = value
+
+    def given_value(self, param: ast.Param, value: Any) -> Any:
+        """A value from the request; a word is the name of a layer where the default is a layer."""
+        if not isinstance(value, str) or param.default is None or not is_layer(self.evaluate(param.default, self.env)):
+            return value
+        return self.evaluate(ast.Name(param.pos, value), self.env)
 
     # The flow
 

@@ -7,14 +7,15 @@ import numpy as np
 from ....compiler.diagnostics import usage
 from ....compiler.ir import Apply
 from ..builder import Builder
-from .base import PAD_MODES, flat, lowers, pad_node
+from .base import PAD_MODES, flat, lowers, pad_node, padded
 
 
 @lowers("conv", "dwconv", "wsconv")
 def _conv(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     x, pads = xs[0], a.p
     if a.pad_mode != "zeros":
-        x, pads = pad_node(b, step, x, pads, PAD_MODES[a.pad_mode]), ((0, 0),) * len(a.p)
+        x = pad_node(b, x, padded(step.in_shapes[0], pads), pads, mode=PAD_MODES[a.pad_mode])
+        pads = ((0, 0),) * len(a.p)
     weight = _standardized(b, a, step) if step.op.name == "wsconv" else b.weight("weight")
     inputs = [x, weight, *([b.weight("bias")] if a.bias else [])]
     return b.node(
@@ -80,7 +81,7 @@ def _cut_from_whole(b: Builder, a: Any, step: Apply, inputs: list[str], bias: li
     axes = b.ints("axes", list(range(2, rank + 2)))
     y = b.node("ConvTranspose", inputs, (out[0], *whole), "whole", **settings)
     longer = (out[0], *(n + op for n, op in zip(whole, a.op, strict=True)))
-    y = b.node("Pad", [y, b.ints("more", [0] * rank + list(a.op)), "", axes], longer, "longer")
+    y = pad_node(b, y, longer, tuple((0, op) for op in a.op), "longer")
     stops = [p + n for p, n in zip(a.p, out[1:], strict=True)]
     y = b.node("Slice", [y, b.ints("start", list(a.p)), b.ints("stop", stops), axes], out, "part" if bias else "")
     if not bias:

@@ -11,7 +11,7 @@ from ....compiler.ops.kinds import Pairs
 from ....compiler.ops.pool import adaptive_bins
 from ....compiler.ops.windows import reach
 from ..builder import Builder
-from .base import LOWERINGS, flat, lowers, simple
+from .base import LOWERINGS, flat, lowers, pad_node, padded, simple
 
 LOWERINGS.update(
     gap=simple("GlobalAveragePool"),
@@ -27,7 +27,7 @@ def _maxpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> Any:
     """
     pads = reach(step.in_shapes[0], step.out_shape, a)
     apart = any(max(pair) >= k for pair, k in zip(pads, a.k, strict=True))
-    x = _pad_low(b, xs[0], step, pads) if apart else xs[0]
+    x = pad_node(b, xs[0], padded(step.in_shapes[0], pads), pads, value=-np.inf) if apart else xs[0]
     settings = {"kernel_shape": a.k, "strides": a.s, "dilations": a.d}
     if not apart:
         settings["pads"] = flat(pads)
@@ -38,18 +38,6 @@ def _maxpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> Any:
     return output, _unpadded(b, indices, step, pads) if apart else indices
 
 
-def _pad_low(b: Builder, x: str, step: Apply, pads: Pairs) -> str:
-    """`x` with −∞ around it. The axes are named for the same reason as in `pad`."""
-    shape = (step.in_shapes[0][0], *padded_extents(step, pads))
-    low = b.constant("low", np.array(-np.inf, np.float32))
-    axes = b.ints("axes", list(range(2, len(pads) + 2)))
-    return b.node("Pad", [x, b.ints("pads", flat(pads)), low, axes], shape, "pad")
-
-
-def padded_extents(step: Apply, pads: Pairs) -> list[int]:
-    return [n + before + after for n, (before, after) in zip(step.in_shapes[0][1:], pads, strict=True)]
-
-
 def _unpadded(b: Builder, indices: str, step: Apply, pads: Pairs) -> str:
     """Places within the padded input as places within the input: Σ (coordinate − padding)·stride over the axes."""
     rest, total, stride = indices, "", 1
@@ -58,7 +46,7 @@ def _unpadded(b: Builder, indices: str, step: Apply, pads: Pairs) -> str:
     def compute(op: str, left: str, right: int, part: str) -> str:
         return b.raw_node(op, [left, b.ints(f"{part}.by", [right])], shape, part, kind="int64")
 
-    for axis, extent in reversed(list(enumerate(padded_extents(step, pads)))):
+    for axis, extent in reversed(list(enumerate(padded(x, pads)[1:]))):
         along = compute("Mod", rest, extent, f"along{axis}")
         inner = compute("Sub", along, pads[axis][0], f"inner{axis}")
         term = compute("Mul", inner, stride, f"term{axis}")
@@ -203,13 +191,11 @@ def _lppool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 @lowers("blurpool")
 def _blurpool(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     """A depthwise convolution with the outer product of binomial coefficients."""
-    channels, rank = step.in_shapes[0][0], len(a.k)
+    channels = step.in_shapes[0][0]
     kernel = np.ones(())
     for k in a.k:
         kernel = kernel[..., None] * np.array([comb(k - 1, i) for i in range(k)]) / 2 ** (k - 1)
     kernel = np.broadcast_to(kernel, (channels, 1, *a.k)).astype(np.float32)
-    shape = (channels, *padded_extents(step, a.p))
-    axes = b.ints("axes", list(range(2, rank + 2)))
-    x = b.node("Pad", [xs[0], b.ints("pads", flat(a.p)), "", axes], shape, "pad", mode="reflect")
+    x = pad_node(b, xs[0], padded(step.in_shapes[0], a.p), a.p, mode="reflect")
     settings = {"kernel_shape": a.k, "strides": a.s, "group": channels}
     return b.node("Conv", [x, b.constant("kernel", kernel)], step.out_shape, **settings)

@@ -6,7 +6,7 @@ import numpy as np
 
 from ....compiler.ir import Apply
 from ..builder import Builder
-from .base import PAD_MODES, lowers
+from .base import PAD_MODES, lowers, pad_node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,11 +44,8 @@ def _pixelunshuffle(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 
 @lowers("pad")
 def _pad(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    """The axes are named, since ONNX Runtime moves a Pad without them into a following MaxPool, which pads with −∞."""
-    amounts = b.ints("pads", [*(p[0] for p in a.p), *(p[1] for p in a.p)])
-    value = b.constant("value", np.array(a.value if a.mode == "constant" else 0, np.float32))
-    axes = b.ints("axes", [axis + 2 for axis in range(len(a.p))])
-    return b.node("Pad", [xs[0], amounts, value, axes], step.out_shape, mode=PAD_MODES.get(a.mode, "constant"))
+    value = a.value if a.mode == "constant" else 0.0
+    return pad_node(b, xs[0], step.out_shape, a.p, "", PAD_MODES.get(a.mode, "constant"), value)
 
 
 @lowers("upsample")

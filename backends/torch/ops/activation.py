@@ -6,7 +6,7 @@ from ....compiler.ops.base import Shape
 from .base import Arg, Code, Context, Function, New, helper, lowers, settings, stateless
 
 helper('''class HardGate(nn.Module):
-    """1 or 0 by the sign of x; in training by chance, with the gradient of the probability sigmoid(x)."""
+    """1 or 0 by the sign of x; in training by chance, with gradients of sigmoid."""
 
     def forward(self, x):
         if not self.training:

@@ -16,8 +16,8 @@ helper('''class SelfAttention(nn.MultiheadAttention):
 
     def forward(self, x):
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
-        query, key, value = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(query, key, value)
+        heads = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(*heads)
         return self.out_proj(y.transpose(1, 2).flatten(2))
 ''')
 
@@ -28,10 +28,12 @@ helper('''class MapAttention(nn.MultiheadAttention):
         super().__init__(channels, heads, bias=bias, batch_first=True)
 
     def forward(self, x):
-        qkv = F.linear(x.flatten(2).transpose(1, 2), self.in_proj_weight, self.in_proj_bias)
-        query, key, value = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(query, key, value)
-        return self.out_proj(y.transpose(1, 2).flatten(2)).transpose(1, 2).reshape(x.shape)
+        tokens = x.flatten(2).transpose(1, 2)
+        qkv = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)
+        heads = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        y = F.scaled_dot_product_attention(*heads)
+        y = self.out_proj(y.transpose(1, 2).flatten(2))
+        return y.transpose(1, 2).reshape(x.shape)
 ''')
 
 helper('''class NonLocal{rank}d(nn.Module):
@@ -47,7 +49,8 @@ helper('''class NonLocal{rank}d(nn.Module):
 
     def forward(self, x):
         query = self.theta(x).flatten(2).transpose(1, 2)
-        key, value = self.pool(self.phi(x)).flatten(2), self.pool(self.g(x)).flatten(2).transpose(1, 2)
+        key = self.pool(self.phi(x)).flatten(2)
+        value = self.pool(self.g(x)).flatten(2).transpose(1, 2)
         y = torch.softmax(query @ key, -1) @ value
         return x + self.out(y.transpose(1, 2).unflatten(2, x.shape[2:]))
 ''')

@@ -18,7 +18,7 @@ helper('''class PaddedConv{rank}d(nn.Conv{rank}d):
 
 
 helper('''class WSConv{rank}d(nn.Conv{rank}d):
-    """A convolution whose kernels are brought to mean 0 and variance 1; `pad` where padding differs by side."""
+    """A convolution whose kernels are brought to mean 0 and variance 1."""
 
     def __init__(self, *args, eps=1e-5, pad=None, mode="constant", **kwargs):
         super().__init__(*args, **kwargs)
@@ -32,13 +32,19 @@ helper('''class WSConv{rank}d(nn.Conv{rank}d):
 ''')
 
 helper('''class DeformableConv2d(DeformConv2d):
-    """Deformable convolution with a convolution for its offsets and, with `mask`, for the weights of the places."""
+    """Deformable convolution with a convolution for its offsets and their weights."""
 
-    def __init__(self, in_channels, out_channels, kernel_size, *, mask=False, offset_groups=1, pad=None, **kwargs):
-        super().__init__(in_channels, out_channels, kernel_size, **kwargs)
-        self.pad, self.mask, self.places = pad, mask, offset_groups * self.weight[0, 0].numel()
+    def __init__(self, *args, mask=False, offset_groups=1, pad=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad, self.mask = pad, mask
+        self.places = offset_groups * self.weight[0, 0].numel()
         self.offset = nn.Conv2d(
-            in_channels, (3 if mask else 2) * self.places, kernel_size, self.stride, self.padding, self.dilation
+            self.in_channels,
+            self.places * (3 if mask else 2),
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
         )
         nn.init.zeros_(self.offset.weight)
         nn.init.zeros_(self.offset.bias)

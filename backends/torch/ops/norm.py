@@ -7,7 +7,7 @@ from ....compiler.ops.norm import normalized
 from .base import Arg, Code, Context, Function, New, helper, lowers, settings, stateless
 
 helper('''class ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of each position of N x C x ... maps."""
+    """Layer normalisation over the channels of each position of maps."""
 
     def forward(self, x):
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
@@ -16,16 +16,19 @@ helper('''class ChannelNorm(nn.LayerNorm):
 stateless("L2Norm", "Channels divided by their Euclidean length.", "F.normalize(x)")
 
 helper('''class GlobalResponseNorm(nn.Module):
-    """x + weight * x * N(x) + bias, with N(x) each channel's length over the mean length of all channels."""
+    """Channels weighed by their length relative to the mean of all channels."""
 
     def __init__(self, shape, eps=1e-6):
         super().__init__()
-        self.weight, self.bias = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
+        self.weight = nn.Parameter(torch.zeros(shape))
+        self.bias = nn.Parameter(torch.zeros(shape))
         self.eps = eps
 
     def forward(self, x):
-        length = torch.linalg.vector_norm(x, dim=tuple(range(2, x.dim())), keepdim=True)
-        return x + self.weight * (x * (length / (length.mean(1, keepdim=True) + self.eps))) + self.bias
+        positions = tuple(range(2, x.dim()))
+        length = torch.linalg.vector_norm(x, dim=positions, keepdim=True)
+        share = length / (length.mean(1, keepdim=True) + self.eps)
+        return x + self.weight * (x * share) + self.bias
 ''')
 
 

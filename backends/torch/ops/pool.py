@@ -7,7 +7,7 @@ from ....compiler.ops.windows import reach
 from .base import Arg, Code, Context, New, compact, helper, lowers, outer_pad, settings
 
 helper('''class PaddedMaxPool{rank}d(nn.MaxPool{rank}d):
-    """Max pooling with any padding, even one that differs by side; indices are those of the input without it."""
+    """Max pooling with any padding; indices are those of the input without it."""
 
     def __init__(self, *args, pad, **kwargs):
         super().__init__(*args, **kwargs)
@@ -27,7 +27,7 @@ helper('''class PaddedMaxPool{rank}d(nn.MaxPool{rank}d):
 ''')
 
 helper('''class PaddedAvgPool{rank}d(nn.AvgPool{rank}d):
-    """Average pooling with any padding, even one that differs by side; nothing in `over` counts."""
+    """Average pooling with any padding; nothing in `over` counts."""
 
     def __init__(self, *args, pad, over=None, count_include_pad=True, **kwargs):
         super().__init__(*args, **kwargs)
@@ -41,7 +41,8 @@ helper('''class PaddedAvgPool{rank}d(nn.AvgPool{rank}d):
         mean = super().forward(self.extend(x))
         if self.count_pad and self.over is None:
             return mean
-        return mean / super().forward(self.extend(torch.ones_like(x[:1, :1]), float(self.count_pad)))
+        ones = torch.ones_like(x[:1, :1])
+        return mean / super().forward(self.extend(ones, float(self.count_pad)))
 ''')
 
 helper('''class Unpool(nn.Module):
@@ -64,12 +65,15 @@ helper('''class BlurPool{rank}d(nn.Module):
                 row = (F.pad(row, (1, 0)) + F.pad(row, (0, 1))) / 2
             kernel = kernel.unsqueeze(-1) * row
         self.register_buffer("kernel", kernel[None, None], persistent=False)
-        self.pad = [side for n in reversed(kernel_size) for side in ((n - 1) // 2, n // 2)]
+        sides = [((n - 1) // 2, n // 2) for n in reversed(kernel_size)]
+        self.pad = [side for pair in sides for side in pair]
         self.stride = stride
 
     def forward(self, x):
-        kernel = self.kernel.expand(x.shape[1], *self.kernel.shape[1:])
-        return F.conv{rank}d(F.pad(x, self.pad, "reflect"), kernel, stride=self.stride, groups=x.shape[1])
+        channels = x.shape[1]
+        kernel = self.kernel.expand(channels, *self.kernel.shape[1:])
+        x = F.pad(x, self.pad, "reflect")
+        return F.conv{rank}d(x, kernel, stride=self.stride, groups=channels)
 ''')
 
 

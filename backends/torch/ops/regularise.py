@@ -6,7 +6,7 @@ from ....compiler.ops.base import Shape
 from .base import Arg, Code, Context, New, helper, lowers
 
 helper('''class DropPath(nn.Module):
-    """Stochastic depth: in training leaves out each sample with probability p, and scales the others by 1/(1 - p)."""
+    """Stochastic depth: in training leaves out samples with probability p."""
 
     def __init__(self, p):
         super().__init__()
@@ -15,7 +15,8 @@ helper('''class DropPath(nn.Module):
     def forward(self, x):
         if not self.training or self.p == 0:
             return x
-        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.p
+        shape = (len(x), *[1] * (x.dim() - 1))
+        kept = torch.rand(shape, device=x.device) >= self.p
         return x * kept / max(1 - self.p, 1e-12)
 ''')
 
