@@ -11,6 +11,7 @@ from ..compiler.diagnostics import show, usage
 from ..compiler.ir import Graph, weights_of
 from ..compiler.ops import Weight
 from .initial import draw_values
+from .reparam import DERIVED, complete
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,12 +24,16 @@ def draw(graph: Graph, seed: int) -> "Arrays":
 
     In PyTorch's default distributions, or those that the network's `set init` lines name.
     """
-    return {name: draw_one(name, weight, seed) for name, weight, _ in weights_of(graph)}
+    arrays = {name: draw_one(name, weight, seed) for name, weight, _ in weights_of(graph)}
+    complete(arrays, graph)
+    return arrays
 
 
 def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
     if weight.init == "count":
         return np.zeros(weight.shape, np.int64)
+    if weight.init in DERIVED:
+        return np.zeros(weight.shape, np.float32)
     if weight.init == "constant" and not weight.args:
         return np.full(weight.shape, weight.value, np.float32)
     return draw_values(weight, generator(name, seed))

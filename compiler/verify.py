@@ -134,9 +134,23 @@ def random_weights(graph: Graph, seed: int) -> "Arrays":
     large, which with a ReLU behind every layer keeps the signal's strength (He et al., 2015): in PyTorch's default it
     shrinks to a sixth of its variance per layer, and after sixteen of them the output depends on the biases alone.
     """
+    from ..backends.reparam import complete
     from ..backends.weights import draw_one
 
-    return {name: _varied(name, weight, draw_one(name, weight, seed), seed) for name, weight, _ in weights_of(graph)}
+    kinds = {name: weight for name, weight, _ in weights_of(graph)}
+    arrays = {name: _varied(name, weight, draw_one(name, weight, seed), seed) for name, weight in kinds.items()}
+    complete(arrays, graph)
+    for name, weight in kinds.items():
+        if weight.init == "lengths":  # equal to those of the directions they would not show
+            arrays[name] = arrays[name] * _factors(name, weight, seed)
+    return arrays
+
+
+def _factors(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
+    """Random factors around 1."""
+    from ..backends.weights import generator
+
+    return np.asarray(generator(name, seed).uniform(0.8, 1.2, weight.shape), np.float32)
 
 
 def _varied(name: str, weight: Weight, drawn: "NDArray[Any]", seed: int) -> "NDArray[Any]":
@@ -145,7 +159,7 @@ def _varied(name: str, weight: Weight, drawn: "NDArray[Any]", seed: int) -> "NDA
     if weight.init == "constant":
         random = generator(name, seed)
         if weight.value:
-            return np.asarray(weight.value * random.uniform(0.8, 1.2, weight.shape), np.float32)
+            return np.asarray(weight.value * _factors(name, weight, seed), np.float32)
         return np.asarray(0.1 * random.standard_normal(weight.shape), np.float32)
     if weight.init == "uniform" and len(weight.shape) > 1:
         return drawn * np.float32(6**0.5)

@@ -2,6 +2,7 @@
 
 import cnnc
 import pytest
+import torch
 from cnnc.compiler.cli import run
 from cnnc.compiler.ir import weights_of
 
@@ -202,3 +203,11 @@ def test_build_parameters_that_are_no_values(given: str, capsys: pytest.CaptureF
     text = "net a(act=relu, size=1) input 3x8x8 -> conv1x1(size) -> act"
     assert run(["analyze", "-e", text, "-D", given]) == 2
     assert "E0506" in capsys.readouterr().err
+
+
+def test_preact_skips_what_it_got() -> None:
+    """With its last convolution at zero the unit is the identity, so the skip adds the raw input."""
+    module = cnnc.compile("preact(16)", input="64x8x8").to_torch(seed=0).eval()
+    next(p for name, p in module.named_parameters() if name.endswith("conv3.weight")).data.zero_()
+    x = torch.randn(1, 64, 8, 8)
+    assert torch.equal(module(x), x)

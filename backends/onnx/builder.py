@@ -8,6 +8,7 @@ from onnx import TensorProto, helper
 
 from ...compiler.ir import Apply, Region, Value
 from ...compiler.ops import Shape
+from ..reparam import weight_from
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,6 +120,10 @@ class Builder:
     def weight(self, name: str) -> str:
         """The initializer of this layer's weight of that name; shared layers meet theirs again."""
         full = f"{self.path}.{name}" if self.path else name
+        if full not in self.arrays and name == "weight" and self.step is not None:
+            transposed = self.step.op.initial == "deconv"
+            self.arrays[full] = weight_from(self.arrays, self.path, axis=int(transposed))
+            self.taken.add(full)
         self.stored.setdefault(full, self.arrays[full])
         return full
 

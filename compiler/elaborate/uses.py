@@ -97,7 +97,8 @@ class Uses(Operators):
         def body(inner: Value) -> Value:
             for part in composite.expand(signature):
                 op = NAMES[part.op]
-                attrs = op.signature(**{n: op.params[n].read(v, rank or 0) for n, v in part.args.items()})
+                given = {n: part.args.get(n, kind.default) for n, kind in op.params.items()}
+                attrs = op.signature(**{n: op.params[n].read(v, rank or 0) for n, v in given.items()})
                 inner = self.step(op, attrs, [inner], env.span(node), Tag(label=part.label))
             return inner
 

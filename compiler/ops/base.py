@@ -51,7 +51,8 @@ class Weight(NamedTuple):
     """A trainable tensor or, in `buffers`, a stored one.
 
     init: uniform (±1/√fan_in), xavier_uniform (of a matrix, ±√(6/(rows + columns))), constant (`value` everywhere),
-    count (an integer 0), or a method of `initial.METHODS` with its `args`.
+    count (an integer 0), lengths, left or right (from the weight that it helps to express), or a method of
+    `initial.METHODS` with its `args`.
     """
 
     name: str

@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 from ..diagnostics import Reject
 from .base import Op, Shape, Weight, Window, Work, check_extents, define, size
 from .kinds import Flag, Integer, Ints, Number, Padding, Pairs, PerAxis, Word
+from .reparam import REPARAM, expressed, singular_vectors
 from .windows import resolve_padding, window_of, window_shape
 
 PAD_MODES = ("zeros", "reflect", "replicate", "circular")
@@ -22,6 +23,7 @@ class Conv(NamedTuple):
     g: Annotated[int, Integer("groups; input and output channels must both be multiples of it", 1)]
     bias: Annotated[bool, Flag("whether a bias is added", True)]
     pad_mode: Annotated[str, Word("what the padding is filled with", PAD_MODES, "zeros")]
+    reparam: Annotated[str, REPARAM]
 
 
 class DepthwiseConv(NamedTuple):
@@ -32,6 +34,7 @@ class DepthwiseConv(NamedTuple):
     m: Annotated[int, Integer("depth multiplier: output channels per input channel", 1)]
     bias: Annotated[bool, Flag("whether a bias is added", True)]
     pad_mode: Annotated[str, Word("what the padding is filled with", PAD_MODES, "zeros")]
+    reparam: Annotated[str, REPARAM]
 
 
 class TransposedConv(NamedTuple):
@@ -43,6 +46,7 @@ class TransposedConv(NamedTuple):
     d: Annotated[Ints, PerAxis("dilation", 1)]
     g: Annotated[int, Integer("groups", 1)]
     bias: Annotated[bool, Flag("whether a bias is added", True)]
+    reparam: Annotated[str, REPARAM]
 
 
 class StandardizedConv(NamedTuple):
@@ -130,8 +134,8 @@ def transposed_shape(a: TransposedConv, x: Shape) -> Shape:
 def transposed_weights(a: TransposedConv, x: Shape) -> tuple[Weight, ...]:
     """Cin·(Cout/g)·∏k, and Cout biases. PyTorch takes fan_in from the second axis, (Cout/g)·∏k."""
     fan_in = a.c // a.g * prod(a.k)
-    weight = Weight("weight", (x[0], a.c // a.g, *a.k), "uniform", fan_in)
-    return (weight, Weight("bias", (a.c,), "uniform", fan_in)) if a.bias else (weight,)
+    bias = (Weight("bias", (a.c,), "uniform", fan_in),) if a.bias else ()
+    return (*expressed(a, Weight("weight", (x[0], a.c // a.g, *a.k), "uniform", fan_in)), *bias)
 
 
 def transposed_work(a: TransposedConv, x: Shape, out: Shape) -> Work:
@@ -149,7 +153,7 @@ def resolve_conv(a: Any, x: Shape) -> Any:
 
 def resolve_depthwise(a: DepthwiseConv, x: Shape) -> Conv:
     p = resolve_padding(a.p, x, a.k, a.s, a.d)
-    return Conv(x[0] * a.m, a.k, a.s, p, a.d, x[0], a.bias, a.pad_mode)
+    return Conv(x[0] * a.m, a.k, a.s, p, a.d, x[0], a.bias, a.pad_mode, a.reparam)
 
 
 def conv_shape(a: Any, x: Shape) -> Shape:
@@ -172,8 +176,16 @@ def conv_weights(a: Any, x: Shape) -> tuple[Weight, ...]:
     """Cout·(Cin/g)·∏k, and Cout biases."""
     shape = (a.c, x[0] // a.g, *a.k)
     fan_in = prod(shape[1:])
-    weight = Weight("weight", shape, "uniform", fan_in)
-    return (weight, Weight("bias", (a.c,), "uniform", fan_in)) if a.bias else (weight,)
+    bias = (Weight("bias", (a.c,), "uniform", fan_in),) if a.bias else ()
+    return (*expressed(a, Weight("weight", shape, "uniform", fan_in)), *bias)
+
+
+def conv_buffers(a: Any, x: Shape) -> tuple[Weight, ...]:
+    return singular_vectors(a, (a.c, x[0] // a.g, *a.k))
+
+
+def transposed_buffers(a: TransposedConv, x: Shape) -> tuple[Weight, ...]:
+    return singular_vectors(a, (x[0], a.c // a.g, *a.k), axis=1)
 
 
 def conv_work(a: Any, x: Shape, out: Shape) -> Work:
@@ -195,6 +207,9 @@ CONV_SAMPLES = (
     "conv3x3(5, p=((1, 2), (0, 1)), pad_mode=circular) @ 3x7x7",
     "conv3(5, p=2, pad_mode=replicate) @ 3x7",
     "conv3x3(5, p=valid) @ 3x7x7",
+    "conv3x3(5, p=1, reparam=weight_norm) @ 3x7x7",
+    "conv3x3(6, g=3, bias=false, reparam=spectral_norm) @ 3x7x7",
+    "conv2(5, p=same_upper, reparam=spectral_norm) -> bn @ 3x7",
 )
 
 conv: Op[Conv] = define(
@@ -205,6 +220,7 @@ conv: Op[Conv] = define(
         resolve=resolve_conv,
         shape=conv_shape,
         weights=conv_weights,
+        buffers=conv_buffers,
         work=conv_work,
         window=window_of,
         suffix="k",
@@ -234,6 +250,7 @@ dwconv: Op[Conv] = define(
         resolve=resolve_depthwise,
         shape=conv_shape,
         weights=conv_weights,
+        buffers=conv_buffers,
         work=conv_work,
         window=window_of,
         suffix="k",
@@ -241,7 +258,12 @@ dwconv: Op[Conv] = define(
         family="conv",
         depth=True,
         initial="conv",
-        samples=("dwconv3(p=1) @ 4x9", "dwconv3x3(s=2, p=1, bias=false) @ 6x9x9", "dwconv3x3x3(m=2) @ 3x5x5x5"),
+        samples=(
+            "dwconv3(p=1) @ 4x9",
+            "dwconv3x3(s=2, p=1, bias=false) @ 6x9x9",
+            "dwconv3x3x3(m=2) @ 3x5x5x5",
+            "dwconv3x3(reparam=weight_norm) @ 3x7x7",
+        ),
         rejects=(("dwconv3x3(m=0) @ 3x8x8", "E0305"), ("dwconv9x9 @ 3x8x8", "E0201")),
     )
 )
@@ -253,6 +275,7 @@ deconv: Op[TransposedConv] = define(
         signature=TransposedConv,
         shape=transposed_shape,
         weights=transposed_weights,
+        buffers=transposed_buffers,
         work=transposed_work,
         window=transposed_window,
         suffix="k",
@@ -267,6 +290,8 @@ deconv: Op[TransposedConv] = define(
             "deconv3x3(4, s=2, d=2, op=1) @ 2x4x4",
             "deconv2x2x2(3, s=2) @ 2x3x3x3",
             "deconv3(4, op=1, d=2) @ 3x5",
+            "deconv3(4, s=2, reparam=weight_norm) @ 3x5",
+            "deconv3x3(4, g=2, reparam=spectral_norm) @ 6x4x5",
             "deconv3(4, op=1, d=2, p=2) @ 3x5",
             "deconv1(4, s=3, p=1, op=2) @ 2x1",
             "deconv(4, 1x4x1, s=3x1x3, p=1x0x1, d=1x3x1, op=0x2x2, g=2) @ 2x5x2x1",

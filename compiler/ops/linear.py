@@ -5,11 +5,13 @@ from typing import Annotated, Any, NamedTuple
 from ..diagnostics import Reject
 from .base import NoParams, Op, Shape, Tokens, Weight, Work, check_extents, define, no_work, size
 from .kinds import Flag, Integer, Optional, Tensor
+from .reparam import REPARAM, expressed, singular_vectors
 
 
 class Linear(NamedTuple):
     n: Annotated[int, Integer("output features")]
     bias: Annotated[bool, Flag("whether a bias is added", True)]
+    reparam: Annotated[str, REPARAM]
 
 
 class BilinearForm(NamedTuple):
@@ -55,8 +57,8 @@ def linear_shape(a: Linear, x: Shape) -> Shape:
 
 def linear_weights(a: Linear, x: Shape) -> tuple[Weight, ...]:
     features = features_of(x)
-    weight = Weight("weight", (a.n, features), "uniform", features)
-    return (weight, Weight("bias", (a.n,), "uniform", features)) if a.bias else (weight,)
+    bias = (Weight("bias", (a.n,), "uniform", features),) if a.bias else ()
+    return (*expressed(a, Weight("weight", (a.n, features), "uniform", features)), *bias)
 
 
 def features_of(x: Shape) -> int:
@@ -76,6 +78,7 @@ fc: Op[Linear] = define(
         signature=Linear,
         shape=linear_shape,
         weights=linear_weights,
+        buffers=lambda a, x: singular_vectors(a, (a.n, features_of(x))),
         work=linear_work,
         tokens=True,
         depth=True,
@@ -85,6 +88,9 @@ fc: Op[Linear] = define(
             "fc(10, bias=false) @ 12x1x1",
             "fc(1) @ 7x1",
             "tokens -> fc(6) @ 4x3x2",
+            "fc(6, reparam=weight_norm) @ 5x1x1",
+            "(relu -> fc(6, reparam=spectral_norm)) as head @ 5x1x1",
+            "tokens -> fc(6, reparam=spectral_norm) @ 4x3x2",
             "tokens -> fc(6, bias=false) @ 4x5",
         ),
         rejects=(("fc(10) @ 3x4x4", "E0206"), ("fc @ 12", "E0303"), ("fc(true) @ 12", "E0304")),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....compiler.ir import Apply
+from ....compiler.ops.reparam import PREFIX
 
 Array: TypeAlias = NDArray[Any]
 Weights: TypeAlias = dict[str, Array]
@@ -27,6 +28,19 @@ def lowers(*names: str) -> Callable[[Lowering], Lowering]:
         return function
 
     return register
+
+
+def kernel(weights: Weights, axis: int = 0) -> Array:
+    """A layer's weight w; or g·v/‖v‖ with a length g for each slice v of the first axis; or w/(uᵀ·W·v), W the matrix
+    of w with `axis` as rows, u and v its estimated leading singular vectors."""
+    if "weight" in weights:
+        return weights["weight"]
+    if f"{PREFIX}.original1" in weights:
+        v = weights[f"{PREFIX}.original1"]
+        return weights[f"{PREFIX}.original0"] * v / np.sqrt((v**2).sum(tuple(range(1, v.ndim)), keepdims=True))
+    w = weights[f"{PREFIX}.original"]
+    u, v = weights[f"{PREFIX}.0._u"], weights[f"{PREFIX}.0._v"]
+    return w / (u @ np.moveaxis(w, axis, 0).reshape(len(u), -1) @ v)
 
 
 def positions(x: Array) -> tuple[int, ...]:

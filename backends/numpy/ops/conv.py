@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
-from .base import Array, Weights, last_axes, lowers, on_channels, padded
+from .base import Array, Weights, kernel, last_axes, lowers, on_channels, padded
 
 
 def taps(x: Array, k: Any, s: Any, d: Any) -> Iterator[tuple[tuple[int, ...], Array]]:
@@ -34,7 +34,7 @@ def _conv(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 
     x: N×Cin×W…, w: Cout×Cin/g×k…, y: N×Cout×….
     """
-    return convolved(padded(xs[0], a.p, a.pad_mode), weights["weight"], weights.get("bias"), a)
+    return convolved(padded(xs[0], a.p, a.pad_mode), kernel(weights), weights.get("bias"), a)
 
 
 def convolved(x: Array, w: Array, bias: Array | None, a: Any) -> Array:
@@ -55,15 +55,15 @@ def _deconv(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 
     x: N×Cin×W…, w: Cin×Cout/g×k…, y: N×Cout×(W − 1)·s + d·(k − 1) + 1 + op − 2p….
     """
-    x, w = xs[0], weights["weight"]
+    x, w = xs[0], kernel(weights, axis=1)
     (n, cin), extents = x.shape[:2], x.shape[2:]
     axes = zip(extents, a.k, a.s, a.op, a.d, strict=True)
     y = np.zeros((n, a.c, *((e - 1) * s + d * (k - 1) + 1 + op for e, k, s, op, d in axes)))
     columns = x.reshape(n, a.g, cin // a.g, prod(extents))
     for t in np.ndindex(*a.k):
-        kernel = last_axes(w, t).reshape(a.g, cin // a.g, a.c // a.g)
+        part = last_axes(w, t).reshape(a.g, cin // a.g, a.c // a.g)
         target = last_axes(y, spread(t, extents, a.s, a.d))
-        target += (kernel.swapaxes(1, 2) @ columns).reshape(target.shape)
+        target += (part.swapaxes(1, 2) @ columns).reshape(target.shape)
     y = last_axes(y, [slice(p, e - p) for p, e in zip(a.p, y.shape[2:], strict=True)])
     return y + on_channels(weights["bias"], y) if a.bias else y
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from ....compiler.ir import Apply
 from ....compiler.ops.base import Tokens
-from .base import Array, Weights, lowers
+from .base import Array, Weights, kernel, lowers
 
 
 @lowers("fc")
 def _fc(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """y = x·wᵀ + b. x: N×Cin, N×Cin×1×… or tokens N×L×Cin, w: Cout×Cin, y: N×Cout or N×L×Cout."""
     x = xs[0] if isinstance(step.in_shapes[0], Tokens) else xs[0].reshape(len(xs[0]), -1)
-    y = x @ weights["weight"].T
+    y = x @ kernel(weights).T
     return y + weights["bias"] if a.bias else y
 
 

@@ -58,6 +58,31 @@ helper('''class DeformableConv2d(DeformConv2d):
 ''')
 
 
+REPARAMS = {
+    "weight_norm": ("WeightNorm", "a length and a direction"),
+    "spectral_norm": ("SpectralNorm", "itself over its largest singular value"),
+}
+for function, (prefix, doc) in REPARAMS.items():
+    helper(f'''class {prefix}Conv{{rank}}d(nn.Conv{{rank}}d):
+    """A convolution whose weight is {doc}."""
+
+    def __init__(self, *args, pad=None, mode="constant", **kwargs):
+        super().__init__(*args, **kwargs)
+        self.pad, self.mode = pad, mode
+        nn.utils.parametrizations.{function}(self)
+
+    def forward(self, x):
+        return super().forward(x if self.pad is None else F.pad(x, self.pad, self.mode))
+''')
+    helper(f'''class {prefix}ConvTranspose{{rank}}d(nn.ConvTranspose{{rank}}d):
+    """A transposed convolution whose weight is {doc}."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        nn.utils.parametrizations.{function}(self)
+''')
+
+
 def symmetric(pairs: Any) -> bool:
     return all(before == after for before, after in pairs)
 
@@ -79,15 +104,16 @@ def _conv(a: Any, x: Shape, context: Context) -> Code:
     """A convolution of torch.nn, or a class of our own where padding differs by side or weights are standardised."""
     rank = len(a.k)
     standardized = context.step.op.name == "wsconv"
+    special = "WS" if standardized else REPARAMS[a.reparam][0] if a.reparam != "none" else ""
     eps = settings(eps=(a.eps, 1e-5)) if standardized else ()
     if symmetric(a.p):
         mode = settings(padding_mode=(a.pad_mode if any(map(any, a.p)) else "zeros", "zeros"))
-        name = f"WSConv{rank}d" if standardized else f"nn.Conv{rank}d"
-        own = None if not standardized else name
+        own = f"{special}Conv{rank}d" if special else None
+        name = own or f"nn.Conv{rank}d"
         return Code(New(name, (*channels_and_kernel(a, x), *conv_settings(a), *mode, *eps)), helper=own)
     pad = Arg("pad", outer_pad(a.p))
     mode = settings(mode=({"zeros": "constant"}.get(a.pad_mode, a.pad_mode), "constant"))
-    name = f"{'WS' if standardized else 'Padded'}Conv{rank}d"
+    name = f"{special or 'Padded'}Conv{rank}d"
     return Code(New(name, (*channels_and_kernel(a, x), pad, *conv_settings(a), *mode, *eps)), helper=name)
 
 
@@ -106,4 +132,8 @@ def _deconv(a: Any, x: Shape, context: Context) -> Code:
         stride=(compact(a.s), 1), padding=(compact(a.p), 0), output_padding=(compact(a.op), 0), groups=(a.g, 1),
         bias=(a.bias, True), dilation=(compact(a.d), 1),
     )  # fmt: skip
-    return Code(New(f"nn.ConvTranspose{len(a.k)}d", (*base, *rest)))
+    plain = f"ConvTranspose{len(a.k)}d"
+    if a.reparam == "none":
+        return Code(New(f"nn.{plain}", (*base, *rest)))
+    name = f"{REPARAMS[a.reparam][0]}{plain}"
+    return Code(New(name, (*base, *rest)), helper=name)

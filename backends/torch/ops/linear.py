@@ -5,6 +5,7 @@ from typing import Any
 from ....compiler.ops.base import Shape, Tokens
 from ....compiler.ops.linear import features_of
 from .base import Arg, Code, Context, Function, New, helper, lowers, settings
+from .conv import REPARAMS
 
 helper('''class FlatLinear(nn.Linear):
     """A linear layer on C x 1 x 1 maps."""
@@ -13,10 +14,28 @@ helper('''class FlatLinear(nn.Linear):
         return super().forward(torch.flatten(x, 1))
 ''')
 
+for function, (prefix, doc) in REPARAMS.items():
+    helper(f'''class {prefix}Linear(nn.Linear):
+    """A linear layer whose weight is {doc}."""
+
+    def __init__(self, *args, flat=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.flat = flat
+        nn.utils.parametrizations.{function}(self)
+
+    def forward(self, x):
+        return super().forward(torch.flatten(x, 1) if self.flat else x)
+''')
+
 
 @lowers("fc")
 def _fc(a: Any, x: Shape, context: Context) -> Code:
     args = (Arg("in_features", features_of(x)), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+    if a.reparam != "none":
+        name = f"{REPARAMS[a.reparam][0]}Linear"
+        flat = len(x) > 1 and not isinstance(x, Tokens)
+        rest = settings(flat=(flat and context.as_module, False))
+        return Code(New(name, (*args, *rest)), helper=name, flatten=flat and not context.as_module)
     if isinstance(x, Tokens):
         return Code(New("nn.Linear", args))
     if context.as_module and len(x) > 1:
