@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint tables golden clean
+.PHONY: help demo test lint tables golden zoo clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
@@ -11,6 +11,7 @@ help:
 	@echo "make lint     ruff and mypy"
 	@echo "make tables   rebuild the grammar's tables after a change of grammar/cnn.lark"
 	@echo "make golden   rewrite the golden files; read the difference before committing it"
+	@echo "make zoo      rewrite docs/zoo.md, the table of networks"
 	@echo "make clean    remove .venv, demo/ and caches"
 
 .venv/base: pyproject.toml
@@ -41,6 +42,9 @@ tables: .venv/base
 
 golden: .venv/test
 	$(BIN)/python -m pytest --update-golden
+
+zoo: .venv/base
+	$(BIN)/python examples/zoo/table.py
 
 clean:
 	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

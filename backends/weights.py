@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     Arrays = dict[str, NDArray[Any]]
 
 
+NESTED = ("state_dict", "model_state_dict", "model")
+"""Under what checkpoints keep the state_dict."""
+
+
 def draw(graph: Graph, seed: int) -> "Arrays":
     """Initial values for every stored tensor, each from the seed and its own name.
 
@@ -47,9 +51,8 @@ def generator(name: str, seed: int) -> np.random.Generator:
 
 def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph) -> "Arrays":
     """Tensors by name, or those of a .safetensors or .pth file: exactly the graph's (E0508), bar batch counts."""
-    found = (
-        {name: _as_float(array) for name, array in given.items()} if isinstance(given, Mapping) else _read(Path(given))
-    )
+    tensors = given if isinstance(given, Mapping) else read_tensors(Path(given))
+    found = {name: _as_float(array) for name, array in tensors.items()}
     wanted = {name: weight for name, weight, _ in weights_of(graph)}
     for name, weight in wanted.items():
         if weight.init == "count" and name not in found:
@@ -72,7 +75,8 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def _read(path: Path) -> "Arrays":
+def read_tensors(path: Path) -> "Arrays":
+    """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict."""
     if not path.is_file():
         raise usage("E0501", path=str(path), reason="no such file")
     try:
@@ -100,6 +104,8 @@ def _read_torch(path: Path) -> "Arrays":
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the unpickler makes of a file that is no state_dict
         raise usage("E0509", path=str(path), reason=str(error).split("\n")[0]) from None
+    if isinstance(state, dict):
+        state = next((state[key] for key in NESTED if isinstance(state.get(key), dict)), state)
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise usage("E0509", path=str(path), reason="it holds no state_dict")
     return {

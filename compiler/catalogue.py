@@ -746,6 +746,14 @@ _add(
     "use --on cpu, a smaller --input or a smaller --batch",
     "`cnnc verify` runs the network; `--on cuda` needs a GPU and a PyTorch that supports it.",
 )
+_add(
+    "E0516",
+    "the file's weights cannot be mapped onto the network",
+    "{reason}",
+    "`cnnc weights` pairs layers by name, or else in the order of the file; --order name takes the order of names",
+    "Every tensor of the network needs exactly one of the file and the other way round, but for counts of batches. "
+    "Layers whose tensors have the same names and shapes are told apart by their order alone.",
+)
 
 # W06: warnings
 

@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc check *.cnn
   cnnc verify examples/resnet50.cnn
+  cnnc weights examples/resnet50.cnn --from resnet50.pth -o resnet50.safetensors
   cnnc fmt *.cnn
   cnnc layers conv
   cnnc explain E0201
@@ -217,6 +218,20 @@ def run_verify(args: argparse.Namespace) -> int:
     return 0 if all(comparison.ok for comparison in found) else 1
 
 
+def run_weights(args: argparse.Namespace) -> int:
+    """Print which foreign tensor becomes which of the network's; with -o write them under its names."""
+    from ..backends.mapping import describe, map_weights, save, taken_over
+
+    net = read_net(args)
+    net.needs_numbers()
+    pairs, way, found = map_weights(net.graph, Path(args.source), args.order)
+    print(describe(pairs, way))
+    if args.output is not None:
+        save(Path(args.output), taken_over(pairs, found, net.graph))
+        print(f"wrote {args.output}", file=sys.stderr)
+    return 0
+
+
 def run_layers(args: argparse.Namespace) -> int:
     from .reference import describe_all, describe_layer
 
@@ -362,6 +377,19 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=0, metavar="N", help="of weights and inputs (default 0)")
     sub.add_argument("--batch", default="2", metavar="N", help="batch size (default 2)")
     sub.add_argument("--on", choices=("cpu", "cuda"), default="cpu", help="where the backends run (default: cpu)")
+
+    sub = command(
+        "weights",
+        run_weights,
+        "Map a foreign state_dict onto a network, by name or else by order and shape.",
+        "cnnc weights net.cnn --from model.pth -o net.safetensors",
+    )
+    add_network(sub)
+    sub.add_argument("--from", dest="source", required=True, metavar="W", help=".safetensors or .pth file to read")
+    sub.add_argument("-o", "--output", metavar="OUT", help="write them under the network's names, as .safetensors")
+    sub.add_argument(
+        "--order", choices=("file", "name"), default="file", help="of layers that are alike (default: the file's)"
+    )
 
     sub = command("layers", run_layers, "List the layers, or describe one.", "cnnc layers conv")
     sub.add_argument("name", nargs="?", metavar="NAME")

@@ -20,6 +20,7 @@ from .symbolic import symbol
 if TYPE_CHECKING:
     import onnx
     import torch
+    from numpy.typing import NDArray
 
     from .verify import Comparison
 
@@ -153,6 +154,18 @@ class Net:
 
         module: torch.nn.Module = backend("torch").module(self, seed, weights)
         return module
+
+    def import_weights(self, path: str | Path, order: str = "file") -> "dict[str, NDArray[Any]]":
+        """Tensors of a foreign .pth or .safetensors state_dict under this network's names, for `weights=`.
+
+        Paired by name, or else layer by layer in the file's order (`order="name"`: in the natural order of its names).
+        Raises UsageError where something is left over or cannot be told apart (E0516).
+        """
+        self.needs_numbers()
+        from ..backends.mapping import map_weights, taken_over
+
+        pairs, _, found = map_weights(self.graph, Path(path), order)
+        return taken_over(pairs, found, self.graph)
 
     def to_onnx(
         self,

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from cnnc.compiler.ops import REGISTRY
 
 os.environ["CNNC_CHECK_IR"] = "1"  # every compilation in the tests verifies its graph
 
@@ -25,3 +26,13 @@ def example(request: pytest.FixtureRequest) -> Path:
     """Every network of examples/, one after another."""
     path: Path = request.param
     return path
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many samples of layers ran in every backend."""
+    passed = [r.nodeid for r in terminalreporter.stats.get("passed", ()) if "::test_sample[" in r.nodeid]
+    ranks = [nodeid.rpartition(" @ ")[2].count("x") for nodeid in passed]
+    if ranks:
+        spread = ", ".join(f"{ranks.count(n)} in {n}-D" for n in sorted(set(ranks)))
+        backends = "PyTorch, ONNX Runtime and NumPy"
+        terminalreporter.write_line(f"{len(REGISTRY)} ops: {len(ranks)} samples passed in {backends} ({spread})")

@@ -42,6 +42,7 @@ BY_REQUEST = {
     "E0513": "test_a_wrong_batch_size",
     "E0514": "test_an_unknown_input",
     "E0515": "test_a_place_to_run_that_is_not_there",
+    "E0516": "test_weights_that_cannot_be_mapped",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -273,6 +274,14 @@ def test_weights_that_do_not_fit(cnnc: CLI) -> None:
     assert_refused(cnnc(*command), "E0508", "not in the network: fc.weight")
     write_weights(conv1__bias=np.ones(5, np.float32))
     assert_refused(cnnc(*command), "E0508", "conv1.bias is 5, the network needs 4")
+
+
+def test_weights_that_cannot_be_mapped(cnnc: CLI) -> None:
+    command = ("weights", "good.cnn", "--from", "w.safetensors")
+    write_weights()
+    assert cnnc(*command)[0] == 0
+    write_weights(conv1__bias=None)
+    assert_refused(cnnc(*command), "E0516", "nothing in the file is like conv1", "--order name")
 
 
 def test_weights_that_cannot_be_read(cnnc: CLI) -> None:

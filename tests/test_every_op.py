@@ -46,13 +46,34 @@ OPERATOR_SAMPLES = (
     "relu + tanh - sigmoid @ 7",
     "res(conv3x3(6, s=2, p=1), proj=conv1x1(6, s=2)) @ 3x8x8",
 )
-SAMPLES = [sample for entry in entries().values() for sample in entry.samples] + list(OPERATOR_SAMPLES)
-REJECTS = [reject for entry in entries().values() for reject in entry.rejects]
+SHAPES = ("6", "6x7", "6x6x5", "6x4x5x4")
 
 
 def compiled(sample: str) -> cnnc.Net:
     chain, _, shape = sample.rpartition(" @ ")
     return cnnc.compile(chain, input=shape)
+
+
+def spatial_rank(sample: str) -> int:
+    return sample.rpartition(" @ ")[2].count("x")
+
+
+def at_other_ranks(samples: tuple[str, ...], ranks: tuple[int, ...]) -> list[str]:
+    """For each spatial rank that no sample has, the first of their chains that compiles there."""
+    chains = [sample.rpartition(" @ ")[0] for sample in samples]
+    found = []
+    for shape in (SHAPES[rank] for rank in set(ranks) - set(map(spatial_rank, samples))):
+        found += [f"{chain} @ {shape}" for chain in chains if not cnnc.check(chain, input=shape)][:1]
+    return found
+
+
+SAMPLES = [
+    sample
+    for entry in entries().values()
+    for sample in (*entry.samples, *sorted(at_other_ranks(entry.samples, entry.ranks)))
+]
+SAMPLES += OPERATOR_SAMPLES
+REJECTS = [reject for entry in entries().values() for reject in entry.rejects]
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -117,6 +138,13 @@ def test_every_op_has_lowerings() -> None:
         assert name in TORCH_LOWERINGS, f"{name} has no PyTorch lowering"
         assert name in ONNX_LOWERINGS, f"{name} has no ONNX lowering"
         assert name in reference.LOWERINGS, f"{name} has no NumPy definition"
+
+
+def test_every_rank_is_tried() -> None:
+    """Each op runs on vectors, signals, images and volumes, wherever it applies."""
+    for name, entry in entries().items():
+        here = {spatial_rank(s) for s in (*entry.samples, *at_other_ranks(entry.samples, entry.ranks))}
+        assert here >= set(entry.ranks), f"{name} has samples for {sorted(here)} axes, and applies to {entry.ranks}"
 
 
 def test_every_layer_has_samples_and_documentation() -> None:

@@ -319,7 +319,12 @@ reshape: Op[Reshape] = define(
         sees_all=True,
         view=True,
         tokens=True,
-        samples=("reshape((2, 6)) @ 3x4", "reshape((4, 3, 1)) @ 12", "reshape((1, 4)) @ 4x1x1"),
+        samples=(
+            "reshape((2, 6)) @ 3x4",
+            "reshape((4, 3, 1)) @ 12",
+            "reshape((1, 4)) @ 4x1x1",
+            "reshape((2, 12)) @ 3x2x2x2",
+        ),
         rejects=(("reshape((5, 2)) @ 3x4", "E0225"),),
     )
 )
@@ -376,7 +381,12 @@ permute: Op[Permute] = define(
         work=no_work,
         view=True,
         tokens=True,
-        samples=("permute((1, 2, 0)) @ 2x3x4", "permute((1, 0)) @ 3x5", "permute((3, 0, 2, 1)) @ 2x3x4x5"),
+        samples=(
+            "permute((1, 2, 0)) @ 2x3x4",
+            "permute(0) @ 5",
+            "permute((1, 0)) @ 3x5",
+            "permute((3, 0, 2, 1)) @ 2x3x4x5",
+        ),
         rejects=(("permute((0, 1)) @ 2x3x4", "E0229"), ("permute((0, 1, 1)) @ 2x3x4", "E0229")),
     )
 )

@@ -1,0 +1,149 @@
+"""Foreign weights: mapped by name, else by order and shape, and refused where something is left over or alike."""
+
+import os
+import pickle
+from pathlib import Path
+
+import cnnc
+import pytest
+import torch
+import torchvision
+from cnnc.compiler.cli import run
+from conftest import EXAMPLES, ROOT
+from safetensors.torch import load_file, save_file
+from support import TORCH_TOLERANCE, difference, inputs_for, run_torch
+from torch import nn
+
+SMALL = "conv3x3(4) -> bn -> relu -> conv3x3(6) -> relu -> gap -> fc(3)"
+
+
+class Foreign(nn.Sequential):
+    """SMALL under other names, its last layer a 1x1 convolution."""
+
+    def __init__(self) -> None:
+        stem = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
+        head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(6, 3, 1), nn.Flatten())
+        super().__init__(stem, nn.Conv2d(4, 6, 3), nn.ReLU(), head)
+
+
+def program(tmp_path: Path, text: str = SMALL) -> Path:
+    path = tmp_path / "net.cnn"
+    path.write_text(f"input 3x12x12 -> {text}")
+    return path
+
+
+def saved(state: object, path: Path) -> Path:
+    torch.save(state, path)
+    return path
+
+
+def agree(net: cnnc.Net, weights: object, model: nn.Module) -> None:
+    inputs = inputs_for(net)
+    module = net.to_torch(weights=weights).eval()  # type: ignore[arg-type]
+    assert difference(run_torch(module, inputs)[0], run_torch(model.eval(), inputs)[0]) <= TORCH_TOLERANCE
+
+
+def test_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = torchvision.models.resnet18()
+    source = saved(model.state_dict(), tmp_path / "resnet18.pth")
+    target = tmp_path / "out.safetensors"
+    example = str(ROOT / "examples/resnet18.cnn")
+    assert run(["weights", example, "--from", str(source), "-o", str(target)]) == 0
+    printed = capsys.readouterr().out
+    assert "conv1.weight" in printed and printed.strip().endswith("102 tensors by name")
+    assert all(torch.equal(v, model.state_dict()[k]) for k, v in load_file(target).items())
+    agree(cnnc.load(example), target, model)
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_by_order_and_shape(tmp_path: Path, wrapped: bool) -> None:
+    """Other names and other axes of extent 1; a checkpoint's own state_dict is found."""
+    model = Foreign()
+    state = model.state_dict()
+    source = saved({"epoch": 3, "state_dict": state} if wrapped else state, tmp_path / "w.pth")
+    net = cnnc.load(program(tmp_path))
+    agree(net, net.import_weights(source), model)
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", "googlenet", "shufflenetv2"])
+def test_torchvision_by_order(tmp_path: Path, name: str) -> None:
+    known = {"mobilenetv2": "mobilenet_v2", "shufflenetv2": "shufflenet_v2_x1_0"}
+    options = {"init_weights": False} if name == "googlenet" else {}
+    model = torchvision.models.get_model(known.get(name, name), weights=None, **options)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.8, 1.2)
+    net = cnnc.load(ROOT / f"examples/{name}.cnn")
+    agree(net, net.import_weights(saved(model.state_dict(), tmp_path / "w.pth")), model)
+
+
+def test_a_file_without_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Safetensors are sorted by name. Layers that are alike need --order name, others do not."""
+    path = program(tmp_path, "(conv3x3(3, p=0) -> relu) * 5 -> conv1x1(3)")
+    model = nn.Sequential(*(nn.Conv2d(3, 3, 3) for _ in range(5)), nn.Conv2d(3, 3, 1))
+    save_file(model.state_dict(), tmp_path / "w.safetensors")
+    command = ["weights", str(path), "--from", str(tmp_path / "w.safetensors")]
+    assert run(command) == 2
+    error = capsys.readouterr().err
+    assert "E0516" in error and "are alike" in error and "--order name" in error
+    assert run([*command, "--order", "name"]) == 0
+    assert capsys.readouterr().out.split()[:3] == ["stack1.0.0.weight", "<-", "0.weight"]
+    unique = Foreign()
+    save_file(unique.state_dict(), tmp_path / "u.safetensors")
+    net = cnnc.load(program(tmp_path))
+    agree(net, net.import_weights(tmp_path / "u.safetensors"), unique)
+
+
+def test_names_are_in_natural_order(tmp_path: Path) -> None:
+    model = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(12)))
+    save_file(model.state_dict(), tmp_path / "w.safetensors")
+    net = cnnc.load(program(tmp_path, "conv1x1(3) * 12"))
+    agree(net, net.import_weights(tmp_path / "w.safetensors", order="name"), model)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (nn.Sequential(Foreign(), nn.Linear(5, 7)), "no place for 1.weight"),
+        (nn.Sequential(*list(Foreign())[:-1]), "nothing in the file is like fc"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), *list(Foreign())[1:]), "nothing in the file is like conv1"),
+    ],
+)
+def test_leftovers_are_refused(tmp_path: Path, model: nn.Module, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source = saved(model.state_dict(), tmp_path / "w.pth")
+    target = tmp_path / "out.safetensors"
+    assert run(["weights", str(program(tmp_path)), "--from", str(source), "-o", str(target)]) == 2
+    error = capsys.readouterr().err
+    assert "E0516" in error and said in error
+    assert not target.exists()
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch harmed",)
+
+
+@pytest.mark.parametrize("protocol", ["torch", "pickle"])
+def test_nothing_but_tensors_is_unpickled(
+    tmp_path: Path, protocol: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "w.pth"
+    if protocol == "torch":
+        torch.save({"a": Harmful()}, source)
+    else:
+        source.write_bytes(pickle.dumps(Harmful()))
+    assert run(["weights", str(program(tmp_path)), "--from", str(source)]) == 2
+    assert "E0509" in capsys.readouterr().err
+    assert not (tmp_path / "harmed").exists()
+
+
+def test_every_example_takes_its_own_weights(tmp_path: Path) -> None:
+    for path in EXAMPLES:
+        net = cnnc.load(path)
+        if net.params > 30_000_000:
+            continue
+        state = net.to_torch(seed=1).state_dict()
+        taken = net.import_weights(saved(state, tmp_path / "w.pth"))
+        assert all((torch.from_numpy(v) == state[k]).all() for k, v in taken.items())
