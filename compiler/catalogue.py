@@ -213,7 +213,7 @@ _add(
     "E0217",
     "`{name}` does not exist here",
     "the block's input is {shape}",
-    "hin and win need spatial axes, din three of them",
+    "a 1-D input has win only, a 2-D one hin too, a 3-D one din; vectors and tokens have cin alone",
     "`cin`, `din`, `hin`, `win` are the channels, depth, height and width of the enclosing block's input.",
 )
 _add(

@@ -95,7 +95,10 @@ class Applier(Uses):
         """Refuse `x -> b + c` and `b if t -> c`: readers disagree on what they mean."""
         core = link.body if isinstance(link, ast.As) else link
         if isinstance(core, ast.Choice) and (after_arrow or before_arrow):
-            raise self.problem("E0105", link, env, what="conditional", way="write -> (a if condition else b)")
+            way = "write -> (a if condition else b)"
+            if not after_arrow:
+                way = "write (a if condition else b) -> c or a if condition else (b -> c), whichever you mean"
+            raise self.problem("E0105", link, env, what="conditional", way=way)
         if not after_arrow or not isinstance(core, ast.Binary):
             return
         if core.level == "sum" or (core.level == "product" and self.is_combination(core, env)):
