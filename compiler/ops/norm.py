@@ -6,6 +6,11 @@ from ..diagnostics import Reject
 from .base import NoParams, Op, Shape, Tokens, Weight, Work, define, same_shape, size
 from .kinds import Flag, Integer, Number, Word
 
+NORMALISED = Word(
+    "what is normalised together; last: the last axis, as of channels-last maps",
+    ("channels", "all", "last"),
+    "channels",
+)
 EPS = Number("added to the variance", 1e-5, low=0.0, open_low=True)
 
 
@@ -16,7 +21,14 @@ class BatchNorm(NamedTuple):
 
 
 class LayerNorm(NamedTuple):
-    axes: Annotated[str, Word("what is normalised together", ("channels", "all"), "channels")]
+    axes: Annotated[
+        str,
+        Word(
+            "what is normalised together; last: the last axis, as of channels-last maps",
+            ("channels", "all", "last"),
+            "channels",
+        ),
+    ]
     eps: Annotated[float, EPS]
     affine: Annotated[bool, Flag("whether a scale and a shift are learnt", True)]
 
@@ -75,14 +87,19 @@ def statistics_work(groups: int, affine: bool, x: Shape) -> Work:
 
 def normalized(a: LayerNorm, x: Shape) -> Shape:
     """The axes that are normalised together, which are also the shape of the weights."""
-    return tuple(x) if a.axes == "all" else (x[-1] if isinstance(x, Tokens) else x[0],)
+    return tuple(x) if a.axes == "all" else (x[-1] if on_last_axis(a, x) else x[0],)
+
+
+def on_last_axis(a: LayerNorm, x: Shape) -> bool:
+    """Whether what is normalised stands last in the shape: channels of tokens or of channels-last maps."""
+    return a.axes == "last" or (a.axes == "channels" and isinstance(x, Tokens))
 
 
 def groups_of(a: LayerNorm, x: Shape) -> int:
     """How many sets of elements are normalised apart from each other."""
     if a.axes == "all":
         return 1
-    return x[0] if isinstance(x, Tokens) else size(x[1:])
+    return size(x[:-1]) if on_last_axis(a, x) else size(x[1:])
 
 
 def group_norm_shape(a: GroupNorm, x: Shape) -> Shape:
@@ -126,6 +143,8 @@ ln: Op[LayerNorm] = define(
             "ln(eps=0.001) @ 6x4x5",
             "ln(axes=all) @ 3x4x5",
             "ln(affine=false) @ 4x3x3x2",
+            "permute((1, 2, 0)) -> ln(axes=last) @ 6x4x5",
+            "ln(last) @ 6",
             "tokens -> ln @ 6x3x2",
             "tokens -> ln(axes=all) @ 6x4",
             "tokens -> ln(affine=false) @ 6x3x2",

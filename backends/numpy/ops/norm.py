@@ -33,8 +33,8 @@ def _bn(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 @lowers("ln")
 def _ln(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """Standardised over the channels of each position, γ and β per channel; or over all, γ and β per element."""
-    if a.axes == "channels" and isinstance(step.in_shapes[0], Tokens):
-        y = standardized(xs[0], (2,), a.eps)
+    if a.axes == "last" or (a.axes == "channels" and isinstance(step.in_shapes[0], Tokens)):
+        y = standardized(xs[0], (xs[0].ndim - 1,), a.eps)
         return y * weights["weight"] + weights["bias"] if a.affine else y
     if a.axes == "channels":
         return scaled(standardized(xs[0], (1,), a.eps), a, weights)

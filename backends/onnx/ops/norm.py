@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
-from ....compiler.ops.base import Shape, Tokens, size
-from ....compiler.ops.norm import normalized
+from ....compiler.ops.base import Shape, size
+from ....compiler.ops.norm import normalized, on_last_axis
 from ..builder import Builder
 from ..fold import fold_norm
 from .base import lowers
@@ -31,7 +31,7 @@ def _ln(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     shape = normalized(a, x)
     scale = b.weight("weight") if a.affine else b.constant("ones", np.ones(shape, np.float32))
     inputs = [scale, *([b.weight("bias")] if a.affine else [])]
-    if len(shape) == len(x) or isinstance(x, Tokens):
+    if len(shape) == len(x) or on_last_axis(a, x):
         return b.node("LayerNormalization", [xs[0], *inputs], x, axis=-len(shape), epsilon=a.eps)
     rank = len(x) - 1
     last = (*x[1:], x[0])

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ....compiler.ops.base import Shape, Tokens
-from ....compiler.ops.norm import normalized
+from ....compiler.ops.base import Shape
+from ....compiler.ops.norm import normalized, on_last_axis
 from .base import Arg, Code, Context, Function, New, helper, lowers, settings, stateless
 
 helper('''class ChannelNorm(nn.LayerNorm):
@@ -43,7 +43,7 @@ def _bn(a: Any, x: Shape, context: Context) -> Code:
 def _ln(a: Any, x: Shape, context: Context) -> Code:
     rest = settings(eps=(a.eps, 1e-5), elementwise_affine=(a.affine, True))
     shape = normalized(a, x)
-    if len(shape) == len(x) or isinstance(x, Tokens):
+    if len(shape) == len(x) or on_last_axis(a, x):
         return Code(New("nn.LayerNorm", (Arg("normalized_shape", shape[0] if len(shape) == 1 else shape), *rest)))
     return Code(New("ChannelNorm", (Arg("normalized_shape", x[0]), *rest)), helper="ChannelNorm")
 
