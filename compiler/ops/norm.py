@@ -7,7 +7,7 @@ from .base import NoParams, Op, Shape, Tokens, Weight, Work, define, same_shape,
 from .kinds import Flag, Integer, Number, Word
 
 NORMALISED = Word(
-    "what is normalised together; last: the last axis, as of channels-last maps",
+    "what is normalised together; last is the last axis of channels-last maps",
     ("channels", "all", "last"),
     "channels",
 )
@@ -24,7 +24,7 @@ class LayerNorm(NamedTuple):
     axes: Annotated[
         str,
         Word(
-            "what is normalised together; last: the last axis, as of channels-last maps",
+            "what is normalised together; last is the last axis of channels-last maps",
             ("channels", "all", "last"),
             "channels",
         ),
