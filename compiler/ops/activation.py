@@ -4,7 +4,7 @@ from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
 from .base import NoParams, Op, Shape, Weight, Work, define, same_shape, size
-from .kinds import Flag, Number, Word
+from .kinds import Flag, Integer, Number, Word
 
 
 class LeakySlope(NamedTuple):
@@ -41,6 +41,17 @@ class Softplus(NamedTuple):
 
 class Gelu(NamedTuple):
     approx: Annotated[str, Word("exact (none) or the tanh formula", ("none", "tanh"), "none")]
+
+
+class Pieces(NamedTuple):
+    k: Annotated[int, Integer("channels of which the largest is kept; the input channels must be a multiple of it", 2)]
+
+
+def maxout_shape(a: Pieces, x: Shape) -> Shape:
+    """C/k channels. Raises E0210 unless k divides C."""
+    if x[0] % a.k:
+        raise Reject("E0210", groups=a.k, cin=x[0], cout=x[0])
+    return (x[0] // a.k, *x[1:])
 
 
 def per_element(**work: int) -> "_PerElement":
@@ -386,5 +397,17 @@ hardgate: Op[NoParams] = define(
         work=per_element(cmp=1),
         tokens=True,
         samples=("hardgate @ 6", "id * (conv1x1(1) -> hardgate) @ 3x4x5"),
+    )
+)
+
+maxout: Op[Pieces] = define(
+    Op(
+        name="maxout",
+        doc="The largest of each k neighbouring channels (Goodfellow et al., 2013).",
+        signature=Pieces,
+        shape=maxout_shape,
+        work=lambda a, x, out: Work(cmp=size(x) - size(out)),
+        samples=("maxout @ 6x4x5", "maxout(3) @ 6"),
+        rejects=(("maxout(4) @ 6x4x4", "E0210"), ("maxout(0) @ 6", "E0305")),
     )
 )

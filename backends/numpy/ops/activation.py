@@ -162,3 +162,9 @@ def _logsoftmax(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array
 def _hardgate(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """1 where x > 0, else 0."""
     return (xs[0] > 0).astype(np.float64)
+
+
+@lowers("maxout")
+def _maxout(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
+    """y[c] = the largest of x[c·k] to x[c·k + k − 1]."""
+    return xs[0].reshape(len(xs[0]), -1, a.k, *xs[0].shape[2:]).max(axis=2)

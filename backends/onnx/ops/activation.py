@@ -124,3 +124,11 @@ def _logsigmoid(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 def _hardgate(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     """The sign is −1, 0 or 1, of which the rectifier leaves 1 for positive x."""
     return b.node("Relu", [b.node("Sign", xs, step.out_shape, "sign")], step.out_shape)
+
+
+@lowers("maxout")
+def _maxout(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    x = step.in_shapes[0]
+    split = (x[0] // a.k, a.k, *x[1:])
+    pieces = b.node("Reshape", [xs[0], b.ints("split", [-1, *split])], split, "pieces")
+    return b.node("ReduceMax", [pieces, b.ints("axis", [2])], step.out_shape, keepdims=0)

@@ -14,6 +14,16 @@ helper('''class HardGate(nn.Module):
         chance = torch.sigmoid(x)
         return torch.bernoulli(chance.detach()) + chance - chance.detach()
 ''')
+helper('''class Maxout(nn.Module):
+    """The largest of each few neighbouring channels."""
+
+    def __init__(self, pieces):
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x):
+        return x.unflatten(1, (-1, self.pieces)).amax(2)
+''')
 stateless("Abs", "Absolute value.", "torch.abs(x)")
 
 
@@ -143,3 +153,8 @@ def _logsoftmax(a: Any, x: Shape, context: Context) -> Code:
 @lowers("hardgate")
 def _hardgate(a: Any, x: Shape, context: Context) -> Code:
     return Code(New("HardGate"), helper="HardGate")
+
+
+@lowers("maxout")
+def _maxout(a: Any, x: Shape, context: Context) -> Code:
+    return Code(New("Maxout", (Arg("pieces", a.k),)), helper="Maxout")
