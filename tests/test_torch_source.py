@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cnnc
 import pytest
+from cnnc.backends.torch.ops import HELPERS
 from conftest import ROOT
 from support import check_onnx
 
@@ -78,6 +79,15 @@ PROGRAMS = {
 }
 
 
+IMPORTS = {
+    "torch": "import torch",
+    "nn": "from torch import nn",
+    "F": "from torch.nn import functional as F",
+    "DeformConv2d": "from torchvision.ops import DeformConv2d",
+}
+"""What the sources of helper classes may need."""
+
+
 def source(name: str) -> str:
     return cnnc.load(ROOT / "examples" / f"{name}.cnn").torch_source()
 
@@ -94,6 +104,9 @@ def test_programs_agree(name: str) -> None:
 def test_programs_are_lint_clean_and_formatted(tmp_path: Path) -> None:
     for name, text in PROGRAMS.items():
         (tmp_path / f"{name}.py").write_text(cnnc.compile(text).torch_source())
+    for name, text in HELPERS.items():
+        used = [line for word, line in IMPORTS.items() if re.search(rf"\b{word}\b", text)]
+        (tmp_path / f"{name}.py").write_text("\n".join([*used, "", "", text]))
     for command in (["check", "--isolated", "--select", "E,F,I,B,UP,RUF"], ["format", "--isolated", "--diff"]):
         result = subprocess.run([sys.executable, "-m", "ruff", *command, tmp_path], capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr

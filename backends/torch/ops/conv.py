@@ -59,8 +59,8 @@ helper('''class DeformableConv2d(DeformConv2d):
 
 
 REPARAMS = {
-    "weight_norm": ("WeightNorm", "a length and a direction"),
-    "spectral_norm": ("SpectralNorm", "itself over its largest singular value"),
+    "weight_norm": ("WeightNorm", "given by a length and a direction"),
+    "spectral_norm": ("SpectralNorm", "divided by its largest singular value"),
 }
 for function, (prefix, doc) in REPARAMS.items():
     helper(f'''class {prefix}Conv{{rank}}d(nn.Conv{{rank}}d):
@@ -75,7 +75,7 @@ for function, (prefix, doc) in REPARAMS.items():
         return super().forward(x if self.pad is None else F.pad(x, self.pad, self.mode))
 ''')
     helper(f'''class {prefix}ConvTranspose{{rank}}d(nn.ConvTranspose{{rank}}d):
-    """A transposed convolution whose weight is {doc}."""
+    """Transposed convolution, the weight {doc}."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
