@@ -14,7 +14,7 @@ class SelfAttention(NamedTuple):
 
 
 class NonLocal(NamedTuple):
-    m: Annotated[int | None, Optional(Integer("channels inside"), "half the input channels, at least 1")]
+    m: Annotated[int | None, Optional(Integer("channels inside, half of the input's unless given"), "cin//2")]
     sub: Annotated[int, Integer("window of the max pooling of what is attended to; 1 for none", 1)]
     bias: Annotated[bool, Flag("whether the projections add biases", True)]
 

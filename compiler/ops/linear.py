@@ -16,7 +16,7 @@ class Linear(NamedTuple):
 
 class BilinearForm(NamedTuple):
     n: Annotated[int, Integer("output features")]
-    other: Annotated[Any, Optional(Tensor("the second vector"), "the input itself")]
+    other: Annotated[Any, Optional(Tensor("the second vector; the input itself unless given"), "input")]
     bias: Annotated[bool, Flag("whether a bias is added", True)]
 
 
