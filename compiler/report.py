@@ -18,7 +18,10 @@ CONVENTIONS = {
 
 
 class Row(NamedTuple):
-    """One layer of the network, or `times` equal ones where repeats are folded. Shapes and work are per sample."""
+    """One layer of the network, or `times` equal ones where repeats are folded. Shapes and work are per sample.
+
+    Shapes and work are those of one of them, parameters and buffers of all together; a shared layer has its once.
+    """
 
     name: str
     op: str
@@ -54,29 +57,30 @@ class _Walk:
         self.folded = folded
         self.seen: set[str] = set()
 
-    def region(self, region: Region, prefix: str, fields: Fields, times: int) -> Iterator[Row]:
+    def region(self, region: Region, prefix: str, fields: Fields, times: int, copies: int) -> Iterator[Row]:
+        """Rows of a region that stands `times` times in the network, with so many `copies` of its weights."""
         for step in region.steps:
             if isinstance(step, Apply):
-                yield self.row(step, prefix, fields, times)
+                yield self.row(step, prefix, fields, times, copies)
                 continue
-            if step.shared:
-                yield from self.instance(step, step.shared, fields, times)
-            elif self.folded and step.count > 1:
-                span = f"{step.instance_name(0)}-{step.instance_name(step.count - 1)}"
-                yield from self.instance(step, join(prefix, span), fields, times * step.count)
+            if self.folded and step.count > 1:
+                span = f"{step.instance_name(0)}-{step.instance_name(step.count - 1)}" if not step.shared else ""
+                path = step.shared or join(prefix, span)
+                yield from self.instance(step, path, fields, times * step.count, copies * step.count)
             else:
                 for i in range(step.count):
-                    yield from self.instance(step, join(prefix, step.instance_name(i)), fields, times)
+                    path = step.shared or join(prefix, step.instance_name(i))
+                    yield from self.instance(step, path, fields, times, copies)
                     if i + 1 < step.count:
                         fields[step.inputs[0]] = fields[step.outputs[0]]
 
-    def instance(self, step: Call, path: str, fields: Fields, times: int) -> Iterator[Row]:
+    def instance(self, step: Call, path: str, fields: Fields, times: int, copies: int) -> Iterator[Row]:
         inner: Fields = {i: fields[o] for i, o in zip(step.region.inputs, step.inputs, strict=True)}
-        yield from self.region(step.region, path, inner, times)
+        yield from self.region(step.region, path, inner, times, 1 if step.shared else copies)
         for outer, value in zip(step.outputs, step.region.outputs, strict=True):
             fields[outer] = inner[value]
 
-    def row(self, step: Apply, prefix: str, fields: Fields, times: int) -> Row:
+    def row(self, step: Apply, prefix: str, fields: Fields, times: int, copies: int) -> Row:
         field = field_of(step, [fields[v] for v in step.inputs])
         fields.update(dict.fromkeys(step.outputs, field))
         cost = layer_cost(step)
@@ -85,8 +89,8 @@ class _Walk:
         if cost.params or cost.buffers:
             self.seen.add(path)
         return Row(
-            path, step.op.name, prefix, step.in_shapes, step.out_shape, cost.params if stored else 0,
-            cost.buffers if stored else 0, cost.work, tuple(f.hi - f.lo + 1 for f in field),
+            path, step.op.name, prefix, step.in_shapes, step.out_shape, copies * cost.params if stored else 0,
+            copies * cost.buffers if stored else 0, cost.work, tuple(f.hi - f.lo + 1 for f in field),
             tuple(f.jump for f in field), step.span, times, stored,
         )  # fmt: skip
 
@@ -94,7 +98,7 @@ class _Walk:
 def rows(graph: Graph, folded: bool = False) -> Iterator[Row]:
     """Every layer in order; with `folded`, equal repeats as one row each. Training-only layers are included."""
     fields: Fields = {t.value: tuple(Field(0, 0, 1) for _ in known(t.value)[1:]) for t in graph.inputs}
-    return _Walk(folded).region(graph.root, "", fields, 1)
+    return _Walk(folded).region(graph.root, "", fields, 1, 1)
 
 
 class Group(NamedTuple):
@@ -125,7 +129,7 @@ def _grouped(items: Iterator[Row], key: Any) -> list[Group]:
         groups[name] = Group(
             name,
             old.layers + row.times,
-            old.params + row.times * row.params,
+            old.params + row.params,
             old.work.plus(row.work, row.times),
             row.output,
         )

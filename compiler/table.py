@@ -48,7 +48,7 @@ def _layer_line(row: Row, factor: int, batch: int) -> tuple[str, ...]:
         row.name if row.times == 1 else f"{row.name} ({row.times} times)",
         row.op,
         _shape(batch, row.output),
-        f"{row.times * row.params:,}",
+        f"{row.params:,}",
         f"{factor * row.times * row.work.mac:,}",
         f"{batch * row.times * row.work.other:,}",
         "" if field is None else _shape_text(field),

@@ -3,7 +3,7 @@
 import cnnc
 import pytest
 from cnnc.compiler.cost import peak_elements
-from cnnc.compiler.report import by_block, by_op
+from cnnc.compiler.report import by_block, by_op, rows
 from conftest import ROOT
 
 
@@ -89,6 +89,27 @@ def test_groups_of_rows_add_up() -> None:
             assert sum(g.work.mac for g in groups) == net.macs
             assert sum(g.layers for g in groups) == net.totals.layers
         assert sum(row.params for row in net.layers) == net.params
+
+
+SHARED = (
+    "shared s = conv1(3) input 3x5x5 -> s * 2",
+    "shared s = conv1(3) -> bn block u = relu -> s input 3x5x5 -> u * 3 -> s * 2 -> [s, id]",
+    "shared s = conv1(3) -> bn shared t = s -> relu -> s input 3x5x5 -> t * 2 -> s",
+    "block g = id * ((gap -> m) + (gmp -> m)) where shared m = conv1(2) -> conv1(cin) input 4x5x5 -> g * 3",
+)
+
+
+@pytest.mark.parametrize("text", SHARED)
+def test_rows_of_shared_layers_add_up(text: str) -> None:
+    """Work counts at every use, weights once; folded or not."""
+    net = cnnc.compile(text)
+    for folded in (False, True):
+        found = list(rows(net.graph, folded))
+        assert sum(row.times for row in found) == net.to_dict()["totals"]["layers"]
+        assert sum(row.times * row.macs for row in found) == net.macs
+        assert sum(row.params for row in found) == net.params
+        assert sum(row.buffers for row in found) == net.buffers
+    assert net.params == sum(p.numel() for p in net.to_torch().parameters())
 
 
 def test_batch_and_dtype_scale() -> None:
