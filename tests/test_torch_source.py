@@ -24,6 +24,10 @@ PROGRAMS = {
         input 4x32x32 -> one -> nonlocal(sub=2) -> mhsa(4) -> [two -> pad(1), cmax]
         -> [three -> gap -> flatten, two -> gmp -> flatten]
         """,
+    "repeats_of_one_layer": """
+        block pick = (maxpool3(s=1, p=1) as t -> (unpool(t)) * 2) -> (id + t) * 2
+        input 4x4x4 -> pick -> gap -> flatten -> (bilinear(4)) * 2 -> relu as r -> (bilinear(4, r)) * 2
+        """,
     "shared_in_sequence": """
         shared step = conv3x3(3, p=1) -> bn -> relu
         input 3x6x6 -> step * 3 -> [step, id] -> conv1x1(3) -> step

@@ -187,7 +187,12 @@ class Frame:
 
 
 def name_alone(region: Region) -> None:
-    """Let the only layer of a repeated instance or shared layer carry the name of that itself."""
+    """Let the only layer of a repeated instance or shared layer carry the name of that itself.
+
+    One that reads another tensor keeps its own, since it is a module within another.
+    """
+    if len(region.inputs) != 1:
+        return
     if len(region.steps) == 1 and isinstance(region.steps[0], Apply) and not region.steps[0].label:
         region.steps[0].name = ""
 

@@ -52,19 +52,14 @@ class Uses(Operators):
         if signature is UNKNOWN:
             return self.unknown(node, env)
         try:
-            return self.step(op, signature, [x, *self.tapped(op, signature, x)], env.span(node), tag)
+            return self.step(op, signature, [x, *self.tapped(op, signature)], env.span(node), tag)
         except Reject as reject:
             raise self.shape_problem(reject, ref, node, env, x) from None
 
-    def tapped(self, op: Op[Any], signature: Any, x: Value) -> list[Value]:
-        """The further operands of an op: a tensor, or the places that a max pooling chose its values from.
-
-        Where a tensor may be left out, the input stands for it.
-        """
+    def tapped(self, op: Op[Any], signature: Any) -> list[Value]:
+        """The further operands of an op: tensors that were given, or the places that a max pooling chose from."""
         given = [(op.params[name], getattr(signature, name)) for name in op.taps]
-        return [
-            x if value is None else indices_of(value) if isinstance(kind, PoolTap) else value for kind, value in given
-        ]
+        return [indices_of(v) if isinstance(kind, PoolTap) else v for kind, v in given if v is not None]
 
     def rank_for(self, ref: Ref, op: Op[Any] | Composite, node: Any, env: Env, x: Value) -> int | None:
         """The number of spatial axes of the input, checked against the op and its suffix."""

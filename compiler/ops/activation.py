@@ -31,7 +31,7 @@ class Bounds(NamedTuple):
 
 
 class CeluScale(NamedTuple):
-    a: Annotated[float, Number("scale of the negative part, not 0", 1.0)]
+    a: Annotated[float, Number("scale of the negative part", 1.0, low=0.0, open_low=True)]
 
 
 class Softplus(NamedTuple):
@@ -91,12 +91,6 @@ def bounded_shape(a: Bounds, x: Shape) -> Shape:
 def random_slope_shape(a: RandomSlope, x: Shape) -> Shape:
     if a.lo > a.hi:
         raise Reject("E0227", lo=f"{a.lo:g}", hi=f"{a.hi:g}")
-    return x
-
-
-def celu_shape(a: CeluScale, x: Shape) -> Shape:
-    if a.a == 0:
-        raise Reject("E0305", name="a", layer="celu", got=0, bound="above or below 0")
     return x
 
 
@@ -317,12 +311,12 @@ celu: Op[CeluScale] = define(
         name="celu",
         doc="x for positive x, a·(exp(x/a) − 1) otherwise (Barron, 2017).",
         signature=CeluScale,
-        shape=celu_shape,
+        shape=same_shape,
         work=per_element(cmp=1, add=1, mul=1, div=1, special=1),
         inplace=True,
         tokens=True,
         samples=("celu @ 3x4x5", "celu(0.5) @ 6"),
-        rejects=(("celu(0) @ 6", "E0305"),),
+        rejects=(("celu(0) @ 6", "E0305"), ("celu(-1) @ 6", "E0305")),
     )
 )
 

@@ -116,7 +116,7 @@ bilinear: Op[Bilinear] = define(
         doc="xᵀ·A·z + b for every output, with a matrix each; z is the tensor `other`, or the input itself.",
         signature=BilinearForm,
         resolve=resolve_bilinear,
-        shape=lambda a, x, other: check_extents((a.n,)),
+        shape=lambda a, x, *other: check_extents((a.n,)),
         weights=bilinear_weights,
         work=bilinear_work,
         sees_all=True,
@@ -124,7 +124,7 @@ bilinear: Op[Bilinear] = define(
         ranks=(0,),
         taps=("other",),
         initial="fc",
-        samples=("bilinear(3) @ 5", "relu as t -> fc(4) -> bilinear(3, t) @ 6", "bilinear(2, bias=false) @ 4"),
+        samples=("bilinear(3) @ 5", "relu as t -> fc(4) -> bilinear(3, t) @ 6", "(bilinear(4, bias=false)) * 2 @ 4"),
         rejects=(
             ("bilinear(3) @ 5x4x4", "E0215"),
             ("bilinear(3, 4) @ 5", "E0304"),

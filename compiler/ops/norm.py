@@ -223,6 +223,7 @@ lrn: Op[LocalNorm] = define(
             "lrn(4, alpha=1) @ 7x4x5",
             "lrn(3, alpha=1) @ 4x6",
             "lrn(9, alpha=1) @ 4x3x3x2",
+            "permute((0, 1, 3, 2)) -> lrn(3, alpha=0.5) @ 4x3x2x3",
         ),
         rejects=(("lrn @ 7x4x4", "E0303"), ("lrn(0) @ 7x4x4", "E0305"), ("lrn(3) @ 7", "E0215")),
     )

@@ -18,7 +18,7 @@ dropout: Op[Dropout] = define(
         shape=same_shape,
         work=no_work,
         tokens=True,
-        samples=("dropout @ 5", "dropout(0.2) @ 3x4x5"),
+        samples=("dropout @ 5", "dropout(0.2) @ 3x4x5", "dropout(1) @ 5"),
         rejects=(("dropout(1.5) @ 5", "E0305"),),
     )
 )

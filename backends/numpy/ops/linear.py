@@ -28,5 +28,5 @@ def _flatten(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 @lowers("bilinear")
 def _bilinear(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """y[k] = Σ_ij x[i]·w[k, i, j]·z[j] + b[k]."""
-    y = np.einsum("ni,kij,nj->nk", xs[0], weights["weight"], xs[1])
+    y = np.einsum("ni,kij,nj->nk", xs[0], weights["weight"], xs[-1])
     return y + weights["bias"] if a.bias else y

@@ -41,7 +41,7 @@ def _bilinear(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     matrix = b.raw_node("Reshape", [turned, b.ints("flat", [first, wide])], (first, wide), "matrix")
     half = b.node("MatMul", [xs[0], matrix], (wide,), "half")
     rows = b.node("Reshape", [half, b.ints("rows", [-1, a.n, a.other])], (a.n, a.other), "forms")
-    column = b.node("Reshape", [xs[1], b.ints("column", [-1, a.other, 1])], (a.other, 1), "other")
+    column = b.node("Reshape", [xs[-1], b.ints("column", [-1, a.other, 1])], (a.other, 1), "other")
     y = b.node("MatMul", [rows, column], (a.n, 1), "both")
     y = b.node("Reshape", [y, b.ints("vector", [-1, a.n])], (a.n,), "sum" if a.bias else "")
     return b.node("Add", [y, b.weight("bias")], (a.n,)) if a.bias else y

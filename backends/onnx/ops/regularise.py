@@ -11,7 +11,7 @@ from .base import lowers
 
 @lowers("dropout")
 def _dropout(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    if b.inference:
+    if b.inference or a.p == 1:  # which ONNX Runtime refuses, and in inference does nothing either
         return xs[0]
     ratio = b.constant("ratio", np.array(a.p, np.float32))
     return b.node("Dropout", [xs[0], ratio], step.out_shape)

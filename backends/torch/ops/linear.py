@@ -14,6 +14,16 @@ helper('''class FlatLinear(nn.Linear):
         return super().forward(torch.flatten(x, 1))
 ''')
 
+helper('''class SelfBilinear(nn.Bilinear):
+    """A bilinear layer with the same vector on both sides."""
+
+    def __init__(self, in_features, out_features, bias=True):
+        super().__init__(in_features, in_features, out_features, bias=bias)
+
+    def forward(self, x):
+        return super().forward(x, x)
+''')
+
 for function, (prefix, doc) in REPARAMS.items():
     helper(f'''class {prefix}Linear(nn.Linear):
     """A linear layer whose weight is {doc}."""
@@ -51,4 +61,7 @@ def _flatten(a: Any, x: Shape, context: Context) -> Code:
 @lowers("bilinear")
 def _bilinear(a: Any, x: Shape, context: Context) -> Code:
     sizes = (Arg("in1_features", x[0]), Arg("in2_features", a.other), Arg("out_features", a.n))
+    if len(context.step.inputs) == 1:
+        args = (Arg("in_features", x[0]), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+        return Code(New("SelfBilinear", args), helper="SelfBilinear")
     return Code(New("nn.Bilinear", (*sizes, *settings(bias=(a.bias, True)))))

@@ -15,6 +15,13 @@ helper('''class ChannelNorm(nn.LayerNorm):
 
 stateless("L2Norm", "Channels divided by their Euclidean length.", "F.normalize(x)")
 
+helper('''class VolumeResponseNorm(nn.LocalResponseNorm):
+    """Local response normalisation of volumes in any layout of memory."""
+
+    def forward(self, x):
+        return super().forward(x.contiguous())
+''')
+
 helper('''class GlobalResponseNorm(nn.Module):
     """Channels weighed by their length relative to the mean of all channels."""
 
@@ -68,7 +75,8 @@ def _l2norm(a: Any, x: Shape, context: Context) -> Code:
 @lowers("lrn")
 def _lrn(a: Any, x: Shape, context: Context) -> Code:
     rest = settings(alpha=(a.alpha, 1e-4), beta=(a.beta, 0.75), k=(a.k, 1.0))
-    return Code(New("nn.LocalResponseNorm", (Arg("size", a.size), *rest)))
+    name = "VolumeResponseNorm" if len(x) == 4 else "nn.LocalResponseNorm"
+    return Code(New(name, (Arg("size", a.size), *rest)), helper=None if name.startswith("nn.") else name)
 
 
 @lowers("grn")
