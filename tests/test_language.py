@@ -198,6 +198,13 @@ def test_build_parameters_that_are_words_or_layers(given: str, op: str, capsys: 
     assert f"{op}1" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("word", ["cin", "zeros", "input", "res", "x", "none"])
+def test_a_word_that_is_no_layer(word: str) -> None:
+    with pytest.raises(cnnc.CnncError) as caught:
+        cnnc.compile("net a(act=relu) input 3x8x8 -> relu as t -> conv1x1(3) -> act", params={"act": word})
+    assert caught.value.code in ("E0301", "E0303", "E0308")
+
+
 @pytest.mark.parametrize("given", ["act=cbr3(4)", "size=[1, x]", "act=x -> relu", "act=1 +"])
 def test_build_parameters_that_are_no_values(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = "net a(act=relu, size=1) input 3x8x8 -> conv1x1(size) -> act"

@@ -268,7 +268,10 @@ class Program(Applier):
         """A value from the request; a word is the name of a layer where the default is a layer."""
         if not isinstance(value, str) or param.default is None or not is_layer(self.evaluate(param.default, self.env)):
             return value
-        return self.evaluate(ast.Name(param.pos, value), self.env)
+        layer = self.evaluate(ast.Name(param.pos, value), self.env)
+        if not is_layer(layer):
+            raise self.problem("E0308", param, self.env, got=describe(value))
+        return layer
 
     # The flow
 
