@@ -288,7 +288,7 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
     for other in inputs[1:]:
         if len(other) == len(fields):
             fields = tuple(
-                Field(smallest(a.lo, b.lo), largest(a.hi, b.hi), max(a.jump, b.jump), a.last or b.last)
+                Field(_least(a.lo, b.lo), -_least(-a.hi, -b.hi), max(a.jump, b.jump), a.last or b.last)
                 for a, b in zip(fields, other, strict=True)
             )
     x = step.in_shapes[0]
@@ -298,6 +298,11 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
         in_a_row = isinstance(step.out_shape, Tokens) and not isinstance(x, Tokens)
         return tuple(_seen(f, n, in_a_row) for f, n in zip(fields, _spans(x, len(fields)), strict=True))
     return fields
+
+
+def _least(a: Any, b: Any) -> Any:
+    """The smaller of two numbers, formulas or, behind upsampling, fractions."""
+    return min(a, b) if isinstance(a, Fraction) or isinstance(b, Fraction) else smallest(a, b)
 
 
 def _spans(x: Shape, axes: int) -> tuple[int, ...]:

@@ -91,6 +91,22 @@ def test_groups_of_rows_add_up() -> None:
         assert sum(row.params for row in net.layers) == net.params
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "upsample2 -> [conv3x3(3, p=1), id]",
+        "deconv2(3, s=2) -> (id + conv3x3(3, p=1))",
+        "[id, upsample3 -> blurpool(s=3)]",
+        "id + (upsample2 -> conv2x2(3, s=2))",
+    ],
+)
+def test_fields_join_behind_upsampling(text: str) -> None:
+    """Between input positions, fields are fractions."""
+    for shape in ("3x6x6", "3xHxW"):
+        net = cnnc.compile(text, input=shape) if "H" not in shape else cnnc.compile(f"input {shape} -> ({text})")
+        assert net.report() and net.to_dict()["layers"][-1]["receptive_field"]
+
+
 SHARED = (
     "shared s = conv1(3) input 3x5x5 -> s * 2",
     "shared s = conv1(3) -> bn block u = relu -> s input 3x5x5 -> u * 3 -> s * 2 -> [s, id]",

@@ -28,6 +28,19 @@ PROGRAMS = {
         block pick = (maxpool3(s=1, p=1) as t -> (unpool(t)) * 2) -> (id + t) * 2
         input 4x4x4 -> pick -> gap -> flatten -> (bilinear(4)) * 2 -> relu as r -> (bilinear(4, r)) * 2
         """,
+    "shared_beside_numbered_blocks": """
+        shared g = conv1x1(3)
+        block u = conv1x1(3) -> relu
+        block b = relu -> g
+        input 3x8x8 -> u -> b -> b * 2 -> u
+        """,
+    "shared_names_that_clash": """
+        shared range = conv1x1(3)
+        shared x = conv1x1(3)
+        shared F = conv1x1(3)
+        block b = relu as F -> range -> x -> F -> l2norm -> [id, F -> tanh] -> conv1x1(3)
+        input 3x8x8 -> range * 3 -> b -> x * 2
+        """,
     "shared_in_sequence": """
         shared step = conv3x3(3, p=1) -> bn -> relu
         input 3x6x6 -> step * 3 -> [step, id] -> conv1x1(3) -> step

@@ -64,7 +64,7 @@ class Forward:
         for i, name in enumerate(wanted):
             self.text["in", i] = name
             self.live[name] = ("in", i)
-            if name in map(_local, self.code.needs):
+            if name in map(_module, self.code.needs):
                 self.uses["in", i] = len(self.code.steps) + 1  # a module, never overwritten
         return wanted
 
@@ -77,8 +77,9 @@ class Forward:
         for i in range(1, count):
             hints = {region.inputs[i].hint for region in self.code.regions}
             hint = hints.pop() if len(hints) == 1 else None
-            names.append(_local(hint) if hint and _local(hint) not in names else f"tap{i}")
-        return [*names, *map(_local, self.code.needs)]
+            taken = {*names, *map(_module, self.code.needs)}
+            names.append(_local(hint) if hint and _local(hint) not in taken else f"tap{i}")
+        return [*names, *map(_module, self.code.needs)]
 
     def step(self, index: int, step: StepCode) -> None:
         flag = self.code.flags.get(index)
@@ -126,7 +127,7 @@ class Forward:
 
     def offset(self, index: int) -> str:
         """How many modules a numbered class holds before a step."""
-        literal, texts = 0, []
+        literal, texts = len(self.code.owned), []  # shared modules come first
         for i, step in enumerate(self.code.steps[:index]):
             node = step.constructor
             if node is None:
@@ -143,7 +144,7 @@ class Forward:
         return [self.shared_text(name) for name in step.passed]
 
     def shared_text(self, name: str) -> str:
-        return f"self.{name}" if name in self.code.owned else _local(name)
+        return f"self.{name}" if name in self.code.owned else _module(name)
 
     def express(self, index: int, step: StepCode) -> None:
         """The step as an expression, kept for the next step if only that reads it."""
@@ -321,4 +322,9 @@ class Forward:
 
 
 def _local(name: str) -> str:
-    return f"{name}_" if keyword.iskeyword(name) or name in ("self", "torch", "nn", "F") else name
+    return f"{name}_" if keyword.iskeyword(name) or name in ("self", "torch", "nn", "F", "range") else name
+
+
+def _module(name: str) -> str:
+    """A shared module as an argument of `forward`, beside the tensor x."""
+    return "x_" if name == "x" else _local(name)
