@@ -290,6 +290,8 @@ upsample: Op[Upsample] = define(
             "upsample(size=46) @ 2x14",
             "upsample(size=(5, 46)) @ 2x3x14",
             "upsample41x3 @ 2x2x3",
+            "ln -> upsample(size=(9, 11), mode=bicubic) -> ln @ 5x7x3",
+            "permute((1, 2, 0)) -> relu -> upsample2(mode=bilinear) -> permute((2, 0, 1)) @ 5x7x3",
             "upsample2 @ 3x4x5",
             "upsample(3x2) @ 3x4x5",
             "upsample2(mode=bilinear) @ 3x4x5",

@@ -66,6 +66,10 @@ def _upsample(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 
 
 def _resize(b: Builder, a: Any, step: Apply, x: str, **how: Any) -> str:
+    """ONNX Runtime carries a Transpose past a Resize and forgets to turn its axes; no Transpose gets past a Reshape."""
+    if any(node.op_type == "Transpose" for node in b.nodes):
+        shape = step.in_shapes[0]
+        x = b.node("Reshape", [x, b.ints("same", [-1, *shape])], shape, "still")
     if a.scale is None:  # a rounded scale might give another extent
         sizes = b.ints("sizes", list(a.size))
         return b.node("Resize", [x, "", "", sizes], step.out_shape, axes=list(range(2, len(a.size) + 2)), **how)
