@@ -307,6 +307,13 @@ _add(
     "use a number of heads that divides the channels",
     "Multi-head attention gives every head an equal share of the channels.",
 )
+_add(
+    "E0232",
+    "`{layer}` has a single value to normalise",
+    "each group is one element, which would become 0",
+    "use fewer groups, or normalise before the positions are pooled away",
+    "The mean of one value is the value itself; PyTorch refuses this too.",
+)
 
 # E03: names, kinds, arguments
 

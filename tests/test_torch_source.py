@@ -28,6 +28,21 @@ PROGRAMS = {
         block pick = (maxpool3(s=1, p=1) as t -> (unpool(t)) * 2) -> (id + t) * 2
         input 4x4x4 -> pick -> gap -> flatten -> (bilinear(4)) * 2 -> relu as r -> (bilinear(4, r)) * 2
         """,
+    "operators_before_expressions": """
+        block a = (relu + tanh) -> scale(3, learn=false) -> crop(p=1) -> slice(1)
+        block b = res(relu) -> cmean
+        input 3x8x8 -> [a, relu -> crop(p=1)] -> [b, (relu - tanh) -> permute((0, 2, 1))] -> (relu + tanh) -> tokens
+        """,
+    "names_that_methods_use": """
+        block unit(nn) = conv1x1(nn) -> relu
+        block deep(self, range) = (conv1x1(self) -> bn) * range
+        block pair(a, b) = lrn(a, alpha=1) -> lrn(b, alpha=1)
+        block stage(n) = pair(n, 3) -> pair(n, 5) -> pair(n, 7)
+        input 3x8x8 -> unit(4) -> unit(5) -> deep(3, 2) -> deep(4, 3) -> stage(3) -> stage(5)
+        -> (relu as i -> (conv1x1(4) -> bn) * 3 -> (id + i)) as t
+        -> (conv1x1(4) as append -> relu as layer -> (id + append) -> (id + layer)) as pop
+        -> (scale(1e-10) -> scale(1e-11) -> scale(1e-12)) as small
+        """,
     "shared_beside_numbered_blocks": """
         shared g = conv1x1(3)
         block u = conv1x1(3) -> relu

@@ -193,7 +193,7 @@ class Forward:
         if code.infix is not None:
             return f"{operands[0]} {code.infix} {operands[1]}"
         if code.template is not None:
-            return code.template.replace("{x}", operands[0])
+            return code.template.replace("{x}", bracketed(operands[0]))
         assert code.function is not None
         self.needs_f = self.needs_f or code.function.callee.startswith("F.")
         return f"{code.function.callee}({', '.join([*operands, *code.function.rest])})"
@@ -321,8 +321,22 @@ class Forward:
         return [f"{self.pad[4:]}if self.training:", *training, *final]
 
 
+OWN_NAMES = frozenset({"self", "torch", "nn", "F", "range", "super", "i", "layer", "_"})
+"""Names that emitted methods use for themselves."""
+
+
 def _local(name: str) -> str:
-    return f"{name}_" if keyword.iskeyword(name) or name in ("self", "torch", "nn", "F", "range") else name
+    return f"{name}_" if keyword.iskeyword(name) or name in OWN_NAMES else name
+
+
+def bracketed(text: str) -> str:
+    """An expression as an operand: in parentheses where an operator stands outside of brackets."""
+    depth = 0
+    for c in text:
+        depth += (c in "([{") - (c in ")]}")
+        if c == " " and depth == 0:
+            return f"({text})"
+    return text
 
 
 def _module(name: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ...compiler.ir import known
 from .classes import ClassCode
+from .forward import OWN_NAMES
 from .ops import literal
 
 COUNT = "count"
@@ -26,7 +27,7 @@ class _Namer:
         self.tuples: dict[str, list[Any]] = {}
         for name in code.region.args:
             values = [region.args.get(name) for region in code.regions]
-            if all(v is not None for v in values) and name.isidentifier() and not keyword.iskeyword(name):
+            if all(v is not None for v in values) and name == _identifier(name):
                 self.known[name] = [_compact(v) for v in values]
                 if all(isinstance(v, tuple) for v in values):
                     self.tuples[name] = values
@@ -170,4 +171,4 @@ def _compact(value: Any) -> Any:
 def _identifier(text: str) -> str:
     name = "".join(c if c.isalnum() else "_" for c in text).lower() or "value"
     name = f"n{name}" if name[0].isdigit() else name
-    return f"{name}_" if keyword.iskeyword(name) or name in ("self", "x") else name
+    return f"{name}_" if keyword.iskeyword(name) or name in OWN_NAMES or name == "x" else name

@@ -71,14 +71,14 @@ class _PerElement:
 def softmax_work(a: NoParams, x: Shape, out: Shape) -> Work:
     """Per element a comparison (the maximum), a subtraction, an exponential, an addition and a division."""
     n = size(x)
-    positions = n // x[0]
+    positions = size(x[1:])
     return Work(cmp=n - positions, add=2 * n - positions, special=n, div=n)
 
 
 def log_softmax_work(a: NoParams, x: Shape, out: Shape) -> Work:
     """Per element a comparison, two subtractions, an exponential and an addition; per position a logarithm."""
     n = size(x)
-    positions = n // x[0]
+    positions = size(x[1:])
     return Work(cmp=n - positions, add=3 * n - positions, special=n + positions)
 
 

@@ -105,12 +105,20 @@ def groups_of(a: LayerNorm, x: Shape) -> int:
 def group_norm_shape(a: GroupNorm, x: Shape) -> Shape:
     if x[0] % a.groups:
         raise Reject("E0210", groups=a.groups, cin=x[0], cout=x[0])
+    if size(x) == a.groups:
+        raise Reject("E0232", layer="gn")
+    return x
+
+
+def instance_norm_shape(a: InstanceNorm, x: Shape) -> Shape:
+    if size(x[1:]) == 1:
+        raise Reject("E0232", layer="instnorm")
     return x
 
 
 def l2_work(a: NoParams, x: Shape, out: Shape) -> Work:
     """Per element a square, an addition and a division; per position a square root."""
-    positions = size(x) // x[0]
+    positions = size(x[1:])
     return Work(mul=size(x), add=size(x) - positions, div=size(x), special=positions)
 
 
@@ -162,7 +170,7 @@ gn: Op[GroupNorm] = define(
         weights=lambda a, x: affine_weights((x[0],), a.affine),
         work=lambda a, x, out: statistics_work(a.groups, a.affine, x),
         samples=("gn(2) @ 6", "gn(3) @ 6x5", "gn(2) @ 6x4x5", "gn(6, affine=false) @ 6x4x5", "gn(2) @ 4x3x3x2"),
-        rejects=(("gn(4) @ 6x4x4", "E0210"), ("gn @ 6x4x4", "E0303")),
+        rejects=(("gn(4) @ 4", "E0232"), ("gn(4) @ 6x4x4", "E0210"), ("gn @ 6x4x4", "E0303")),
     )
 )
 
@@ -171,12 +179,12 @@ instnorm: Op[InstanceNorm] = define(
         name="instnorm",
         doc="Instance normalisation: over the positions of each channel (Ulyanov, Vedaldi and Lempitsky, 2016).",
         signature=InstanceNorm,
-        shape=same_shape,
+        shape=instance_norm_shape,
         weights=lambda a, x: affine_weights((x[0],), a.affine),
         work=lambda a, x, out: statistics_work(x[0], a.affine, x),
         ranks=(1, 2, 3),
         samples=("instnorm @ 3x7", "instnorm(affine=true) @ 3x6x5", "instnorm @ 2x4x4x4"),
-        rejects=(("instnorm @ 5", "E0215"),),
+        rejects=(("instnorm @ 5", "E0215"), ("gap -> instnorm @ 5x4x4", "E0232")),
     )
 )
 
@@ -221,6 +229,7 @@ lrn: Op[LocalNorm] = define(
             "lrn(5) @ 7x4x5",
             "lrn(5, alpha=0.5, beta=0.6, k=2) @ 7x4x5",
             "lrn(4, alpha=1) @ 7x4x5",
+            "lrn(3, alpha=0) @ 7x4x5",
             "lrn(3, alpha=1) @ 4x6",
             "lrn(9, alpha=1) @ 4x3x3x2",
             "permute((0, 1, 3, 2)) -> lrn(3, alpha=0.5) @ 4x3x2x3",

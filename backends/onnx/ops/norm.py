@@ -87,7 +87,7 @@ def _lrn(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     ONNX puts the channel more of an even size after, PyTorch before; ONNX Runtime takes neither even sizes nor volumes.
     """
     x = step.out_shape
-    if a.size % 2 and len(x) == 3:
+    if a.size % 2 and len(x) == 3 and a.alpha > 0 and a.beta > 0:
         return b.node("LRN", xs, x, size=a.size, alpha=a.alpha, beta=a.beta, bias=a.k)
     plane = (1, x[0], size(x[1:]))
     square = b.node("Mul", [xs[0], xs[0]], x, "square")

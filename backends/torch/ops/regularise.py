@@ -15,7 +15,7 @@ helper('''class DropPath(nn.Module):
     def forward(self, x):
         if not self.training or self.p == 0:
             return x
-        shape = (len(x), *[1] * (x.dim() - 1))
+        shape = (x.shape[0], *[1] * (x.dim() - 1))
         kept = torch.rand(shape, device=x.device) >= self.p
         return x * kept / max(1 - self.p, 1e-12)
 ''')
