@@ -43,6 +43,11 @@ PROGRAMS = {
         -> (conv1x1(4) as append -> relu as layer -> (id + append) -> (id + layer)) as pop
         -> (scale(1e-10) -> scale(1e-11) -> scale(1e-12)) as small
         """,
+    "long_signatures": """
+        block unit(c, kernel, other_kernel, padding_of_the_other, stride_of_the_last) =
+            conv(c, kernel, p=same) -> conv(c, other_kernel, p=padding_of_the_other) -> conv(c, 1, stride_of_the_last)
+        input 3x16x16 -> unit(4, 3, 5x1, 1x2, 1) -> unit(6, 5, 1x3, 0x1, 2x1)
+        """,
     "shared_beside_numbered_blocks": """
         shared g = conv1x1(3)
         block u = conv1x1(3) -> relu

@@ -39,10 +39,9 @@ class Writer:
         body = self.constructor_body()
         if body and self.is_net:
             body += self.initial
-        signature = ", ".join(["self", *(f"{p.name}=False" if p.is_flag else p.name for p in code.params)])
         lines = [f"class {code.name}({base}):"]
         if body:
-            lines += [f"    def __init__({signature}):", *body]
+            lines += [*self.signature(), *body]
         if not code.plain:
             forward = Forward(code, self.count_text)
             lines += ([""] if body else []) + forward.lines()
@@ -50,6 +49,15 @@ class Writer:
         return lines
 
     # Constructors
+
+    def signature(self) -> list[str]:
+        names = ["self", *(f"{p.name}=False" if p.is_flag else p.name for p in self.code.params)]
+        line, inner = f"    def __init__({', '.join(names)}):", f"        {', '.join(names)}"
+        if len(line) <= WIDTH:
+            return [line]
+        if len(inner) <= WIDTH:
+            return ["    def __init__(", inner, "    ):"]
+        return ["    def __init__(", *(f"        {name}," for name in names), "    ):"]
 
     def constructor_body(self) -> list[str]:
         code = self.code

@@ -101,13 +101,17 @@ class Padding(Kind):
         return before, after
 
 
+LARGEST = 3.4028234663852886e38
+"""The largest number in single precision, in which backends compute."""
+
+
 class Number(Kind):
     """A real number between `low` and `high`, both allowed unless `open_low`."""
 
     type_name = "a number"
 
     def __init__(
-        self, doc: str, default: Any = REQUIRED, low: float = -1e308, high: float = 1e308, open_low: bool = False
+        self, doc: str, default: Any = REQUIRED, low: float = -LARGEST, high: float = LARGEST, open_low: bool = False
     ) -> None:
         super().__init__(doc, default)
         self.low, self.high, self.open_low = low, high, open_low
@@ -121,7 +125,7 @@ class Number(Kind):
 
     def _bound(self) -> str:
         low = f"above {self.low:g}" if self.open_low else f"at least {self.low:g}"
-        return low if self.high >= 1e308 else f"{low} and at most {self.high:g}"
+        return low if self.high >= LARGEST and self.low > -LARGEST else f"{low} and at most {self.high:g}"
 
 
 class Flag(Kind):
