@@ -1,9 +1,11 @@
 """The reference of layers and diagnostics, generated from their entries."""
 
 import re
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any
 
+from . import syntax as ast
 from .catalogue import CATALOGUE
 from .diagnostics import Sink, usage
 from .elaborate.evaluate import COMBINATORS, Evaluator
@@ -89,13 +91,11 @@ def read_value(text: str) -> Any:
     if text.isidentifier() and text not in ("true", "false"):
         return text  # a word, or the name of a layer where the parameter is one
     sink = Sink()
-    tree = parse(Source(f"value = {text}"), sink, Limits())
-    try:
-        if not sink.has_errors and len(tree.items) == 1:
-            env = Env(Source(text), None, Scope(None, {}, None, ""), 0)
-            value = Evaluator(sink, Limits()).evaluate(tree.items[0].define.value, env)  # type: ignore[union-attr]
+    items = parse(Source(f"value = {text}"), sink, Limits()).items
+    if not sink.has_errors and len(items) == 1 and isinstance(items[0], ast.Binding):
+        env = Env(Source(text), None, Scope(None, {}, None, ""), 0)
+        with suppress(Problem):
+            value = Evaluator(sink, Limits()).evaluate(items[0].define.value, env)
             if isinstance(value, (bool, int, float, str, tuple)):
                 return value
-    except (Problem, AttributeError, NotImplementedError):  # not even a value
-        pass
     raise usage("E0506", text=text)

@@ -3,6 +3,7 @@
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import cnnc
 import pytest
@@ -37,9 +38,9 @@ def saved(state: object, path: Path) -> Path:
     return path
 
 
-def agree(net: cnnc.Net, weights: object, model: nn.Module) -> None:
+def agree(net: cnnc.Net, weights: Any, model: nn.Module) -> None:
     inputs = inputs_for(net)
-    module = net.to_torch(weights=weights).eval()  # type: ignore[arg-type]
+    module = net.to_torch(weights=weights).eval()
     assert difference(run_torch(module, inputs)[0], run_torch(model.eval(), inputs)[0]) <= TORCH_TOLERANCE
 
 

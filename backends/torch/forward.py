@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .classes import ClassCode, Repeat, StepCode
-from .text import WIDTH, wrap
+from .text import OWN_NAMES, WIDTH, bracketed, wrap
 
 INLINE = 60
 """An expression that is longer gets a local of its own."""
@@ -321,22 +321,8 @@ class Forward:
         return [f"{self.pad[4:]}if self.training:", *training, *final]
 
 
-OWN_NAMES = frozenset({"self", "torch", "nn", "F", "range", "super", "i", "layer", "_"})
-"""Names that emitted methods use for themselves."""
-
-
 def _local(name: str) -> str:
     return f"{name}_" if keyword.iskeyword(name) or name in OWN_NAMES else name
-
-
-def bracketed(text: str) -> str:
-    """An expression as an operand: in parentheses where an operator stands outside of brackets."""
-    depth = 0
-    for c in text:
-        depth += (c in "([{") - (c in ")]}")
-        if c == " " and depth == 0:
-            return f"({text})"
-    return text
 
 
 def _module(name: str) -> str:

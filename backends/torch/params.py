@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from ...compiler.ir import known
 from .classes import ClassCode
-from .forward import OWN_NAMES
 from .ops import literal
+from .text import OWN_NAMES
 
 COUNT = "count"
 

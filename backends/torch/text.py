@@ -7,6 +7,8 @@ NUMBER = re.compile(r"(?<![\w.])(?<!e-)(?<!e\+)(\d+)(?![\w.])")
 
 LOOP_NAMES = ("n", "i", "j", "k")
 """What the variable of a loop may be called; the first that the looped text does not use."""
+OWN_NAMES = frozenset({"self", "torch", "nn", "F", "range", "super", "i", "layer", "_"})
+"""Names that emitted methods use for themselves."""
 
 
 def layout(prefix: str, head: str, args: list[str], suffix: str, indent: int) -> list[str]:
@@ -82,12 +84,8 @@ def _progression(texts: list[str], at: int) -> tuple[int, str]:
     if len(parts) < 2 or len(parts[0]) != len(parts[1]) or "for _ in" in texts[at]:
         return 1, ""
     places = [i for i, (a, b) in enumerate(zip(*parts, strict=True)) if a != b]
-    if (
-        len(places) != 1
-        or all(re.search(rf"\b{name}\b", texts[at]) for name in LOOP_NAMES)
-        or not parts[0][places[0]].isdigit()
-        or not parts[1][places[0]].isdigit()
-    ):
+    name = next((name for name in LOOP_NAMES if not re.search(rf"\b{name}\b", texts[at])), None)
+    if len(places) != 1 or not all(part[places[0]].isdigit() for part in parts) or name is None:
         return 1, ""
     place, before, after = places[0], parts[0][: places[0]], parts[0][places[0] + 1 :]
     first = int(parts[0][place])
@@ -95,6 +93,15 @@ def _progression(texts: list[str], at: int) -> tuple[int, str]:
     length = 2
     while at + length < len(texts) and texts[at + length] == "".join([*before, str(first + length * step), *after]):
         length += 1
-    name = next(name for name in LOOP_NAMES if not re.search(rf"\b{name}\b", texts[at]))
     loop = f"*({''.join([*before, name, *after])} for {name} in range({first}, {first + length * step}, {step}))"
     return (length, loop) if "\n" not in loop and len(loop) < WIDTH - 16 and first + length * step >= 0 else (1, "")
+
+
+def bracketed(text: str) -> str:
+    """An expression as an operand: in parentheses where an operator stands outside of brackets."""
+    depth = 0
+    for c in text:
+        depth += (c in "([{") - (c in ")]}")
+        if c == " " and depth == 0:
+            return f"({text})"
+    return text

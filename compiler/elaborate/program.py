@@ -1,6 +1,5 @@
 """A whole file: declarations are collected first, then inputs, bindings, the flow and outputs are run in order."""
 
-from difflib import get_close_matches
 from typing import Any
 
 from .. import syntax as ast
@@ -10,24 +9,21 @@ from ..limits import Limits
 from ..ops import NAMES, Shape
 from ..ops.base import check_extents
 from ..ops.composite import COMPOSITES
-from ..ops.initial import KINDS, METHODS, NEEDS_FANS, Initial
+from ..ops.initial import KINDS, Initial
 from ..ops.kinds import describe
 from ..parse import parse
 from ..source import Source, Span
 from ..symbolic import is_whole, symbol
 from .apply import Applier
-from .bind import bind_op, suggest
+from .bind import suggest
 from .build import open_region, safe_name
 from .count import Counter
 from .evaluate import COMBINATORS, EXTENTS, is_layer, split_suffix
+from .initials import INIT, initials_of
 from .modules import Loader, prelude_block, prelude_names
 from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 Shapes = dict[str, Shape]
-
-
-INIT = "init"
-"""What `set` calls the initial values of weights."""
 
 
 class Program(Applier):
@@ -215,27 +211,6 @@ class Program(Applier):
         """Whether a `set` line is about initial values; a block may be called init."""
         return item.name.id == INIT and self.block_params(INIT) is None
 
-    def set_initials(self, item: ast.Set) -> None:
-        """Initial values for the kinds of weight that a `set init` line names; a bare method is for all layers."""
-        for argument in item.args:
-            if argument.name is not None and argument.name not in KINDS:
-                help_text = suggest(argument.name, list(KINDS), INIT)
-                raise self.problem("E0302", argument, self.env, name=argument.name, layer=INIT, see=help_text)
-            node = ast.bare(argument.value)
-            called = ast.bare(node.func) if isinstance(node, ast.Call) else node
-            name = called.id if isinstance(called, ast.Name) else ""
-            if name not in METHODS:
-                close = get_close_matches(name, METHODS, 1, 0.5)
-                way = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(METHODS)}"
-                raise self.problem("E0344", argument.value, self.env, what="not the name of a method", see=way)
-            if argument.name == "bias" and METHODS[name].name in NEEDS_FANS:
-                way = "use zeros, constant(…), uniform(…) or normal(…)"
-                raise self.problem("E0344", argument.value, self.env, what="biases have no fan_in and fan_out", see=way)
-            values = bind_op(self, Ref(METHODS[name], name), node, self.env, 0)
-            initial = Initial(METHODS[name].name, tuple(values._asdict().items()))
-            for kind in (argument.name,) if argument.name else KINDS[:3]:
-                self.initials[kind] = initial
-
     def block_params(self, name: str) -> list[str] | None:
         """The parameters of a block of this file, of a used one, or of the prelude."""
         for item in self.tree.items:
@@ -290,7 +265,7 @@ class Program(Applier):
                 if isinstance(item, ast.Input):
                     self.run_input(item, shapes)
                 elif isinstance(item, ast.Set) and self.is_init(item):
-                    self.set_initials(item)
+                    self.initials.update(initials_of(self, item, self.env))
                 elif isinstance(item, ast.Flow):
                     self.run_bare(item, shapes)
                 elif isinstance(item, ast.Binding):

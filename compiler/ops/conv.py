@@ -73,6 +73,11 @@ class DeformConv(NamedTuple):
     offset_groups: Annotated[int, Integer("parts of the input channels that have offsets of their own", 1)]
 
     @property
+    def pad_mode(self) -> str:
+        """What is read beside the input."""
+        return "zeros"
+
+    @property
     def places(self) -> int:
         """Elements of the window, for every group of offsets."""
         return self.offset_groups * prod(self.k)
@@ -81,39 +86,6 @@ class DeformConv(NamedTuple):
     def fields(self) -> int:
         """Channels that the convolution for the offsets makes: two coordinates and perhaps a weight per place."""
         return (3 if self.mask else 2) * self.places
-
-
-def deform_shape(a: DeformConv, x: Shape) -> Shape:
-    """As of a convolution. Raises E0210 also where the groups of offsets do not divide the input channels."""
-    if x[0] % a.offset_groups:
-        raise Reject("E0210", groups=a.offset_groups, cin=x[0], cout=x[0])
-    if x[0] % a.g or a.c % a.g:
-        raise Reject("E0210", groups=a.g, cin=x[0], cout=a.c)
-    return check_extents((a.c, *window_shape(x, a.k, a.s, a.p, a.d)))
-
-
-def deform_weights(a: DeformConv, x: Shape) -> tuple[Weight, ...]:
-    """A convolution's, and those of the convolution that gives the offsets, which begin as 0."""
-    fan_in = x[0] // a.g * prod(a.k)
-    weight = Weight("weight", (a.c, x[0] // a.g, *a.k), "uniform", fan_in)
-    bias = (Weight("bias", (a.c,), "uniform", fan_in),) if a.bias else ()
-    offset = Weight("offset.weight", (a.fields, x[0], *a.k), "constant"), Weight("offset.bias", (a.fields,), "constant")
-    return (weight, *bias, *offset)
-
-
-def deform_work(a: DeformConv, x: Shape, out: Shape) -> Work:
-    """The MACs of both convolutions; four products and three additions for each value that is interpolated."""
-    positions = prod(out[1:])
-    offsets = positions * a.fields * x[0] * prod(a.k)
-    read = positions * x[0] * prod(a.k)
-    masked = positions * a.places if a.mask else 0
-    return Work(
-        mac=size(out) * (x[0] // a.g) * prod(a.k) + offsets,
-        mul=4 * read + (read if a.mask else 0),
-        add=3 * read + positions * a.fields + (size(out) if a.bias else 0) + masked,
-        div=masked,
-        special=masked,
-    )
 
 
 def transposed_shape(a: TransposedConv, x: Shape) -> Shape:
@@ -191,6 +163,30 @@ def transposed_buffers(a: TransposedConv, x: Shape) -> tuple[Weight, ...]:
 def conv_work(a: Any, x: Shape, out: Shape) -> Work:
     """MAC = Cout·∏out·(Cin/g)·∏k, padding counted as dense; a bias is one addition per output."""
     return Work(mac=size(out) * (x[0] // a.g) * prod(a.k), add=size(out) if a.bias else 0)
+
+
+def deform_shape(a: DeformConv, x: Shape) -> Shape:
+    """As of a convolution. Raises E0210 also where the groups of offsets do not divide the input channels."""
+    if x[0] % a.offset_groups:
+        raise Reject("E0210", groups=a.offset_groups, cin=x[0], cout=x[0])
+    return conv_shape(a, x)
+
+
+def deform_weights(a: DeformConv, x: Shape) -> tuple[Weight, ...]:
+    """A convolution's, and those of the convolution that gives the offsets, which begin as 0."""
+    offset = Weight("offset.weight", (a.fields, x[0], *a.k), "constant"), Weight("offset.bias", (a.fields,), "constant")
+    return (*conv_weights(a, x), *offset)
+
+
+def deform_work(a: DeformConv, x: Shape, out: Shape) -> Work:
+    """A convolution's, and that of the one for the offsets. Interpolation takes four products (five with a mask) and
+    three additions for each value, and a sigmoid for each weight of the mask."""
+    positions = prod(out[1:])
+    read = positions * x[0] * prod(a.k)
+    masked = positions * a.places if a.mask else 0
+    offsets = Work(mac=a.fields * read, add=positions * a.fields)
+    between = Work(mul=(5 if a.mask else 4) * read, add=3 * read + masked, div=masked, special=masked)
+    return conv_work(a, x, out).plus(offsets).plus(between)
 
 
 CONV_SAMPLES = (

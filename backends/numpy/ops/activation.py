@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
-from .base import Array, Weights, lowers, on_channels
+from .base import Array, Weights, lowers, on_channels, sigmoid, softmax
 
 
 @lowers("relu")
@@ -45,10 +45,6 @@ def _elu(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 def _sigmoid(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """1/(1 + exp(−x))."""
     return sigmoid(xs[0])
-
-
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
 
 
 @lowers("silu")
@@ -92,9 +88,8 @@ def _abs(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 
 @lowers("softmax")
 def _softmax(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """exp(x)/Σexp(x), the sum over the channels; the largest x is taken off before, which cancels."""
-    e = np.exp(xs[0] - xs[0].max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    """exp(x)/Σexp(x), the sum over the channels."""
+    return softmax(xs[0], axis=1)
 
 
 @lowers("rrelu")

@@ -8,14 +8,9 @@ import numpy as np
 
 from ....compiler.ir import Apply
 from ....compiler.ops.base import Tokens
-from .base import Array, Weights, lowers
+from ....compiler.ops.pool import MaxPool
+from .base import Array, Weights, lowers, softmax
 from .pool import windows
-
-
-def softmax_rows(x: Array) -> Array:
-    """exp(x)/Σexp(x) over the last axis; the largest x is taken off before, which cancels."""
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def as_tokens(x: Array) -> Array:
@@ -39,23 +34,16 @@ def _mhsa(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     y = np.empty_like(x)
     for head in np.split(np.arange(c), a.heads):
         q, k, v = all_[:, :, head], all_[:, :, c + head], all_[:, :, 2 * c + head]
-        y[:, :, head] = softmax_rows(q @ k.swapaxes(1, 2) / np.sqrt(len(head))) @ v
+        y[:, :, head] = softmax(q @ k.swapaxes(1, 2) / np.sqrt(len(head)), axis=2) @ v
     y = y @ weights["out_proj.weight"].T + weights.get("out_proj.bias", 0.0)
     return y.swapaxes(1, 2).reshape(xs[0].shape) if on_maps else y
-
-
-class Window:
-    """The arguments of a pooling without padding whose windows do not overlap."""
-
-    def __init__(self, k: int, rank: int) -> None:
-        self.k = self.s = (k,) * rank
-        self.d, self.p, self.ceil = (1,) * rank, ((0, 0),) * rank, False
 
 
 @lowers("nonlocal")
 def _nonlocal(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """x + W·(softmax(θᵀ·φ)·gᵀ)ᵀ, with θ, φ and g 1×1 convolutions of x, φ and g perhaps pooled."""
-    x = xs[0]
+    x, rank = xs[0], xs[0].ndim - 2
+    pool = MaxPool((a.sub,) * rank, (a.sub,) * rank, ((0, 0),) * rank, (1,) * rank, ceil=False)
 
     def project(name: str, source: Array) -> Array:
         rows = source.reshape(*source.shape[:2], -1)
@@ -64,8 +52,8 @@ def _nonlocal(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
         return (w.reshape(w.shape[:2]) @ rows + bias).reshape(len(source), len(w), *source.shape[2:])
 
     def attended_to(name: str) -> Array:
-        return as_tokens(windows(project(name, x), Window(a.sub, x.ndim - 2), -np.inf).max(axis=0))
+        return as_tokens(windows(project(name, x), pool, -np.inf).max(axis=0))
 
-    shares = softmax_rows(as_tokens(project("theta", x)) @ attended_to("phi").swapaxes(1, 2))
+    shares = softmax(as_tokens(project("theta", x)) @ attended_to("phi").swapaxes(1, 2), axis=2)
     gathered = (shares @ attended_to("g")).swapaxes(1, 2)
     return x + project("out", gathered.reshape(len(x), a.m, *x.shape[2:]))

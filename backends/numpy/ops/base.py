@@ -43,6 +43,16 @@ def kernel(weights: Weights, axis: int = 0) -> Array:
     return w / (u @ np.moveaxis(w, axis, 0).reshape(len(u), -1) @ v)
 
 
+def sigmoid(x: Array) -> Array:
+    return 1 / (1 + np.exp(-x))
+
+
+def softmax(x: Array, axis: int) -> Array:
+    """exp(x)/Σexp(x) over an axis; the largest x is taken off before, which cancels."""
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
 def positions(x: Array) -> tuple[int, ...]:
     """The axes behind batch and channels."""
     return tuple(range(2, x.ndim))

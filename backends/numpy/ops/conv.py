@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
-from .base import Array, Weights, kernel, last_axes, lowers, on_channels, padded
+from .base import Array, Weights, kernel, last_axes, lowers, on_channels, padded, sigmoid
 
 
 def taps(x: Array, k: Any, s: Any, d: Any) -> Iterator[tuple[tuple[int, ...], Array]]:
@@ -90,7 +90,7 @@ def _deformconv(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array
     fields = convolved(padded(x, a.p), weights["offset.weight"], weights["offset.bias"], a._replace(g=1))
     shape = (n, a.offset_groups, height, width)
     offset = fields[:, : 2 * a.places].reshape(*shape, 2, *out[1:])
-    mask = 1 / (1 + np.exp(-fields[:, 2 * a.places :])).reshape(*shape, *out[1:]) if a.mask else np.ones(shape)
+    mask = sigmoid(fields[:, 2 * a.places :]).reshape(*shape, *out[1:]) if a.mask else np.ones(shape)
     rows, columns = np.arange(out[1])[:, None] * a.s[0] - a.p[0][0], np.arange(out[2]) * a.s[1] - a.p[1][0]
     read = np.empty((n, cin, height, width, *out[1:]))
     for sample, c, i, j in np.ndindex(n, cin, height, width):

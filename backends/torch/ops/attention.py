@@ -9,31 +9,19 @@ from .base import Arg, Code, Context, New, helper, lowers, settings, stateless
 stateless("Tokens", "N x C x ... maps as sequences of N x L x C.", "x.flatten(2).transpose(1, 2)")
 
 helper('''class SelfAttention(nn.MultiheadAttention):
-    """Multi-head self-attention over N x L x C tokens."""
+    """Multi-head self-attention over N x L x C tokens, or the positions of maps."""
 
-    def __init__(self, channels, heads, bias=True):
+    def __init__(self, channels, heads, bias=True, maps=False):
         super().__init__(channels, heads, bias=bias, batch_first=True)
+        self.maps = maps
 
     def forward(self, x):
-        qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
-        heads = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(*heads)
-        return self.out_proj(y.transpose(1, 2).flatten(2))
-''')
-
-helper('''class MapAttention(nn.MultiheadAttention):
-    """Multi-head self-attention over the positions of N x C x ... maps."""
-
-    def __init__(self, channels, heads, bias=True):
-        super().__init__(channels, heads, bias=bias, batch_first=True)
-
-    def forward(self, x):
-        tokens = x.flatten(2).transpose(1, 2)
+        tokens = x.flatten(2).transpose(1, 2) if self.maps else x
         qkv = F.linear(tokens, self.in_proj_weight, self.in_proj_bias)
         heads = qkv.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         y = F.scaled_dot_product_attention(*heads)
         y = self.out_proj(y.transpose(1, 2).flatten(2))
-        return y.transpose(1, 2).reshape(x.shape)
+        return y.transpose(1, 2).reshape(x.shape) if self.maps else y
 ''')
 
 helper('''class NonLocal{rank}d(nn.Module):
@@ -65,9 +53,9 @@ def _tokens(a: Any, x: Shape, context: Context) -> Code:
 
 @lowers("mhsa")
 def _mhsa(a: Any, x: Shape, context: Context) -> Code:
-    name = "SelfAttention" if isinstance(x, Tokens) else "MapAttention"
-    args = (Arg("channels", attended(x)[1]), Arg("heads", a.heads), *settings(bias=(a.bias, True)))
-    return Code(New(name, args), helper=name)
+    maps = settings(bias=(a.bias, True), maps=(not isinstance(x, Tokens), False))
+    args = (Arg("channels", attended(x)[1]), Arg("heads", a.heads), *maps)
+    return Code(New("SelfAttention", args), helper="SelfAttention")
 
 
 @lowers("nonlocal")
