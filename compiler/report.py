@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from .cost import DTYPE_BYTES, Field, Summary, field_of, layer_cost
+from .cost import Summary, layer_cost
+from .fields import Field, field_of
 from .ir import Apply, Call, Graph, Region, Value, join, known
+from .memory import DTYPE_BYTES
 from .ops import Shape, Work
 from .ops.base import size
 from .symbolic import Sym

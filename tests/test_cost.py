@@ -2,7 +2,7 @@
 
 import cnnc
 import pytest
-from cnnc.compiler.cost import peak_elements
+from cnnc.compiler.memory import peak_elements
 from cnnc.compiler.report import by_block, by_op, rows
 from conftest import ROOT
 
