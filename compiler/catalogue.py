@@ -762,6 +762,14 @@ _add(
     "Layers whose tensors have the same names and shapes are told apart by their order alone.",
 )
 
+_add(
+    "E0517",
+    "no counting convention is called `{name}`",
+    "",
+    "conventions are {known}",
+    "Tools count different things when they say FLOPs; a convention names whose figure is meant.",
+)
+
 # W06: warnings
 
 _add(

@@ -125,7 +125,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of memory figures")
     sub.add_argument(
-        "--convention", choices=("torchvision", "torch"), default="torchvision", help="what an operation is"
+        "--convention",
+        default="torchvision",
+        metavar="NAME",
+        help="whose way to count: torchvision (default), torch, fvcore, ptflops, ptflops-aten, thop or torchinfo",
     )
 
     sub = command("check", run_check, "Report what is wrong in programs.", "cnnc check examples/*.cnn")

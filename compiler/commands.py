@@ -82,23 +82,24 @@ def run_analyze(args: argparse.Namespace) -> int:
     elif args.format == "json":
         report = net.to_dict(batch, args.dtype, args.convention)
         if args.by != "layer":
-            report["groups"] = group_dicts(net, args.by, batch)
+            report["groups"] = group_dicts(net, args.by, batch, args.convention)
         print(json.dumps(report, indent=1))
     elif sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        from .net import convention_named
         from .pipeline import deep_recursion
         from .table import draw_table
 
         with deep_recursion():
-            draw_table(net.graph, net.totals, args.by, batch, args.dtype, args.convention)
+            draw_table(net.graph, net.totals, args.by, batch, args.dtype, convention_named(args.convention))
     else:
         print(net.report(args.by, batch, args.dtype, args.convention))
     return 0
 
 
-def group_dicts(net: Any, by: str, batch: int) -> list[dict[str, Any]]:
-    from .report import by_block, by_op
+def group_dicts(net: Any, by: str, batch: int, convention: str) -> list[dict[str, Any]]:
+    from .net import convention_named
+    from .report import grouped
 
-    groups = by_op(net.graph) if by == "op" else by_block(net.graph)
     return [
         {
             "name": g.name,
@@ -106,8 +107,9 @@ def group_dicts(net: Any, by: str, batch: int) -> list[dict[str, Any]]:
             "params": g.params,
             "macs": batch * g.work.mac,
             "flops": 2 * batch * g.work.mac,
+            "cost": batch * g.cost,
         }
-        for g in groups
+        for g in grouped(net.graph, by, convention_named(convention))
     ]
 
 

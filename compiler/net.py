@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .conventions import CONVENTIONS, Convention, cost_of
 from .cost import Summary, summarize
 from .diagnostics import Diagnostic, NetworkError, Reject, usage
 from .files import project_loader, read_source
@@ -12,10 +13,10 @@ from .ir import Graph, known
 from .limits import Limits
 from .ops.base import check_extents
 from .pipeline import compile_source, deep_recursion
-from .report import CONVENTIONS, Row, report_dict, rows
+from .report import Row, report_dict, rows
 from .source import Source
 from .specialize import specialize, symbols_of
-from .symbolic import symbol
+from .symbolic import Sym, symbol
 
 if TYPE_CHECKING:
     import onnx
@@ -74,6 +75,13 @@ class Net:
         """2·MACs, torch's convention."""
         return 2 * self.macs
 
+    def cost(self, convention: str = "torchvision") -> int:
+        """What another tool means by the cost of one sample's inference: torch, fvcore, ptflops, thop, torchinfo, …
+
+        Raises UsageError for a convention that is not known.
+        """
+        return cost_of(self.graph, convention_named(convention))
+
     @property
     def depth(self) -> int:
         """Convolutions and linear layers on the longest path, projections of skips aside."""
@@ -124,14 +132,12 @@ class Net:
         from .table import plain_table
 
         with deep_recursion():
-            return plain_table(self.graph, self.totals, by, batch, dtype, convention)
+            return plain_table(self.graph, self.totals, by, batch, dtype, convention_named(convention))
 
     def to_dict(self, batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> dict[str, Any]:
         """The JSON report as plain data; `batch` leads all shapes and multiplies work and activation memory."""
-        if convention not in CONVENTIONS:
-            raise usage("E0504", name=convention, known=", ".join(CONVENTIONS))
         with deep_recursion():
-            return report_dict(self.graph, self.totals, batch, dtype, convention)
+            return report_dict(self.graph, self.totals, batch, dtype, convention_named(convention))
 
     def torch_source(self) -> str:
         """PyTorch source of the network: one module that imports only torch."""
@@ -258,8 +264,17 @@ def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None,
     return Net(result.graph, result.diagnostics)
 
 
+def convention_named(name: str) -> Convention:
+    """A counting convention. Raises UsageError with the known ones."""
+    if name not in CONVENTIONS:
+        raise usage("E0517", name=name, known=", ".join(CONVENTIONS))
+    return CONVENTIONS[name]
+
+
 def _extent(part: Any) -> Any:
     """A number, or a capital letter as a symbol."""
+    if isinstance(part, Sym):
+        return part
     return symbol(part) if isinstance(part, str) and len(part) == 1 and "A" <= part <= "Z" else int(part)
 
 

@@ -1,9 +1,10 @@
 """The analysis as rows and totals: flat layers with their costs, grouped by block or op on request, as plain data."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from .conventions import Convention, cost_of
 from .cost import Summary, layer_cost
 from .fields import Field, field_of
 from .ir import Apply, Call, Graph, Region, Value, join, known
@@ -11,12 +12,6 @@ from .memory import DTYPE_BYTES
 from .ops import Shape, Work
 from .ops.base import size
 from .symbolic import Sym
-
-CONVENTIONS = {
-    "torchvision": "multiply-accumulates, as torchvision publishes in `_ops`",
-    "torch": "2 floating-point operations per multiply-accumulate, as torch.utils.flop_counter counts",
-}
-"""The counting conventions and what each counts."""
 
 
 class Row(NamedTuple):
@@ -39,6 +34,8 @@ class Row(NamedTuple):
     times: int
     stored: bool
     """False where a shared layer's weights were counted at an earlier use."""
+    step: Apply
+    """The op in the graph, with its attributes."""
 
     @property
     def macs(self) -> int:
@@ -93,7 +90,7 @@ class _Walk:
         return Row(
             path, step.op.name, prefix, step.in_shapes, step.out_shape, copies * cost.params if stored else 0,
             copies * cost.buffers if stored else 0, cost.work, tuple(f.hi - f.lo + 1 for f in field),
-            tuple(f.jump for f in field), step.span, times, stored,
+            tuple(f.jump for f in field), step.span, times, stored, step,
         )  # fmt: skip
 
 
@@ -110,50 +107,51 @@ class Group(NamedTuple):
     layers: int
     params: int
     work: Work
+    cost: int
+    """In the convention asked for."""
     output: Shape
 
 
-def by_block(graph: Graph, depth: int = 1) -> list[Group]:
-    """Rows summed by the first `depth` parts of their scope; layers of the net itself stand alone."""
-    return _grouped(rows(graph, True), lambda row: ".".join(row.scope.split(".")[:depth]) if row.scope else row.name)
+GROUPINGS: dict[str, Callable[[Row], str]] = {
+    "block": lambda row: row.scope.split(".")[0] if row.scope else row.name,
+    "op": lambda row: row.op,
+}
+"""How rows can be put together: by the outermost block, where layers of the net itself stand alone, or by op."""
 
 
-def by_op(graph: Graph) -> list[Group]:
-    """Rows summed by op."""
-    return _grouped(rows(graph, True), lambda row: row.op)
-
-
-def _grouped(items: Iterator[Row], key: Any) -> list[Group]:
+def grouped(graph: Graph, by: str, convention: Convention) -> list[Group]:
+    """Rows summed by block or op."""
     groups: dict[str, Group] = {}
-    for row in items:
-        name = key(row)
-        old = groups.get(name, Group(name, 0, 0, Work(), ()))
+    for row in rows(graph, True):
+        name = GROUPINGS[by](row)
+        old = groups.get(name, Group(name, 0, 0, Work(), 0, ()))
         groups[name] = Group(
             name,
             old.layers + row.times,
             old.params + row.params,
             old.work.plus(row.work, row.times),
+            old.cost + row.times * convention.count(row.step),
             row.output,
         )
     return list(groups.values())
 
 
-def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, convention: str) -> dict[str, Any]:
+def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, convention: Convention) -> dict[str, Any]:
     """The stable JSON report; its schema is docs/report.schema.json. Shapes carry the batch axis."""
     return {
         "schema": 1,
         "net": graph.name,
-        "convention": convention,
+        "convention": convention.name,
         "batch": batch,
         "dtype": dtype,
         "inputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.inputs],
         "outputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.outputs],
-        "totals": totals_dict(summary, batch, dtype, convention),
-        "layers": [layer_dict(row, batch) for row in rows(graph)],
+        "totals": totals_dict(graph, summary, batch, dtype, convention),
+        "layers": [layer_dict(row, batch, convention) for row in rows(graph)],
     }
 
 
-def totals_dict(summary: Summary, batch: int, dtype: str, convention: str) -> dict[str, Any]:
+def totals_dict(graph: Graph, summary: Summary, batch: int, dtype: str, convention: Convention) -> dict[str, Any]:
     """Sums over the network: parameters as stored, work and memory for the whole batch."""
     width = DTYPE_BYTES[dtype]
     macs = batch * summary.work.mac
@@ -164,7 +162,7 @@ def totals_dict(summary: Summary, batch: int, dtype: str, convention: str) -> di
         "macs": macs,
         "flops": 2 * macs,
         "other_ops": batch * summary.work.other,
-        "cost": macs if convention == "torchvision" else 2 * macs,
+        "cost": batch * cost_of(graph, convention),
         "activation_bytes": batch * width * summary.activations,
         "peak_bytes": batch * width * summary.peak,
         "weight_bytes": width * summary.params,
@@ -178,7 +176,7 @@ def with_batch(batch: int, shape: Shape) -> list[Any]:
     return [batch, *map(plain, shape)]
 
 
-def layer_dict(row: Row, batch: int) -> dict[str, Any]:
+def layer_dict(row: Row, batch: int, convention: Convention) -> dict[str, Any]:
     """One layer of the JSON report."""
     return {
         "name": row.name,
@@ -190,6 +188,7 @@ def layer_dict(row: Row, batch: int) -> dict[str, Any]:
         "macs": plain(batch * row.work.mac),
         "flops": plain(2 * batch * row.work.mac),
         "other_ops": plain(batch * row.work.other),
+        "cost": plain(batch * convention.count(row.step)),
         "receptive_field": one_or_all(row.receptive_field),
         "jump": one_or_all(row.jump),
         "span": {"file": row.span.source.name, "line": row.span.line, "column": row.span.column},

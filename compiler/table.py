@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from .conventions import Convention
 from .cost import Summary
 from .ir import Graph, known
-from .report import CONVENTIONS, Row, by_block, by_op, one_or_all, rows, totals_dict
-
-HEADLINES = {"torchvision": ("MACs (torchvision)", 1), "torch": ("FLOPs (torch)", 2)}
+from .report import Row, grouped, one_or_all, rows, totals_dict
 
 
 class Table(NamedTuple):
@@ -20,36 +19,37 @@ class Table(NamedTuple):
     footer: list[str]
 
 
-def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> Table:
+def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: Convention) -> Table:
     """The table of a network, by layer, block or op."""
-    headline, factor = HEADLINES[convention]
-    factor *= batch
     columns: tuple[str, ...]
     lines: list[tuple[str, ...]]
     if by == "layer":
-        columns, numbers = ("layer", "op", "output", "params", headline, "other ops", "field"), 3
-        lines = [_layer_line(row, factor, batch) for row in rows(graph, folded=True)]
+        columns, numbers = ("layer", "op", "output", "params", convention.headline, "other ops", "field"), 3
+        lines = [_layer_line(row, convention, batch) for row in rows(graph, folded=True)]
     else:
-        groups = by_op(graph) if by == "op" else by_block(graph)
-        columns, numbers = (by, "output", "layers", "params", headline, "other ops"), 2
+        columns, numbers = (by, "output", "layers", "params", convention.headline, "other ops"), 2
         lines = [
             (g.name, _shape(batch, g.output) if by == "block" else "", f"{g.layers:,}", f"{g.params:,}",
-             f"{factor * g.work.mac:,}", f"{batch * g.work.other:,}") for g in groups
+             f"{batch * g.cost:,}", f"{batch * g.work.other:,}") for g in grouped(graph, by, convention)
         ]  # fmt: skip
     inputs = ", ".join(_shape(batch, known(t.value)) for t in graph.inputs)
     return Table(
-        f"{graph.name}, input {inputs}", columns, numbers, lines, list(_footer(summary, batch, dtype, convention))
+        f"{graph.name}, input {inputs}",
+        columns,
+        numbers,
+        lines,
+        list(_footer(graph, summary, batch, dtype, convention)),
     )
 
 
-def _layer_line(row: Row, factor: int, batch: int) -> tuple[str, ...]:
+def _layer_line(row: Row, convention: Convention, batch: int) -> tuple[str, ...]:
     field = one_or_all(row.receptive_field)
     return (
         row.name if row.times == 1 else f"{row.name} ({row.times} times)",
         row.op,
         _shape(batch, row.output),
         f"{row.params:,}",
-        f"{factor * row.times * row.work.mac:,}",
+        f"{batch * row.times * convention.count(row.step):,}",
         f"{batch * row.times * row.work.other:,}",
         "" if field is None else _shape_text(field),
     )
@@ -63,17 +63,19 @@ def _shape_text(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _footer(summary: Summary, batch: int, dtype: str, convention: str) -> Iterator[str]:
-    totals = totals_dict(summary, batch, dtype, convention)
+def _footer(graph: Graph, summary: Summary, batch: int, dtype: str, convention: Convention) -> Iterator[str]:
+    totals = totals_dict(graph, summary, batch, dtype, convention)
     weights, buffers = mebibytes(totals["weight_bytes"]), totals["buffers"]
     whole, peak = mebibytes(totals["activation_bytes"]), mebibytes(totals["peak_bytes"])
     yield f"parameters            {_count(totals['params'])} ({weights} in {dtype}), buffers {buffers:,}"
     yield f"MACs (torchvision)    {_giga(totals['macs'])}"
     yield f"FLOPs (torch)         {_giga(totals['flops'])}"
+    if convention.name not in ("torchvision", "torch"):
+        yield f"{convention.headline.ljust(20)}  {_giga(totals['cost'])}"
     yield f"other operations      {_count(totals['other_ops'])}"
     yield f"activations           {whole} in all, {peak} at the peak, batch {batch}"
     yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
-    yield f"convention            {convention}: {CONVENTIONS[convention]}"
+    yield f"convention            {convention.name}: {convention.doc}"
 
 
 def _count(value: Any) -> str:
@@ -94,7 +96,7 @@ def mebibytes(count: Any) -> str:
     return f"{count} B"
 
 
-def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> str:
+def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: Convention) -> str:
     """The table as text without colours or frames."""
     table = make_table(graph, summary, by, batch, dtype, convention)
     cells = [table.columns, *table.lines]
@@ -110,7 +112,7 @@ def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str,
     return "\n".join([*text, "", *table.footer])
 
 
-def draw_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> None:
+def draw_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: Convention) -> None:
     """The table on a terminal, with a bar for each line's share of the work."""
     from rich.console import Console
     from rich.table import Table as RichTable

@@ -1,9 +1,12 @@
 """Figures: known totals, depth, peak memory, receptive fields, conventions."""
 
+from itertools import product
+
 import cnnc
 import pytest
+from cnnc.compiler.conventions import CONVENTIONS
 from cnnc.compiler.memory import peak_elements
-from cnnc.compiler.report import by_block, by_op, rows
+from cnnc.compiler.report import grouped, rows
 from conftest import ROOT
 
 
@@ -84,9 +87,11 @@ def test_published_receptive_fields() -> None:
 def test_groups_of_rows_add_up() -> None:
     for name in ("resnet50", "densenet121", "mobilenetv2"):
         net = load(name)
-        for groups in (by_op(net.graph), by_block(net.graph)):
+        for by, convention in product(("op", "block"), CONVENTIONS.values()):
+            groups = grouped(net.graph, by, convention)
             assert sum(g.params for g in groups) == net.params
             assert sum(g.work.mac for g in groups) == net.macs
+            assert sum(g.cost for g in groups) == net.cost(convention.name)
             assert sum(g.layers for g in groups) == net.totals.layers
         assert sum(row.params for row in net.layers) == net.params
 

@@ -43,6 +43,7 @@ BY_REQUEST = {
     "E0514": "test_an_unknown_input",
     "E0515": "test_a_place_to_run_that_is_not_there",
     "E0516": "test_weights_that_cannot_be_mapped",
+    "E0517": "test_an_unknown_convention",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -202,6 +203,12 @@ def test_a_file_that_cannot_be_written(cnnc: CLI) -> None:
     assert_refused(cnnc("compile", "good.cnn", "-o", "link.py"), "E0503", "it is a symbolic link")
     assert Path("good.cnn").read_text(encoding="utf-8") == GOOD
     assert sorted(p.name for p in Path().iterdir()) == ["good.cnn", "link.py", "net.py"]
+
+
+def test_an_unknown_convention(cnnc: CLI) -> None:
+    told = ("`macs`", "torchvision, torch, fvcore")
+    assert_refused(cnnc("analyze", "good.cnn", "--convention", "macs"), "E0517", *told)
+    assert_refused(cnnc("analyze", "good.cnn", "--convention", "macs", "--format", "json"), "E0517", *told)
 
 
 def test_an_unknown_target(cnnc: CLI) -> None:

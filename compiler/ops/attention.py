@@ -53,11 +53,16 @@ def attention_work(a: SelfAttention, x: Shape, out: Shape) -> Work:
     length, c = attended(x)
     scores = a.heads * length * length
     rows = a.heads * length
-    bias = 4 * length * c if a.bias else 0
+    bias = attention_biases(a, x, out)
     return Work(
         mac=4 * length * c * c + 2 * length * length * c, mul=scores, cmp=scores - rows, add=2 * scores - rows + bias,
         special=scores, div=scores,
     )  # fmt: skip
+
+
+def attention_biases(a: SelfAttention, x: Shape, out: Shape) -> int:
+    """Of four projections."""
+    return 4 * size(x) if a.bias else 0
 
 
 def resolve_non_local(a: NonLocal, x: Shape) -> NonLocal:
@@ -91,12 +96,18 @@ def non_local_work(a: NonLocal, x: Shape, out: Shape) -> Work:
     assert a.m is not None
     p, q = prod(x[1:]), prod(n // a.sub for n in x[1:])
     scores = p * q
-    bias = p * (3 * a.m + x[0]) if a.bias else 0
+    bias = non_local_biases(a, x, out)
     pooled = 2 * a.m * q * (a.sub ** (len(x) - 1) - 1)
     return Work(
         mac=4 * p * x[0] * a.m + 2 * scores * a.m, cmp=scores - p + pooled, add=2 * scores - p + bias + size(x),
         special=scores, div=scores,
     )  # fmt: skip
+
+
+def non_local_biases(a: NonLocal, x: Shape, out: Shape) -> int:
+    """Of three projections to m channels and the one back."""
+    assert a.m is not None
+    return prod(x[1:]) * (3 * a.m + x[0]) if a.bias else 0
 
 
 tokens: Op[NoParams] = define(
@@ -125,6 +136,7 @@ mhsa: Op[SelfAttention] = define(
         shape=attention_shape,
         weights=attention_weights,
         work=attention_work,
+        biases=attention_biases,
         sees_all=True,
         tokens=True,
         ranks=(1, 2, 3),
@@ -150,6 +162,7 @@ nonlocal_: Op[NonLocal] = define(
         shape=non_local_shape,
         weights=non_local_weights,
         work=non_local_work,
+        biases=non_local_biases,
         sees_all=True,
         ranks=(1, 2, 3),
         initial="conv",

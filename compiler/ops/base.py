@@ -82,6 +82,10 @@ def _same(a: Any, x: Shape) -> Any:
     return a
 
 
+def _one_per_output(a: Any, x: Shape, out: Shape) -> int:
+    return math.prod(out) if getattr(a, "bias", False) else 0
+
+
 class Op(Generic[A]):
     """One layer of the language.
 
@@ -93,6 +97,7 @@ class Op(Generic[A]):
     shape(a, *xs)      output shape; raises Reject
     weights, buffers   `(a, x)` to tensors
     work(a, x, out)    scalar operations per sample
+    biases(a, x, out)  additions of a bias, which some conventions count; by default one per output
     window(a, x)       for the receptive field; None for ops that look at one position (or, with `sees_all`, at all)
     suffix             the parameter that a kernel suffix sets, if the layer takes one
     ranks              spatial ranks it applies to
@@ -117,6 +122,7 @@ class Op(Generic[A]):
         resolve: Callable[[Any, Shape], A] = _same,
         weights: Callable[[A, Shape], tuple[Weight, ...]] = _no_weights,
         buffers: Callable[[A, Shape], tuple[Weight, ...]] = _no_weights,
+        biases: Callable[[A, Shape, Shape], int] = _one_per_output,
         window: Callable[[A, Shape], Window] | None = None,
         sees_all: bool = False,
         suffix: str | None = None,
@@ -134,7 +140,7 @@ class Op(Generic[A]):
         rejects: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.name, self.doc, self.signature, self.aliases = name, doc, signature, tuple(aliases)
-        self.shape, self.work, self.resolve = shape, work, resolve
+        self.shape, self.work, self.resolve, self.biases = shape, work, resolve, biases
         self.weights, self.buffers, self.window, self.sees_all = weights, buffers, window, sees_all
         self.suffix, self.ranks, self.family = suffix, tuple(ranks), family or name
         self.depth, self.inplace, self.view, self.operator = depth, inplace, view, operator

@@ -189,6 +189,10 @@ def deform_work(a: DeformConv, x: Shape, out: Shape) -> Work:
     return conv_work(a, x, out).plus(offsets).plus(between)
 
 
+def deform_biases(a: DeformConv, x: Shape, out: Shape) -> int:
+    return (size(out) if a.bias else 0) + prod(out[1:]) * a.fields
+
+
 CONV_SAMPLES = (
     "conv3(8) @ 3x16",
     "conv3x3(8) @ 3x10x10",
@@ -337,6 +341,7 @@ deformconv: Op[DeformConv] = define(
         shape=deform_shape,
         weights=deform_weights,
         work=deform_work,
+        biases=deform_biases,
         window=window_of,
         suffix="k",
         ranks=(2,),
