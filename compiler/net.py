@@ -16,7 +16,8 @@ from .pipeline import compile_source, deep_recursion
 from .report import Row, report_dict, rows
 from .source import Source
 from .specialize import specialize, symbols_of
-from .symbolic import Sym, symbol
+from .symbolic import Sym, UndecidedError, symbol
+from .training import Training, training
 
 if TYPE_CHECKING:
     import onnx
@@ -54,6 +55,18 @@ class Net:
         """All sums, for one sample."""
         with deep_recursion():
             return summarize(self.graph)
+
+    @cached_property
+    def training(self) -> Training:
+        """What a training step keeps for its backward pass and computes there, where the input needs no gradient.
+
+        Raises UsageError where that depends on sizes that are not known.
+        """
+        with deep_recursion():
+            try:
+                return training(self.graph)
+            except UndecidedError:
+                raise usage("E0331", symbols=", ".join(self.symbols)) from None
 
     @property
     def params(self) -> int:

@@ -11,7 +11,8 @@ from .ir import Apply, Call, Graph, Region, Value, join, known
 from .memory import DTYPE_BYTES
 from .ops import Shape, Work
 from .ops.base import size
-from .symbolic import Sym
+from .symbolic import Sym, UndecidedError
+from .training import OPTIMIZER_STATE, training
 
 
 class Row(NamedTuple):
@@ -147,6 +148,7 @@ def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, conventi
         "inputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.inputs],
         "outputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.outputs],
         "totals": totals_dict(graph, summary, batch, dtype, convention),
+        "training": training_dict(graph, summary, batch, dtype),
         "layers": [layer_dict(row, batch, convention) for row in rows(graph)],
     }
 
@@ -169,6 +171,28 @@ def totals_dict(graph: Graph, summary: Summary, batch: int, dtype: str, conventi
         "depth": summary.depth,
     }
     return {name: plain(value) for name, value in figures.items()}
+
+
+def training_dict(graph: Graph, summary: Summary, batch: int, dtype: str) -> dict[str, Any] | None:
+    """What a training step adds: gradients, optimizer state, tensors kept for the backward pass and its operations.
+
+    None for int8, which PyTorch does not train in, and where it depends on sizes that are not known.
+    """
+    if dtype == "int8":
+        return None
+    try:
+        width, found = DTYPE_BYTES[dtype], training(graph)
+    except UndecidedError:
+        return None
+    figures = {
+        "gradient_bytes": width * summary.params,
+        "saved_bytes": found.saved_bytes(batch, dtype),
+        "saved_bytes_per_sample": found.kept.sample_bytes(width),
+        "saved_bytes_fixed": found.kept.fixed_bytes(width),
+        "backward_macs": batch * found.backward,
+    }
+    state = {name: plain(width * copies * summary.params) for name, copies in OPTIMIZER_STATE.items()}
+    return {**{name: plain(value) for name, value in figures.items()}, "optimizer_bytes": state}
 
 
 def with_batch(batch: int, shape: Shape) -> list[Any]:

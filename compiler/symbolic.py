@@ -181,6 +181,25 @@ def differs(a: Whole, b: Whole) -> bool:
     return isinstance(difference, int) and difference != 0
 
 
+class UndecidedError(ValueError):
+    """A question about formulas whose answer depends on the sizes."""
+
+
+def same(a: Whole, b: Whole) -> bool:
+    """Whether a = b at all sizes, or at none. Raises UndecidedError where it depends."""
+    difference = a - b
+    if isinstance(difference, int):
+        return difference == 0
+    raise UndecidedError(f"whether {a} is {b}")
+
+
+def at_most(a: Whole, b: Whole) -> bool:
+    """Whether a ≤ b at all sizes, or at none. Raises UndecidedError where it depends."""
+    if not less(b, a) and not (a == b or less(a, b)):
+        raise UndecidedError(f"whether {a} is at most {b}")
+    return not less(b, a)
+
+
 def largest(a: Whole, b: Whole) -> Whole:
     """The larger of the two; for formulas that neither dominates, their maximum."""
     if isinstance(a, int) and isinstance(b, int):

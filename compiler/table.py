@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from .conventions import Convention
 from .cost import Summary
 from .ir import Graph, known
-from .report import Row, grouped, one_or_all, rows, totals_dict
+from .report import Row, grouped, one_or_all, rows, totals_dict, training_dict
 
 
 class Table(NamedTuple):
@@ -74,8 +74,25 @@ def _footer(graph: Graph, summary: Summary, batch: int, dtype: str, convention: 
         yield f"{convention.headline.ljust(20)}  {_giga(totals['cost'])}"
     yield f"other operations      {_count(totals['other_ops'])}"
     yield f"activations           {whole} in all, {peak} at the peak, batch {batch}"
+    yield from _training_lines(training_dict(graph, summary, batch, dtype), dtype)
     yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
     yield f"convention            {convention.name}: {convention.doc}"
+
+
+def _training_lines(figures: dict[str, Any] | None, dtype: str) -> Iterator[str]:
+    if figures is None:
+        reason = "nothing trains in int8" if dtype == "int8" else "it depends on the sizes, give numbers with --at"
+        yield f"training              unavailable: {reason}"
+        return
+    each, fixed = mebibytes(figures["saved_bytes_per_sample"]), mebibytes(figures["saved_bytes_fixed"])
+    gradients = mebibytes(figures["gradient_bytes"])
+    yield f"training              {each} per sample + {fixed} kept for backward, {gradients} gradients"
+    states: dict[str, list[str]] = {}
+    for name, amount in figures["optimizer_bytes"].items():
+        states.setdefault(mebibytes(amount), []).append(name)
+    texts = [f"{amount} {', '.join(names)}" for amount, names in states.items()]
+    yield f"optimizer state       {'; '.join(texts)}"
+    yield f"backward MACs         {_giga(figures['backward_macs'])}"
 
 
 def _count(value: Any) -> str:

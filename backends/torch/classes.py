@@ -8,10 +8,8 @@ step that only some instances have, such as the projection of a skip connection,
 from typing import Any, NamedTuple
 
 from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
+from ...compiler.training import may_overwrite, use_counts
 from .ops import Code, New, literal, lower
-
-OVERWRITABLE = frozenset({"conv", "dwconv", "bn", "fc", "add", "sub", "avgpool", "adaptive_avgpool", "gap", "concat"})
-"""Ops whose backward pass does not read their result, so that the next op may overwrite it."""
 
 
 class Leaf(NamedTuple):
@@ -195,7 +193,7 @@ class Classes:
 
     def steps_of(self, region: Region) -> tuple[list[StepCode], list[Any]]:
         where: dict[Value, Any] = {value: ("in", i) for i, value in enumerate(region.inputs)}
-        uses = _use_counts(region)
+        uses = use_counts(region)
         steps: list[StepCode] = []
         rest = list(region.steps)
         while rest:
@@ -216,7 +214,7 @@ class Classes:
         return steps, [where[v] for v in region.outputs]
 
     def apply_code(self, code: StepCode, step: Apply, region: Region, uses: dict[Value, int]) -> None:
-        free = _may_overwrite(step, region, uses)
+        free = may_overwrite(step, region, uses)
         code.code = lower(step, free, region.positional)
         code.overwrite = code.code.infix in ("+", "-") and free and step.inputs[0].shape == step.output.shape
         code.heavy = step.op.depth or step.op.suffix is not None or step.op.sees_all
@@ -250,14 +248,14 @@ class Classes:
 
     def sequential(self, region: Region, code: StepCode) -> Any:
         """An inline `nn.Sequential`, or its only layer if that is all."""
-        uses = _use_counts(region)
+        uses = use_counts(region)
         items = []
         for step in region.steps:
             if isinstance(step, Call):
                 body = self.instance(step.region, code)
                 items.append(Repeat(body, self.leaf(code, "count", step.count)))
                 continue
-            lowered = lower(step, _may_overwrite(step, region, uses), True)
+            lowered = lower(step, may_overwrite(step, region, uses), True)
             if lowered.helper:
                 self.helpers[lowered.helper] = None
             assert lowered.module is not None
@@ -274,13 +272,6 @@ class Classes:
         code.leaves.append(value)
         code.leaf_names.append(name)
         return Leaf(len(code.leaves) - 1)
-
-
-def _may_overwrite(step: Apply, region: Region, uses: dict[Value, int]) -> bool:
-    """Whether the first operand is a fresh result of this region that nothing else reads, not even backward."""
-    source = step.inputs[0]
-    fresh = isinstance(source.maker, Apply) and source.maker.op.name in OVERWRITABLE
-    return fresh and uses[source] == 1 and source not in region.inputs
 
 
 def _even_shares(steps: list[Apply | Call]) -> int:
@@ -309,13 +300,3 @@ def _is_linear(region: Region) -> bool:
             return False
         value = step.outputs[0]
     return region.outputs[0] is value
-
-
-def _use_counts(region: Region) -> dict[Value, int]:
-    uses: dict[Value, int] = {}
-    for step in region.steps:
-        for value in step.inputs:
-            uses[value] = uses.get(value, 0) + 1
-    for value in region.outputs:
-        uses[value] = uses.get(value, 0) + 1
-    return uses

@@ -3,7 +3,22 @@
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
-from .base import NoParams, Op, Shape, Weight, Work, define, same_shape, size
+from .base import (
+    NoParams,
+    Op,
+    Saved,
+    Shape,
+    Use,
+    Weight,
+    Work,
+    define,
+    same_shape,
+    saves_both,
+    saves_input,
+    saves_one,
+    saves_result,
+    size,
+)
 from .kinds import Flag, Integer, Number, Word
 
 
@@ -68,6 +83,30 @@ class _PerElement:
         return Work(*(n * size(out) for n in self.work))
 
 
+def saves_slope(a: LeakySlope, x: Shape, out: Shape, use: Use) -> Saved:
+    """The result tells positive from negative only if the slope keeps signs; else nothing is overwritten."""
+    return saves_one(a, x, out, use._replace(overwritten=use.overwritten and a.a >= 0))
+
+
+def saves_noise(a: RandomSlope, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(operands=(0,), more=size(x))
+
+
+def saves_ratio(a: NoParams, x: Shape, out: Shape, use: Use) -> Saved:
+    """x and 1 + |x|."""
+    return Saved(operands=(0,), more=size(x))
+
+
+def saves_exponential(a: NoParams, x: Shape, out: Shape, use: Use) -> Saved:
+    """x and exp(−|x|), as on a CPU."""
+    return Saved(operands=(0,), more=size(x))
+
+
+def saves_chance(a: NoParams, x: Shape, out: Shape, use: Use) -> Saved:
+    """The sigmoid whose gradient is used."""
+    return Saved(more=size(x))
+
+
 def softmax_work(a: NoParams, x: Shape, out: Shape) -> Work:
     """Per element a comparison (the maximum), a subtraction, an exponential, an addition and a division."""
     n = size(x)
@@ -101,6 +140,7 @@ relu: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=1),
+        saves=saves_result,
         inplace=True,
         tokens=True,
         samples=("relu @ 5", "relu @ 3x4x5"),
@@ -115,6 +155,7 @@ relu6: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=2),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("relu6 @ 3x4x5",),
@@ -129,6 +170,7 @@ lrelu: Op[LeakySlope] = define(
         signature=LeakySlope,
         shape=same_shape,
         work=per_element(cmp=1, mul=1),
+        saves=saves_slope,
         inplace=True,
         tokens=True,
         samples=("lrelu @ 3x4x5", "lrelu(0.2) @ 6"),
@@ -143,6 +185,7 @@ sigmoid: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(add=1, div=1, special=1),
+        saves=saves_result,
         inplace=True,
         tokens=True,
         samples=("sigmoid @ 3x4x5",),
@@ -156,6 +199,7 @@ tanh: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(special=1),
+        saves=saves_result,
         inplace=True,
         tokens=True,
         samples=("tanh @ 3x4x5",),
@@ -169,6 +213,7 @@ softmax: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=softmax_work,
+        saves=saves_result,
         samples=("softmax @ 7", "softmax @ 3x4x5"),
     )
 )
@@ -181,6 +226,7 @@ prelu: Op[ParametricSlope] = define(
         shape=same_shape,
         weights=lambda a, x: (Weight("weight", (x[0] if a.per_channel else 1,), "constant", value=a.init),),
         work=per_element(cmp=1, mul=1),
+        saves=saves_input,
         samples=("prelu @ 6", "prelu(per_channel=true) @ 3x4x5", "prelu(true, init=0.1) @ 3x7"),
     )
 )
@@ -192,6 +238,7 @@ elu: Op[EluScale] = define(
         signature=EluScale,
         shape=same_shape,
         work=per_element(cmp=1, add=1, mul=1, special=1),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("elu @ 3x4x5", "elu(0.5) @ 6"),
@@ -207,6 +254,7 @@ silu: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(add=1, div=1, mul=1, special=1),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("silu @ 3x4x5", "swish @ 6"),
@@ -220,6 +268,7 @@ gelu: Op[Gelu] = define(
         signature=Gelu,
         shape=same_shape,
         work=per_element(add=1, mul=3, special=1),
+        saves=saves_input,
         tokens=True,
         samples=("gelu @ 3x4x5", "gelu(approx=tanh) @ 6"),
         rejects=(("gelu(approx=sigmoid) @ 6", "E0304"),),
@@ -233,6 +282,7 @@ hardsigmoid: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(add=1, cmp=2, mul=1),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("hardsigmoid @ 3x4x5",),
@@ -246,6 +296,7 @@ hardswish: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(add=1, cmp=2, mul=2),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("hardswish @ 3x4x5",),
@@ -259,6 +310,7 @@ abs_: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=1),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("abs @ 3x4x5",),
@@ -272,6 +324,7 @@ rrelu: Op[RandomSlope] = define(
         signature=RandomSlope,
         shape=random_slope_shape,
         work=per_element(cmp=1, mul=1),
+        saves=saves_noise,
         inplace=True,
         tokens=True,
         samples=("rrelu @ 3x4x5", "rrelu(0.1, 0.5) @ 6"),
@@ -286,6 +339,7 @@ hardtanh: Op[Bounds] = define(
         signature=Bounds,
         shape=bounded_shape,
         work=per_element(cmp=2),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("hardtanh @ 3x4x5", "hardtanh(-0.5, 2) @ 6"),
@@ -300,6 +354,7 @@ selu: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=1, add=1, mul=2, special=1),
+        saves=saves_one,
         inplace=True,
         tokens=True,
         samples=("selu @ 3x4x5", "selu @ 6"),
@@ -313,6 +368,7 @@ celu: Op[CeluScale] = define(
         signature=CeluScale,
         shape=same_shape,
         work=per_element(cmp=1, add=1, mul=1, div=1, special=1),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("celu @ 3x4x5", "celu(0.5) @ 6"),
@@ -327,6 +383,7 @@ mish: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(add=1, mul=1, special=3),
+        saves=saves_input,
         inplace=True,
         tokens=True,
         samples=("mish @ 3x4x5",),
@@ -340,6 +397,7 @@ softplus: Op[Softplus] = define(
         signature=Softplus,
         shape=same_shape,
         work=per_element(cmp=1, mul=1, add=1, div=1, special=2),
+        saves=saves_input,
         tokens=True,
         samples=("softplus @ 3x4x5", "softplus(2) @ 6", "softplus(beta=0.5, threshold=0.25) @ 3x4x5"),
         rejects=(("softplus(0) @ 6", "E0305"),),
@@ -353,6 +411,7 @@ softsign: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=1, add=1, div=1),
+        saves=saves_ratio,
         tokens=True,
         samples=("softsign @ 3x4x5",),
     )
@@ -365,6 +424,7 @@ logsigmoid: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(add=1, special=2),
+        saves=saves_exponential,
         tokens=True,
         samples=("logsigmoid @ 3x4x5",),
     )
@@ -377,6 +437,7 @@ logsoftmax: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=log_softmax_work,
+        saves=saves_result,
         samples=("logsoftmax @ 7", "logsoftmax @ 3x4x5"),
     )
 )
@@ -389,6 +450,7 @@ hardgate: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=per_element(cmp=1),
+        saves=saves_chance,
         tokens=True,
         samples=("hardgate @ 6", "id * (conv1x1(1) -> hardgate) @ 3x4x5"),
     )
@@ -401,6 +463,7 @@ maxout: Op[Pieces] = define(
         signature=Pieces,
         shape=maxout_shape,
         work=lambda a, x, out: Work(cmp=size(x) - size(out)),
+        saves=saves_both,
         samples=("maxout @ 6x4x5", "maxout(3) @ 6"),
         rejects=(("maxout(4) @ 6x4x4", "E0210"), ("maxout(0) @ 6", "E0305")),
     )

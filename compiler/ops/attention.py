@@ -4,7 +4,21 @@ from math import prod
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
-from .base import NoParams, Op, Shape, Tokens, Weight, Work, check_extents, define, no_work, size
+from .base import (
+    NoParams,
+    Op,
+    Saved,
+    Shape,
+    Tokens,
+    Use,
+    Weight,
+    Work,
+    check_extents,
+    define,
+    no_work,
+    saves_nothing,
+    size,
+)
 from .kinds import Flag, Integer, Optional
 
 
@@ -65,6 +79,21 @@ def attention_biases(a: SelfAttention, x: Shape, out: Shape) -> int:
     return 4 * size(x) if a.bias else 0
 
 
+def attention_saves(a: SelfAttention, x: Shape, out: Shape, use: Use) -> Saved:
+    """The tokens, copied where they lie as maps, queries, keys, values, the attended values, and of every head and
+    token the logarithm of a sum; the scores are computed again (Dao et al., FlashAttention, 2022)."""
+    length, c = attended(x)
+    copied = use.strided or not isinstance(x, Tokens)
+    more = (5 if copied else 4) * length * c
+    return Saved(operands=() if copied else (0,), more=more, floats=a.heads * length)
+
+
+def attention_backward(a: SelfAttention, x: Shape, out: Shape, use: Use) -> int:
+    """Twice the forward pass's, without the gradient of the first projections' input where none is needed."""
+    length, c = attended(x)
+    return 2 * attention_work(a, x, out).mac - (0 if use.needs[0] else 3 * length * c * c)
+
+
 def resolve_non_local(a: NonLocal, x: Shape) -> NonLocal:
     return a if a.m is not None else a._replace(m=max(x[0] // 2, 1))
 
@@ -104,6 +133,20 @@ def non_local_work(a: NonLocal, x: Shape, out: Shape) -> Work:
     )  # fmt: skip
 
 
+def non_local_saves(a: NonLocal, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, queries, keys, values, scores and the attended values; of poolings the inputs and indices."""
+    assert a.m is not None
+    p, q = prod(x[1:]), prod(n // a.sub for n in x[1:])
+    pooled = a.sub > 1
+    more = 2 * a.m * p + 2 * a.m * q + p * q + (2 * a.m * p if pooled else 0)
+    return Saved(operands=(0,), more=more, indices=2 * a.m * q if pooled else 0)
+
+
+def non_local_backward(a: NonLocal, x: Shape, out: Shape, use: Use) -> int:
+    assert a.m is not None
+    return 2 * non_local_work(a, x, out).mac - (0 if use.needs[0] else 3 * prod(x[1:]) * x[0] * a.m)
+
+
 def non_local_biases(a: NonLocal, x: Shape, out: Shape) -> int:
     """Of three projections to m channels and the one back."""
     assert a.m is not None
@@ -117,6 +160,7 @@ tokens: Op[NoParams] = define(
         signature=NoParams,
         shape=token_shape,
         work=no_work,
+        saves=saves_nothing,
         view=True,
         ranks=(1, 2, 3),
         samples=("tokens @ 3x4x5", "tokens -> permute((1, 0)) @ 3x7", "tokens -> relu -> (id + sigmoid) @ 3x4"),
@@ -136,6 +180,8 @@ mhsa: Op[SelfAttention] = define(
         shape=attention_shape,
         weights=attention_weights,
         work=attention_work,
+        saves=attention_saves,
+        backward=attention_backward,
         biases=attention_biases,
         sees_all=True,
         tokens=True,
@@ -162,6 +208,8 @@ nonlocal_: Op[NonLocal] = define(
         shape=non_local_shape,
         weights=non_local_weights,
         work=non_local_work,
+        saves=non_local_saves,
+        backward=non_local_backward,
         biases=non_local_biases,
         sees_all=True,
         ranks=(1, 2, 3),

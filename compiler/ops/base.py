@@ -63,6 +63,70 @@ class Weight(NamedTuple):
     args: tuple[tuple[str, Any], ...] = ()
 
 
+class Use(NamedTuple):
+    """How a training step uses an op: what decides which tensors its backward pass keeps, and how much it computes.
+
+    needs        for each operand, whether a gradient flows back to it
+    overwritten  whether the result takes the memory of the first operand
+    strided      whether the first operand is a sequence of tokens that lie in memory as maps do
+    tapped       whether a pooling also hands out its indices
+    """
+
+    needs: tuple[bool, ...]
+    overwritten: bool = False
+    strided: bool = False
+    tapped: bool = False
+
+
+class Saved(NamedTuple):
+    """What PyTorch keeps of one sample for the backward pass of an op.
+
+    operands, results  positions of the operands and results that are kept; a tensor kept by several ops is there once
+    more               further elements of the activations' type, such as copies with padding
+    floats             elements of single precision whatever the type
+    indices            elements of 8 bytes
+    flags              elements of 1 byte
+    fixed              elements of the activations' type that do not grow with the batch, such as batch statistics
+    fixed_floats       elements of single precision that do not
+    stored             elements of the layer's own buffers, there once however often a shared layer is used
+    """
+
+    operands: tuple[int, ...] = ()
+    results: tuple[int, ...] = ()
+    more: int = 0
+    floats: int = 0
+    indices: int = 0
+    flags: int = 0
+    fixed: int = 0
+    fixed_floats: int = 0
+    stored: int = 0
+
+
+SaveRule: TypeAlias = Callable[[Any, Shape, Shape, Use], Saved]
+
+
+def saves_nothing(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
+    """For ops whose gradient follows from shapes alone: sums, copies, resampling."""
+    return Saved()
+
+
+def saves_input(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(operands=(0,))
+
+
+def saves_result(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(results=(0,))
+
+
+def saves_both(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(operands=(0,), results=(0,))
+
+
+def saves_one(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, or the result where it overwrites the input."""
+    return saves_result(a, x, out, use) if use.overwritten else saves_input(a, x, out, use)
+
+
 class Window(NamedTuple):
     """How an op looks at its input along each spatial axis; the receptive field follows from it."""
 
@@ -97,6 +161,9 @@ class Op(Generic[A]):
     shape(a, *xs)      output shape; raises Reject
     weights, buffers   `(a, x)` to tensors
     work(a, x, out)    scalar operations per sample
+    saves(a, x, out, use)  what PyTorch keeps for the backward pass when a gradient flows back to an operand or a weight
+    backward(a, x, out, use)  multiply-accumulates of the backward pass; by default those of the forward pass once for
+                       the weights and once for the operands
     biases(a, x, out)  additions of a bias, which some conventions count; by default one per output
     window(a, x)       for the receptive field; None for ops that look at one position (or, with `sees_all`, at all)
     suffix             the parameter that a kernel suffix sets, if the layer takes one
@@ -119,10 +186,12 @@ class Op(Generic[A]):
         signature: type[Any],
         shape: Callable[..., Shape],
         work: Callable[[A, Shape, Shape], Work],
+        saves: SaveRule,
         resolve: Callable[[Any, Shape], A] = _same,
         weights: Callable[[A, Shape], tuple[Weight, ...]] = _no_weights,
         buffers: Callable[[A, Shape], tuple[Weight, ...]] = _no_weights,
         biases: Callable[[A, Shape, Shape], int] = _one_per_output,
+        backward: Callable[[Any, Shape, Shape, Use], int] | None = None,
         window: Callable[[A, Shape], Window] | None = None,
         sees_all: bool = False,
         suffix: str | None = None,
@@ -141,6 +210,7 @@ class Op(Generic[A]):
     ) -> None:
         self.name, self.doc, self.signature, self.aliases = name, doc, signature, tuple(aliases)
         self.shape, self.work, self.resolve, self.biases = shape, work, resolve, biases
+        self.saves, self.backward = saves, backward
         self.weights, self.buffers, self.window, self.sees_all = weights, buffers, window, sees_all
         self.suffix, self.ranks, self.family = suffix, tuple(ranks), family or name
         self.depth, self.inplace, self.view, self.operator = depth, inplace, view, operator

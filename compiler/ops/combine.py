@@ -4,7 +4,21 @@ from collections.abc import Callable
 
 from ..diagnostics import Reject
 from ..symbolic import differs
-from .base import NoParams, Op, Shape, Tokens, Work, check_extents, define, no_work, size
+from .base import (
+    NoParams,
+    Op,
+    Saved,
+    SaveRule,
+    Shape,
+    Tokens,
+    Use,
+    Work,
+    check_extents,
+    define,
+    no_work,
+    saves_nothing,
+    size,
+)
 
 
 def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
@@ -33,16 +47,35 @@ def _one(kind: str) -> Callable[[NoParams, Shape, Shape], Work]:
     return lambda a, x, out: Work(**{kind: size(out)})
 
 
-def _elementwise(name: str, doc: str, kind: str) -> Op[NoParams]:
+def product_saves(a: NoParams, x: Shape, out: Shape, use: Use) -> Saved:
+    """Each operand for the gradient of the other."""
+    return Saved(operands=tuple(i for i in (0, 1) if use.needs[1 - i]))
+
+
+def quotient_saves(a: NoParams, x: Shape, out: Shape, use: Use) -> Saved:
+    """The divisor for both gradients, the dividend for the divisor's."""
+    return Saved(operands=(0, 1) if use.needs[1] else (1,))
+
+
+def _elementwise(name: str, doc: str, kind: str, saves: SaveRule) -> Op[NoParams]:
     return define(
-        Op(name=name, doc=doc, signature=NoParams, shape=broadcast, work=_one(kind), inplace=True, operator=True)
+        Op(
+            name=name,
+            doc=doc,
+            signature=NoParams,
+            shape=broadcast,
+            work=_one(kind),
+            saves=saves,
+            inplace=True,
+            operator=True,
+        )
     )
 
 
-add = _elementwise("add", "Elementwise sum of two tensors.", "add")
-sub = _elementwise("sub", "Elementwise difference of two tensors.", "add")
-mul = _elementwise("mul", "Elementwise product of two tensors; a C×1×1 operand is a gate.", "mul")
-div = _elementwise("div", "Elementwise quotient of two tensors.", "div")
+add = _elementwise("add", "Elementwise sum of two tensors.", "add", saves_nothing)
+sub = _elementwise("sub", "Elementwise difference of two tensors.", "add", saves_nothing)
+mul = _elementwise("mul", "Elementwise product of two tensors; a C×1×1 operand is a gate.", "mul", product_saves)
+div = _elementwise("div", "Elementwise quotient of two tensors.", "div", quotient_saves)
 
 concat: Op[NoParams] = define(
     Op(
@@ -51,6 +84,7 @@ concat: Op[NoParams] = define(
         signature=NoParams,
         shape=concat_shape,
         work=no_work,
+        saves=saves_nothing,
         operator=True,
     )
 )

@@ -4,10 +4,10 @@ from math import prod
 from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
-from .base import Op, Shape, Weight, Window, Work, check_extents, define, size
+from .base import Op, Saved, Shape, Use, Weight, Window, Work, check_extents, define, size
 from .kinds import Flag, Integer, Ints, Number, Padding, Pairs, PerAxis, Word
-from .reparam import REPARAM, expressed, singular_vectors
-from .windows import resolve_padding, window_of, window_shape
+from .reparam import REPARAM, expressed, kept_for, singular_vectors
+from .windows import resolve_padding, symmetric, window_of, window_shape
 
 PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -146,14 +146,14 @@ def _check_pad_mode(a: Any, x: Shape) -> None:
 
 def conv_weights(a: Any, x: Shape) -> tuple[Weight, ...]:
     """Cout·(Cin/g)·∏k, and Cout biases."""
-    shape = (a.c, x[0] // a.g, *a.k)
+    shape = conv_weight_shape(a, x)
     fan_in = prod(shape[1:])
     bias = (Weight("bias", (a.c,), "uniform", fan_in),) if a.bias else ()
     return (*expressed(a, Weight("weight", shape, "uniform", fan_in)), *bias)
 
 
 def conv_buffers(a: Any, x: Shape) -> tuple[Weight, ...]:
-    return singular_vectors(a, (a.c, x[0] // a.g, *a.k))
+    return singular_vectors(a, conv_weight_shape(a, x))
 
 
 def transposed_buffers(a: TransposedConv, x: Shape) -> tuple[Weight, ...]:
@@ -163,6 +163,49 @@ def transposed_buffers(a: TransposedConv, x: Shape) -> tuple[Weight, ...]:
 def conv_work(a: Any, x: Shape, out: Shape) -> Work:
     """MAC = Cout·∏out·(Cin/g)·∏k, padding counted as dense; a bias is one addition per output."""
     return Work(mac=size(out) * (x[0] // a.g) * prod(a.k), add=size(out) if a.bias else 0)
+
+
+def padded_size(x: Shape, pairs: Pairs) -> int:
+    """Elements of the input once its padding is written out."""
+    return x[0] * prod(n + sum(pair) for n, pair in zip(x[1:], pairs, strict=True))
+
+
+def conv_saves(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, or a padded copy where PyTorch's convolution does not pad so itself; also weights made of others."""
+    kept = kept_for(a, conv_weight_shape(a, x))
+    if symmetric(a.p) and (a.pad_mode == "zeros" or not any(map(any, a.p))):
+        return kept._replace(operands=(0,))
+    reads_border = use.needs[0] and a.pad_mode in ("reflect", "replicate")
+    return kept._replace(operands=(0,) if reads_border else (), more=padded_size(x, a.p))
+
+
+def conv_weight_shape(a: Any, x: Shape) -> Shape:
+    return (a.c, x[0] // a.g, *a.k)
+
+
+def transposed_saves(a: TransposedConv, x: Shape, out: Shape, use: Use) -> Saved:
+    return kept_for(a, (x[0], a.c // a.g, *a.k), axis=1)._replace(operands=(0,))
+
+
+def standardized_saves(a: StandardizedConv, x: Shape, out: Shape, use: Use) -> Saved:
+    """As of a convolution, with the standardised weights, and the mean and deviation of each kernel."""
+    return conv_saves(a, x, out, use)._replace(fixed=2 * a.c + prod(conv_weight_shape(a, x)))
+
+
+def deform_saves(a: DeformConv, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, the offsets and the mask, which without one is a single element; without biases a row of zeros."""
+    positions = prod(out[1:])
+    more = positions * (a.fields + (a.places if a.mask else 0)) + (0 if a.mask else 1)
+    fixed = 0 if a.bias else a.c
+    if symmetric(a.p):
+        return Saved(operands=(0,), more=more, fixed=fixed)
+    return Saved(more=more + padded_size(x, a.p), fixed=fixed)
+
+
+def deform_backward(a: DeformConv, x: Shape, out: Shape, use: Use) -> int:
+    """Twice the convolution's, since its gradient always flows to the offsets; the offsets' own as of a convolution."""
+    offsets = prod(out[1:]) * a.fields * x[0] * prod(a.k)
+    return 2 * conv_work(a, x, out).mac + offsets * (1 + use.needs[0])
 
 
 def deform_shape(a: DeformConv, x: Shape) -> Shape:
@@ -222,6 +265,7 @@ conv: Op[Conv] = define(
         weights=conv_weights,
         buffers=conv_buffers,
         work=conv_work,
+        saves=conv_saves,
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
@@ -252,6 +296,7 @@ dwconv: Op[Conv] = define(
         weights=conv_weights,
         buffers=conv_buffers,
         work=conv_work,
+        saves=conv_saves,
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
@@ -277,6 +322,7 @@ deconv: Op[TransposedConv] = define(
         weights=transposed_weights,
         buffers=transposed_buffers,
         work=transposed_work,
+        saves=transposed_saves,
         window=transposed_window,
         suffix="k",
         ranks=(1, 2, 3),
@@ -314,6 +360,7 @@ wsconv: Op[StandardizedConv] = define(
         shape=conv_shape,
         weights=conv_weights,
         work=conv_work,
+        saves=standardized_saves,
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
@@ -341,6 +388,8 @@ deformconv: Op[DeformConv] = define(
         shape=deform_shape,
         weights=deform_weights,
         work=deform_work,
+        saves=deform_saves,
+        backward=deform_backward,
         biases=deform_biases,
         window=window_of,
         suffix="k",

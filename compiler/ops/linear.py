@@ -3,9 +3,23 @@
 from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
-from .base import NoParams, Op, Shape, Tokens, Weight, Work, check_extents, define, no_work, size
+from .base import (
+    NoParams,
+    Op,
+    Saved,
+    Shape,
+    Tokens,
+    Use,
+    Weight,
+    Work,
+    check_extents,
+    define,
+    no_work,
+    saves_nothing,
+    size,
+)
 from .kinds import Flag, Integer, Optional, Tensor
-from .reparam import REPARAM, expressed, singular_vectors
+from .reparam import REPARAM, expressed, kept_for, singular_vectors
 
 
 class Linear(NamedTuple):
@@ -46,6 +60,16 @@ def bilinear_work(a: Bilinear, x: Shape, out: Shape) -> Work:
     return Work(mac=a.n * (x[0] * a.other + x[0]), add=a.n if a.bias else 0)
 
 
+def bilinear_saves(a: Bilinear, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(operands=tuple(range(len(use.needs))))
+
+
+def bilinear_backward(a: Bilinear, x: Shape, out: Shape, use: Use) -> int:
+    """The forward pass's for the weights and for each of the two vectors, which may be the same tensor."""
+    vectors = use.needs if len(use.needs) == 2 else use.needs * 2
+    return bilinear_work(a, x, out).mac * (1 + sum(vectors))
+
+
 def linear_shape(a: Linear, x: Shape) -> Shape:
     """A vector of n, of tokens each one's. A C×1×1 input is flattened; any other extent raises E0206."""
     if isinstance(x, Tokens):
@@ -71,6 +95,15 @@ def linear_work(a: Linear, x: Shape, out: Shape) -> Work:
     return Work(mac=features_of(x) * size(out), add=size(out) if a.bias else 0)
 
 
+def linear_saves(a: Linear, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, or a copy row by row of tokens that lie as maps; a weight made of others where it is multiplied by."""
+    shape = (a.n, features_of(x))
+    kept = kept_for(a, shape)
+    if a.reparam != "none" and not use.needs[0]:
+        kept = kept._replace(fixed=kept.fixed - size(shape))
+    return kept._replace(more=size(x)) if use.strided else kept._replace(operands=(0,))
+
+
 fc: Op[Linear] = define(
     Op(
         name="fc",
@@ -80,6 +113,7 @@ fc: Op[Linear] = define(
         weights=linear_weights,
         buffers=lambda a, x: singular_vectors(a, (a.n, features_of(x))),
         work=linear_work,
+        saves=linear_saves,
         tokens=True,
         depth=True,
         initial="fc",
@@ -104,6 +138,7 @@ flatten: Op[NoParams] = define(
         signature=NoParams,
         shape=lambda a, x: check_extents((size(x),)),
         work=no_work,
+        saves=saves_nothing,
         view=True,
         tokens=True,
         samples=("flatten @ 3x4x5", "flatten @ 7", "tokens -> flatten @ 3x2x2"),
@@ -119,6 +154,8 @@ bilinear: Op[Bilinear] = define(
         shape=lambda a, x, *other: check_extents((a.n,)),
         weights=bilinear_weights,
         work=bilinear_work,
+        saves=bilinear_saves,
+        backward=bilinear_backward,
         sees_all=True,
         depth=True,
         ranks=(0,),

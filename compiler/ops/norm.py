@@ -3,7 +3,7 @@
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
-from .base import NoParams, Op, Shape, Tokens, Weight, Work, define, same_shape, size
+from .base import NoParams, Op, Saved, Shape, Tokens, Use, Weight, Work, define, same_shape, size
 from .kinds import Flag, Integer, Number, Word
 
 NORMALISED = Word(
@@ -122,6 +122,30 @@ def l2_work(a: NoParams, x: Shape, out: Shape) -> Work:
     return Work(mul=size(x), add=size(x) - positions, div=size(x), special=positions)
 
 
+def bn_saves(a: BatchNorm, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, and of every channel the running and the batch's mean and variance."""
+    return Saved(operands=(0,), fixed=2 * x[0], stored=2 * x[0])
+
+
+def ln_saves(a: LayerNorm, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, and mean and deviation of every group."""
+    return Saved(operands=(0,), more=2 * groups_of(a, x))
+
+
+def gn_saves(a: GroupNorm, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(operands=(0,), more=2 * a.groups)
+
+
+def instance_saves(a: InstanceNorm, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, and mean, deviation and a copy of the scale for every channel of every sample."""
+    return Saved(operands=(0,), more=(3 if a.affine else 2) * x[0])
+
+
+def l2_saves(a: NoParams, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, and each position's length before and after it is kept from 0."""
+    return Saved(operands=(0,), more=2 * size(x[1:]))
+
+
 bn: Op[BatchNorm] = define(
     Op(
         name="bn",
@@ -131,6 +155,7 @@ bn: Op[BatchNorm] = define(
         weights=lambda a, x: affine_weights((x[0],), a.affine),
         buffers=norm_buffers,
         work=norm_work,
+        saves=bn_saves,
         samples=("bn @ 5", "bn @ 3x7", "bn(eps=0.001, momentum=0.01) @ 3x6x5", "bn(affine=false) @ 3x4x4x4"),
         rejects=(("bn(eps=0) @ 3x4x4", "E0305"), ("bn(momentum=2) @ 3x4x4", "E0305")),
     )
@@ -144,6 +169,7 @@ ln: Op[LayerNorm] = define(
         shape=same_shape,
         weights=lambda a, x: affine_weights(normalized(a, x), a.affine),
         work=lambda a, x, out: statistics_work(groups_of(a, x), a.affine, x),
+        saves=ln_saves,
         tokens=True,
         samples=(
             "ln @ 6",
@@ -169,6 +195,7 @@ gn: Op[GroupNorm] = define(
         shape=group_norm_shape,
         weights=lambda a, x: affine_weights((x[0],), a.affine),
         work=lambda a, x, out: statistics_work(a.groups, a.affine, x),
+        saves=gn_saves,
         samples=("gn(2) @ 6", "gn(3) @ 6x5", "gn(2) @ 6x4x5", "gn(6, affine=false) @ 6x4x5", "gn(2) @ 4x3x3x2"),
         rejects=(("gn(4) @ 4", "E0232"), ("gn(4) @ 6x4x4", "E0210"), ("gn @ 6x4x4", "E0303")),
     )
@@ -182,6 +209,7 @@ instnorm: Op[InstanceNorm] = define(
         shape=instance_norm_shape,
         weights=lambda a, x: affine_weights((x[0],), a.affine),
         work=lambda a, x, out: statistics_work(x[0], a.affine, x),
+        saves=instance_saves,
         ranks=(1, 2, 3),
         samples=("instnorm @ 3x7", "instnorm(affine=true) @ 3x6x5", "instnorm @ 2x4x4x4"),
         rejects=(("instnorm @ 5", "E0215"), ("gap -> instnorm @ 5x4x4", "E0232")),
@@ -195,6 +223,7 @@ l2norm: Op[NoParams] = define(
         signature=NoParams,
         shape=same_shape,
         work=l2_work,
+        saves=l2_saves,
         samples=("l2norm @ 7", "l2norm @ 4x3x5"),
     )
 )
@@ -212,6 +241,18 @@ def response_work(a: GlobalResponse, x: Shape, out: Shape) -> Work:
     return Work(mul=3 * n, add=3 * n + channels, special=channels, div=channels + 1)
 
 
+def local_saves(a: LocalNorm, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, its padded squares, and two steps on the way to the divisor."""
+    return Saved(operands=(0,), more=2 * size(x) + (x[0] + a.size - 1) * size(x[1:]))
+
+
+def response_saves(a: GlobalResponse, x: Shape, out: Shape, use: Use) -> Saved:
+    """The weighed input; for the input's gradient also itself, the lengths, their mean and their shares."""
+    if not use.needs[0]:
+        return Saved(more=size(x))
+    return Saved(operands=(0,), more=size(x) + 2 * x[0] + 1)
+
+
 def response_weights(a: GlobalResponse, x: Shape) -> tuple[Weight, ...]:
     shape = (x[0], *(1 for _ in x[1:]))
     return Weight("weight", shape, "constant"), Weight("bias", shape, "constant")
@@ -224,6 +265,7 @@ lrn: Op[LocalNorm] = define(
         signature=LocalNorm,
         shape=same_shape,
         work=local_work,
+        saves=local_saves,
         ranks=(1, 2, 3),
         samples=(
             "lrn(5) @ 7x4x5",
@@ -246,6 +288,7 @@ grn: Op[GlobalResponse] = define(
         shape=same_shape,
         weights=response_weights,
         work=response_work,
+        saves=response_saves,
         ranks=(1, 2, 3),
         samples=("grn @ 4x5x6", "grn(eps=1e-3) @ 3x7", "grn @ 2x3x3x4"),
         rejects=(("grn @ 5", "E0215"), ("grn(eps=0) @ 4x5x6", "E0305")),

@@ -4,10 +4,10 @@ from math import prod
 from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
-from ..symbolic import differs, gcd
-from .base import NoParams, Op, Shape, Work, check_extents, define, size
+from ..symbolic import at_most, differs, gcd, same
+from .base import NoParams, Op, Saved, Shape, Use, Work, check_extents, define, saves_nothing, size
 from .kinds import Flag, Ints, Number, Optional, Padding, Pairs, PerAxis, PoolTap
-from .windows import resolve_padding, window_of, window_shape
+from .windows import reach, resolve_padding, symmetric, window_of, window_shape
 
 MOST_STARTS = 10_000
 """More windows in the padding than this are not looked at one by one."""
@@ -138,6 +138,53 @@ def avg_work(a: AvgPool, x: Shape, out: Shape) -> Work:
     return Work(add=size(out) * (prod(a.k) - 1), div=size(out))
 
 
+def plain_padding(a: Any) -> bool:
+    """Whether PyTorch's own pooling pads so: the same on both sides, by half the undilated window at most."""
+    return symmetric(a.p) and all(at_most(before, k // 2) for (before, _), k in zip(a.p, a.k, strict=True))
+
+
+def extended_size(a: Any, x: Shape, out: Shape) -> int:
+    """Elements of the input extended to what its windows cover."""
+    return x[0] * prod(n + sum(pair) for n, pair in zip(x[1:], reach(x, out, a), strict=True))
+
+
+def maxpool_saves(a: MaxPool, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, or a padded copy, and the indices of what was chosen, which may be a result."""
+    if not plain_padding(a):
+        return Saved(more=extended_size(a, x, out), indices=size(out))
+    return Saved(operands=(0,), results=(1,)) if use.tapped else Saved(operands=(0,), indices=size(out))
+
+
+def avgpool_saves(a: AvgPool, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, or a padded copy and, where the mean is corrected, how much of each window counts."""
+    fits = len(a.k) < 3 or all(at_most(k, extent) for k, extent in zip(a.k, x[1:], strict=True))
+    if fits and symmetric(a.p):
+        return Saved(operands=(0,))
+    declared = all(same(after, pair[1]) for (_, after), pair in zip(reach(x, out, a), a.p, strict=True))
+    corrected = not (a.count_pad and declared)
+    return Saved(more=extended_size(a, x, out), fixed=prod(out[1:]) if corrected else 0)
+
+
+def lp_saves(a: LpPool, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input and its power, and four steps from their mean to the root."""
+    return Saved(operands=(0,), more=size(x) + 4 * size(out))
+
+
+def blur_saves(a: BlurPool, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, a copy with its border reflected, and the filter."""
+    extended = x[0] * prod(n + sum(pair) for n, pair in zip(x[1:], a.p, strict=True))
+    return Saved(operands=(0,), more=extended, fixed=prod(a.k))
+
+
+def adaptive_saves(a: Adaptive, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, but for a single bin, which PyTorch computes as a mean."""
+    return Saved() if prod(a.size) == 1 else Saved(operands=(0,))
+
+
+def adaptive_max_saves(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(operands=(0,), indices=size(out))
+
+
 def adaptive_bins(extent: int, out: int) -> list[tuple[int, int]]:
     """The stretches that adaptive pooling averages: from ⌊i·W/N⌋ to ⌈(i + 1)·W/N⌉."""
     return [(i * extent // out, -(-(i + 1) * extent // out)) for i in range(out)]
@@ -177,6 +224,7 @@ maxpool: Op[MaxPool] = define(
         resolve=resolve_maxpool,
         shape=pool_shape,
         work=max_work,
+        saves=maxpool_saves,
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
@@ -210,6 +258,7 @@ avgpool: Op[AvgPool] = define(
         resolve=resolve_pool,
         shape=pool_shape,
         work=avg_work,
+        saves=avgpool_saves,
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
@@ -238,6 +287,7 @@ adaptive_avgpool: Op[Adaptive] = define(
         signature=Adaptive,
         shape=adaptive_shape,
         work=adaptive_work,
+        saves=adaptive_saves,
         sees_all=True,
         ranks=(1, 2, 3),
         samples=(
@@ -258,6 +308,7 @@ gap: Op[NoParams] = define(
         signature=NoParams,
         shape=global_shape,
         work=global_work,
+        saves=saves_nothing,
         sees_all=True,
         ranks=(1, 2, 3),
         samples=("gap @ 3x7", "gap @ 3x7x5", "gap @ 3x4x4x2"),
@@ -272,6 +323,7 @@ adaptive_maxpool: Op[Adaptive] = define(
         signature=Adaptive,
         shape=adaptive_shape,
         work=lambda a, x, out: Work(cmp=adaptive_work(a, x, out).add),
+        saves=adaptive_max_saves,
         sees_all=True,
         ranks=(1, 2, 3),
         samples=(
@@ -291,6 +343,7 @@ gmp: Op[NoParams] = define(
         signature=NoParams,
         shape=global_shape,
         work=lambda a, x, out: Work(cmp=size(x) - size(out)),
+        saves=adaptive_max_saves,
         sees_all=True,
         ranks=(1, 2, 3),
         samples=("gmp @ 3x7", "gmp @ 3x7x5", "gmp @ 3x4x4x2"),
@@ -305,6 +358,10 @@ def resolve_unpool(a: UnpoolFrom, x: Shape) -> Unpool:
     if a.k is not None and a.k != pool.attrs.k:
         raise Reject("E0220", reason=f"the pool's window is {pool.attrs.k}, not {a.k}")
     return Unpool(pool.attrs.k, pool.attrs.s, pool.attrs.p, pool.in_shapes[0])
+
+
+def unpool_saves(a: Unpool, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(operands=(1,))
 
 
 def unpool_shape(a: Unpool, x: Shape, indices: Shape) -> Shape:
@@ -324,6 +381,7 @@ unpool: Op[Unpool] = define(
         resolve=resolve_unpool,
         shape=unpool_shape,
         work=lambda a, x, out: Work(),
+        saves=unpool_saves,
         suffix="k",
         ranks=(1, 2, 3),
         taps=("tap",),
@@ -351,6 +409,7 @@ lppool: Op[LpPool] = define(
         resolve=lambda a, x: a._replace(s=a.s or a.k),
         shape=pool_shape,
         work=lp_work,
+        saves=lp_saves,
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
@@ -374,6 +433,7 @@ blurpool: Op[BlurPool] = define(
         signature=BlurPool,
         shape=blur_shape,
         work=lambda a, x, out: Work(mac=size(out) * prod(a.k)),
+        saves=blur_saves,
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),

@@ -2,12 +2,30 @@
 
 from typing import Annotated, NamedTuple
 
-from .base import Op, define, no_work, same_shape
+from .base import Op, Saved, Shape, Use, define, no_work, same_shape, size
 from .kinds import Number
 
 
 class Dropout(NamedTuple):
     p: Annotated[float, Number("probability of a zero", 0.5, low=0.0, high=1.0)]
+
+
+class DropPath(NamedTuple):
+    p: Annotated[float, Number("probability of leaving a sample out", 0.1, low=0.0, high=1.0)]
+
+
+def dropout_saves(a: Dropout, x: Shape, out: Shape, use: Use) -> Saved:
+    """The factors of all elements, as on a CPU; a GPU keeps a byte for each. At probability 1 they are one zero."""
+    return Saved(fixed=1) if a.p == 1 else Saved(more=size(x) if a.p else 0)
+
+
+def dropout2d_saves(a: Dropout, x: Shape, out: Shape, use: Use) -> Saved:
+    return Saved(fixed=1) if a.p == 1 else Saved(more=x[0] if a.p else 0)
+
+
+def droppath_saves(a: DropPath, x: Shape, out: Shape, use: Use) -> Saved:
+    """Whether each sample is kept."""
+    return Saved(flags=1 if a.p else 0)
 
 
 dropout: Op[Dropout] = define(
@@ -17,15 +35,12 @@ dropout: Op[Dropout] = define(
         signature=Dropout,
         shape=same_shape,
         work=no_work,
+        saves=dropout_saves,
         tokens=True,
         samples=("dropout @ 5", "dropout(0.2) @ 3x4x5", "dropout(1) @ 5"),
         rejects=(("dropout(1.5) @ 5", "E0305"),),
     )
 )
-
-
-class DropPath(NamedTuple):
-    p: Annotated[float, Number("probability of leaving a sample out", 0.1, low=0.0, high=1.0)]
 
 
 dropout2d: Op[Dropout] = define(
@@ -35,6 +50,7 @@ dropout2d: Op[Dropout] = define(
         signature=Dropout,
         shape=same_shape,
         work=no_work,
+        saves=dropout2d_saves,
         ranks=(1, 2, 3),
         samples=("dropout2d @ 3x5", "dropout2d(0.2) @ 3x4x5", "dropout2d @ 2x3x3x3"),
         rejects=(("dropout2d @ 5", "E0215"),),
@@ -48,6 +64,7 @@ droppath: Op[DropPath] = define(
         signature=DropPath,
         shape=same_shape,
         work=no_work,
+        saves=droppath_saves,
         tokens=True,
         samples=("droppath @ 5", "res(conv1x1(3) -> droppath(0.2)) @ 3x4x5"),
         rejects=(("droppath(2) @ 5", "E0305"),),

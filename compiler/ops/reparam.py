@@ -3,7 +3,7 @@
 from math import prod
 from typing import Any
 
-from .base import Shape, Weight
+from .base import Saved, Shape, Weight
 from .kinds import Word
 
 REPARAM = Word(
@@ -33,3 +33,15 @@ def singular_vectors(a: Any, shape: Shape, axis: int = 0) -> tuple[Weight, ...]:
         Weight(f"{PREFIX}.0._u", (rows,), "left", axis),
         Weight(f"{PREFIX}.0._v", (prod(shape) // rows,), "right", axis),
     )
+
+
+def kept_for(a: Any, shape: Shape, axis: int = 0) -> Saved:
+    """What the backward pass keeps of a weight made of other tensors: the weight itself, and lengths or the vectors
+    of its largest singular value and that value.
+    """
+    how = getattr(a, "reparam", "none")
+    if how == "weight_norm":
+        return Saved(fixed=prod(shape), fixed_floats=shape[0])
+    if how == "spectral_norm":
+        return Saved(fixed=shape[axis] + prod(shape) // shape[axis] + 1 + prod(shape))
+    return Saved()

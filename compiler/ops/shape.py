@@ -4,7 +4,24 @@ from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
 from ..symbolic import differs
-from .base import NoParams, Op, Shape, Tokens, Weight, Window, Work, check_extents, define, no_work, same_shape, size
+from .base import (
+    NoParams,
+    Op,
+    Saved,
+    Shape,
+    Tokens,
+    Use,
+    Weight,
+    Window,
+    Work,
+    check_extents,
+    define,
+    no_work,
+    same_shape,
+    saves_both,
+    saves_nothing,
+    size,
+)
 from .kinds import Flag, Integer, Ints, Number, Optional, Order, Padding, Pairs, PerAxis, Shaped, Word
 
 
@@ -33,6 +50,7 @@ slice_: Op[Slice] = define(
         resolve=resolve_slice,
         shape=slice_shape,
         work=no_work,
+        saves=saves_nothing,
         view=True,
         samples=("slice(1) @ 5", "slice(1, 3) @ 4x5x5", "slice(0, 2) @ 4x7"),
         rejects=(("slice(3, 3) @ 4x5x5", "E0219"), ("slice(0, 9) @ 4x5x5", "E0219"), ("slice(-1) @ 4", "E0305")),
@@ -198,6 +216,16 @@ def permute_shape(a: Permute, x: Shape) -> Shape:
     return tuple(x[axis] for axis in a.axes)
 
 
+def pad_saves(a: Pad, x: Shape, out: Shape, use: Use) -> Saved:
+    """Only reflection and replication keep the input."""
+    return Saved(operands=(0,)) if a.mode in ("reflect", "replicate") else Saved()
+
+
+def saves_scaled(a: Scale, x: Shape, out: Shape, use: Use) -> Saved:
+    """The input, for the gradient of learnt factors."""
+    return Saved(operands=(0,)) if a.learn else Saved()
+
+
 def scale_weights(a: Scale, x: Shape) -> tuple[Weight, ...]:
     """One factor per channel, as C×1×… to stretch over positions."""
     return (Weight("weight", factors(x), "constant", value=a.init),) if a.learn else ()
@@ -219,6 +247,7 @@ shuffle: Op[Shuffle] = define(
         signature=Shuffle,
         shape=shuffle_shape,
         work=no_work,
+        saves=saves_nothing,
         ranks=(1, 2, 3),
         samples=("shuffle(2) @ 6x5", "shuffle(3) @ 6x4x5", "shuffle(2) @ 4x3x3x3"),
         rejects=(("shuffle(4) @ 6x4x4", "E0210"), ("shuffle2 @ 6x4x4", "E0321")),
@@ -232,6 +261,7 @@ pixelshuffle: Op[PixelShuffle] = define(
         signature=PixelShuffle,
         shape=pixel_shuffle_shape,
         work=no_work,
+        saves=saves_nothing,
         ranks=(2,),
         samples=("pixelshuffle(2) @ 8x3x4", "pixelshuffle(3) @ 9x2x2"),
         rejects=(("pixelshuffle(2) @ 6x4x4", "E0223"), ("pixelshuffle(2) @ 8x4", "E0215")),
@@ -245,6 +275,7 @@ pixelunshuffle: Op[PixelShuffle] = define(
         signature=PixelShuffle,
         shape=pixel_unshuffle_shape,
         work=no_work,
+        saves=saves_nothing,
         ranks=(2,),
         samples=("pixelunshuffle(2) @ 2x6x4", "pixelunshuffle(3) @ 1x3x6"),
         rejects=(("pixelunshuffle(2) @ 2x5x4", "E0223"),),
@@ -259,6 +290,7 @@ pad: Op[Pad] = define(
         resolve=resolve_pad,
         shape=pad_shape,
         work=no_work,
+        saves=pad_saves,
         ranks=(1, 2, 3),
         samples=(
             "pad(1) @ 3x5",
@@ -281,6 +313,7 @@ upsample: Op[Upsample] = define(
         resolve=resolve_upsample,
         shape=upsample_shape,
         work=upsample_work,
+        saves=saves_nothing,
         window=upsample_window,
         suffix="scale",
         ranks=(1, 2, 3),
@@ -318,6 +351,7 @@ reshape: Op[Reshape] = define(
         signature=Reshape,
         shape=reshape_shape,
         work=no_work,
+        saves=saves_nothing,
         sees_all=True,
         view=True,
         tokens=True,
@@ -338,6 +372,7 @@ cmean: Op[NoParams] = define(
         signature=NoParams,
         shape=pooled_channels,
         work=lambda a, x, out: Work(add=size(x) - size(out), div=size(out)),
+        saves=saves_nothing,
         samples=("cmean @ 3x4x5", "cmean @ 6"),
     )
 )
@@ -349,6 +384,7 @@ cmax: Op[NoParams] = define(
         signature=NoParams,
         shape=pooled_channels,
         work=lambda a, x, out: Work(cmp=size(x) - size(out)),
+        saves=saves_both,
         samples=("cmax @ 3x4x5", "cmax @ 6"),
     )
 )
@@ -361,6 +397,7 @@ crop: Op[Crop] = define(
         resolve=resolve_crop,
         shape=crop_shape,
         work=no_work,
+        saves=saves_nothing,
         view=True,
         ranks=(1, 2, 3),
         samples=("crop(3) @ 2x6", "crop(3x4) @ 2x5x7", "crop(p=((1, 2), (0, 1))) @ 2x5x7", "crop(p=1) @ 2x4x4x5"),
@@ -381,6 +418,7 @@ permute: Op[Permute] = define(
         signature=Permute,
         shape=permute_shape,
         work=no_work,
+        saves=saves_nothing,
         view=True,
         tokens=True,
         samples=(
@@ -401,6 +439,7 @@ scale: Op[Scale] = define(
         shape=same_shape,
         weights=scale_weights,
         work=lambda a, x, out: Work(mul=size(out)),
+        saves=saves_scaled,
         tokens=True,
         samples=(
             "scale @ 4x3x5",

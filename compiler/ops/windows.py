@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..diagnostics import Reject
-from ..symbolic import largest, smallest
+from ..symbolic import largest, same, smallest
 from .base import Shape, Window
 from .kinds import Ints, Pairs
 
@@ -67,6 +67,11 @@ def _same_upper(extent: int, k: int, s: int, d: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
+def symmetric(pairs: Pairs) -> bool:
+    """Whether the padding is the same on both sides of each axis. Raises UndecidedError where that depends on sizes."""
+    return all(same(before, after) for before, after in pairs)
+
+
 def reach(x: Shape, out: Shape, a: Any) -> Pairs:
     """Padding with which exactly the output's windows fit, so that no rounding up is needed.
 
@@ -75,7 +80,7 @@ def reach(x: Shape, out: Shape, a: Any) -> Pairs:
     pairs = []
     for extent, n, k, s, p, d in zip(x[1:], out[1:], a.k, a.s, a.p, a.d, strict=True):
         needed = (n - 1) * s + d * (k - 1) + 1 - extent - p[0]
-        pairs.append((p[0], max(needed, 0) if a.ceil else p[1]))
+        pairs.append((p[0], largest(needed, 0) if a.ceil else p[1]))
     return tuple(pairs)
 
 

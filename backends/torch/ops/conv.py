@@ -3,6 +3,7 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
+from ....compiler.ops.windows import symmetric
 from .base import Arg, Code, Context, New, compact, helper, lowers, outer_pad, settings
 
 helper('''class PaddedConv{rank}d(nn.Conv{rank}d):
@@ -81,10 +82,6 @@ for function, (prefix, doc) in REPARAMS.items():
         super().__init__(*args, **kwargs)
         nn.utils.parametrizations.{function}(self)
 ''')
-
-
-def symmetric(pairs: Any) -> bool:
-    return all(before == after for before, after in pairs)
 
 
 def conv_settings(a: Any) -> tuple[Arg, ...]:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from ....compiler.ops.base import Shape
-from ....compiler.ops.windows import reach
+from ....compiler.ops.pool import plain_padding
+from ....compiler.ops.windows import reach, symmetric
 from .base import Arg, Code, Context, New, compact, helper, lowers, outer_pad, settings
 
 helper('''class PaddedMaxPool{rank}d(nn.MaxPool{rank}d):
@@ -83,7 +84,7 @@ def _maxpool(a: Any, x: Shape, context: Context) -> Code:
     rank = len(a.k)
     stride = settings(stride=(compact(a.s), compact(a.k)))
     rest = settings(dilation=(compact(a.d), 1), return_indices=(len(context.step.outputs) > 1, False))
-    if all(before == after <= k // 2 for (before, after), k in zip(a.p, a.k, strict=True)):
+    if plain_padding(a):
         padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
         ceil = settings(ceil_mode=(a.ceil, False))
         return Code(New(f"nn.MaxPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *padding, *rest, *ceil)))
@@ -99,7 +100,7 @@ def _avgpool(a: Any, x: Shape, context: Context) -> Code:
     stride = settings(stride=(compact(a.s), compact(a.k)))
     count = settings(count_include_pad=(a.count_pad, True))
     fits = rank < 3 or all(k <= extent for k, extent in zip(a.k, x[1:], strict=True))
-    if fits and all(before == after for before, after in a.p):
+    if fits and symmetric(a.p):
         padding = settings(padding=(compact(tuple(before for before, _ in a.p)), 0))
         rest = (*padding, *settings(ceil_mode=(a.ceil, False)), *count)
         return Code(New(f"nn.AvgPool{rank}d", (Arg("kernel_size", compact(a.k)), *stride, *rest)))
