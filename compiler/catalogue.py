@@ -762,6 +762,36 @@ _add(
     "Layers whose tensors have the same names and shapes are told apart by their order alone.",
 )
 
+_add(
+    "E0530",
+    "unknown device `{name}`",
+    "",
+    "{help}",
+    "`--device` takes a name from docs/devices.md, a .toml file that describes one device, or file.toml:name.",
+)
+_add(
+    "E0531",
+    "cannot take a device from {path}",
+    "{reason}",
+    "describe each device in a table of its own, as docs/devices.md shows",
+    "A file of devices is TOML: a table for each device, with its memory, bandwidth and peak rates.",
+)
+_add(
+    "E0532",
+    "`{field}` of the device {device} in {path} is wrong",
+    "{reason}",
+    "docs/devices.md describes the fields: memory in bytes, bandwidth in bytes per second, rates in operations per second",
+    "A device needs memory, bandwidth, vector and at least one peak, all of them numbers of at least 1.",
+)
+_add(
+    "E0533",
+    "the device {device} has no peak rate for {dtype}",
+    "",
+    "choose another --dtype; it has {known}",
+    "The roofline model needs the rate at which a device multiplies matrices of the type. It is left out where the hardware "
+    "cannot do so, or nobody has published the figure.",
+)
+
 # W06: warnings
 
 _add(

@@ -23,6 +23,7 @@ from .limits import Limits
 EXAMPLES = """examples:
   cnnc analyze -e 'conv3x3(32, s=2, d=2) -> bn -> relu -> maxpool2' --input 3x224x224
   cnnc analyze examples/resnet50.cnn --by block
+  cnnc analyze examples/resnet50.cnn --device h100 --dtype fp16 --batch 32
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc check *.cnn
@@ -123,9 +124,16 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--batch", default="1", metavar="N", help="batch size of shapes, operations and memory (default 1)"
     )
-    sub.add_argument("--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of memory figures")
+    sub.add_argument(
+        "--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of memory figures and times"
+    )
     sub.add_argument(
         "--convention", choices=("torchvision", "torch"), default="torchvision", help="what an operation is"
+    )
+    sub.add_argument(
+        "--device",
+        metavar="NAME|FILE",
+        help="add the roofline model's least times on a device, such as h100 or cpu, or one of a .toml file",
     )
 
     sub = command("check", run_check, "Report what is wrong in programs.", "cnnc check examples/*.cnn")

@@ -80,7 +80,7 @@ def run_analyze(args: argparse.Namespace) -> int:
     if args.print_ir:
         print(net.ir(), end="")
     elif args.format == "json":
-        report = net.to_dict(batch, args.dtype, args.convention)
+        report = net.to_dict(batch, args.dtype, args.convention, args.device)
         if args.by != "layer":
             report["groups"] = group_dicts(net, args.by, batch)
         print(json.dumps(report, indent=1))
@@ -88,10 +88,11 @@ def run_analyze(args: argparse.Namespace) -> int:
         from .pipeline import deep_recursion
         from .table import draw_table
 
+        device = net.on_device(args.device)
         with deep_recursion():
-            draw_table(net.graph, net.totals, args.by, batch, args.dtype, args.convention)
+            draw_table(net.graph, net.totals, args.by, batch, args.dtype, args.convention, device)
     else:
-        print(net.report(args.by, batch, args.dtype, args.convention))
+        print(net.report(args.by, batch, args.dtype, args.convention, args.device))
     return 0
 
 

@@ -13,6 +13,7 @@ from .limits import Limits
 from .ops.base import check_extents
 from .pipeline import compile_source, deep_recursion
 from .report import CONVENTIONS, Row, report_dict, rows
+from .roofline import Device, Roofline, roofline
 from .source import Source
 from .specialize import specialize, symbols_of
 from .symbolic import symbol
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .verify import Comparison
 
 ShapeLike = Sequence[int] | Mapping[str, Sequence[int]] | str | None
+DeviceLike = str | Device | None
 
 
 class Net:
@@ -119,19 +121,49 @@ class Net:
 
         return print_graph(self.graph)
 
-    def report(self, by: str = "layer", batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> str:
-        """The cost table as plain text. `by` is layer, block or op."""
+    def report(
+        self,
+        by: str = "layer",
+        batch: int = 1,
+        dtype: str = "fp32",
+        convention: str = "torchvision",
+        device: DeviceLike = None,
+    ) -> str:
+        """The cost table as plain text. `by` is layer, block or op; `device` as for `roofline`."""
         from .table import plain_table
 
+        target = self.on_device(device)
         with deep_recursion():
-            return plain_table(self.graph, self.totals, by, batch, dtype, convention)
+            return plain_table(self.graph, self.totals, by, batch, dtype, convention, target)
 
-    def to_dict(self, batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> dict[str, Any]:
+    def on_device(self, device: DeviceLike) -> Device | None:
+        """The device of that name or file, for a network with numbers. Raises UsageError."""
+        if device is None:
+            return None
+        self.needs_numbers()
+        from .devices import find_device
+
+        return find_device(device) if isinstance(device, str) else device
+
+    def roofline(self, device: str | Device, batch: int = 1, dtype: str = "fp32") -> Roofline:
+        """The least time on a device, layer by layer as in `layers`, and whether the network fits in its memory.
+
+        device: a name of docs/devices.md such as "h100", "my.toml" or "my.toml:name", or a `Device`.
+        """
+        target = self.on_device(device)
+        assert target is not None
+        with deep_recursion():
+            return roofline(self.graph, target, batch, dtype)
+
+    def to_dict(
+        self, batch: int = 1, dtype: str = "fp32", convention: str = "torchvision", device: DeviceLike = None
+    ) -> dict[str, Any]:
         """The JSON report as plain data; `batch` leads all shapes and multiplies work and activation memory."""
         if convention not in CONVENTIONS:
             raise usage("E0504", name=convention, known=", ".join(CONVENTIONS))
+        target = self.on_device(device)
         with deep_recursion():
-            return report_dict(self.graph, self.totals, batch, dtype, convention)
+            return report_dict(self.graph, self.totals, batch, dtype, convention, target)
 
     def torch_source(self) -> str:
         """PyTorch source of the network: one module that imports only torch."""

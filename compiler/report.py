@@ -10,6 +10,7 @@ from .ir import Apply, Call, Graph, Region, Value, join, known
 from .memory import DTYPE_BYTES
 from .ops import Shape, Work
 from .ops.base import size
+from .roofline import Device, Point, Roofline, intensity, operations, roofline, traffic
 from .symbolic import Sym
 
 CONVENTIONS = {
@@ -115,12 +116,19 @@ class Group(NamedTuple):
 
 def by_block(graph: Graph, depth: int = 1) -> list[Group]:
     """Rows summed by the first `depth` parts of their scope; layers of the net itself stand alone."""
-    return _grouped(rows(graph, True), lambda row: ".".join(row.scope.split(".")[:depth]) if row.scope else row.name)
+    return _grouped(rows(graph, True), lambda row: group_name(row, "block", depth))
 
 
 def by_op(graph: Graph) -> list[Group]:
     """Rows summed by op."""
-    return _grouped(rows(graph, True), lambda row: row.op)
+    return _grouped(rows(graph, True), lambda row: group_name(row, "op"))
+
+
+def group_name(row: Row, by: str, depth: int = 1) -> str:
+    """The group that a row is summed in."""
+    if by == "op":
+        return row.op
+    return ".".join(row.scope.split(".")[:depth]) if row.scope else row.name
 
 
 def _grouped(items: Iterator[Row], key: Any) -> list[Group]:
@@ -138,9 +146,11 @@ def _grouped(items: Iterator[Row], key: Any) -> list[Group]:
     return list(groups.values())
 
 
-def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, convention: str) -> dict[str, Any]:
+def report_dict(
+    graph: Graph, summary: Summary, batch: int, dtype: str, convention: str, device: Device | None = None
+) -> dict[str, Any]:
     """The stable JSON report; its schema is docs/report.schema.json. Shapes carry the batch axis."""
-    return {
+    report: dict[str, Any] = {
         "schema": 1,
         "net": graph.name,
         "convention": convention,
@@ -148,9 +158,15 @@ def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, conventi
         "dtype": dtype,
         "inputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.inputs],
         "outputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.outputs],
-        "totals": totals_dict(summary, batch, dtype, convention),
+        "totals": totals_dict(summary, batch, dtype, convention) | traffic_dict(graph, summary, batch, dtype),
         "layers": [layer_dict(row, batch) for row in rows(graph)],
     }
+    if device is not None:
+        found = roofline(graph, device, batch, dtype)
+        report["device"] = device_dict(found)
+        for layer, point in zip(report["layers"], found.points, strict=True):
+            layer.update(point_dict(point))
+    return report
 
 
 def totals_dict(summary: Summary, batch: int, dtype: str, convention: str) -> dict[str, Any]:
@@ -171,6 +187,37 @@ def totals_dict(summary: Summary, batch: int, dtype: str, convention: str) -> di
         "depth": summary.depth,
     }
     return {name: plain(value) for name, value in figures.items()}
+
+
+def traffic_dict(graph: Graph, summary: Summary, batch: int, dtype: str) -> dict[str, Any]:
+    """What inference moves between memory and processor, layer by layer, and the operations for each of those bytes."""
+    moved = traffic(graph).bytes(batch, dtype)
+    return {"bytes_moved": plain(moved), "intensity": plain(intensity(batch * operations(summary.work), moved))}
+
+
+def device_dict(found: Roofline) -> dict[str, Any]:
+    """The network on a device, and the device itself."""
+    device = found.device
+    return {
+        **{name: getattr(device, name) for name in ("name", "description", "source", "memory", "storage")},
+        **{"bandwidth": device.bandwidth, "vector": device.vector, "peak": device.peak[found.dtype]},
+        "time_s": found.seconds,
+        "memory_bound_share": found.memory_share,
+        "weight_bytes": found.weight_bytes,
+        "activation_bytes": found.activation_bytes,
+        "fits": found.fits,
+        "largest_batch": found.largest_batch,
+    }
+
+
+def point_dict(point: Point) -> dict[str, Any]:
+    """What the roofline model adds to a layer."""
+    return {
+        "bytes": point.bytes,
+        "intensity": plain(point.intensity),
+        "time_s": point.seconds,
+        "bound": point.bound or None,
+    }
 
 
 def with_batch(batch: int, shape: Shape) -> list[Any]:

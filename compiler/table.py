@@ -1,13 +1,18 @@
 """The analysis as a table: plain text for pipes, drawn with rich on a terminal. Every table names its convention."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from fractions import Fraction
+from typing import Any, NamedTuple, TypeAlias
 
 from .cost import Summary
 from .ir import Graph, known
-from .report import CONVENTIONS, Row, by_block, by_op, one_or_all, rows, totals_dict
+from .report import CONVENTIONS, Row, by_block, by_op, group_name, one_or_all, rows, totals_dict
+from .roofline import Device, Roofline, intensity, roofline
 
 HEADLINES = {"torchvision": ("MACs (torchvision)", 1), "torch": ("FLOPs (torch)", 2)}
+
+Columns: TypeAlias = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Headings, and the cells below them line by line."""
 
 
 class Table(NamedTuple):
@@ -20,8 +25,10 @@ class Table(NamedTuple):
     footer: list[str]
 
 
-def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> Table:
-    """The table of a network, by layer, block or op."""
+def make_table(
+    graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str, device: Device | None = None
+) -> Table:
+    """The table of a network, by layer, block or op; with what the roofline model says of a device."""
     headline, factor = HEADLINES[convention]
     factor *= batch
     columns: tuple[str, ...]
@@ -37,9 +44,13 @@ def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, 
              f"{factor * g.work.mac:,}", f"{batch * g.work.other:,}") for g in groups
         ]  # fmt: skip
     inputs = ", ".join(_shape(batch, known(t.value)) for t in graph.inputs)
-    return Table(
-        f"{graph.name}, input {inputs}", columns, numbers, lines, list(_footer(summary, batch, dtype, convention))
-    )
+    footer = list(_footer(summary, batch, dtype, convention))
+    if device is not None:
+        found = roofline(graph, device, batch, dtype, folded=True)
+        headings, cells = _layer_times(found) if by == "layer" else _group_times(graph, found, by)
+        columns, lines = columns + headings, [line + more for line, more in zip(lines, cells, strict=True)]
+        footer += _device_footer(found)
+    return Table(f"{graph.name}, input {inputs}", columns, numbers, lines, footer)
 
 
 def _layer_line(row: Row, factor: int, batch: int) -> tuple[str, ...]:
@@ -53,6 +64,50 @@ def _layer_line(row: Row, factor: int, batch: int) -> tuple[str, ...]:
         f"{batch * row.times * row.work.other:,}",
         "" if field is None else _shape_text(field),
     )
+
+
+def _layer_times(found: Roofline) -> Columns:
+    """What a device adds to each line; the time is that of all its equal layers together."""
+    cells: list[tuple[str, ...]] = [(_ratio(p.intensity), _time(p.times * p.seconds), p.bound) for p in found.points]
+    return ("intensity", "time", "bound"), cells
+
+
+def _group_times(graph: Graph, found: Roofline, by: str) -> Columns:
+    sums: dict[str, tuple[int, int, float]] = {}
+    for row, p in zip(rows(graph, folded=True), found.points, strict=True):
+        work, moved, seconds = sums.get(group_name(row, by), (0, 0, 0.0))
+        sums[group_name(row, by)] = (
+            work + p.times * p.operations, moved + p.times * p.bytes, seconds + p.times * p.seconds
+        )  # fmt: skip
+    cells: list[tuple[str, ...]] = [
+        (_ratio(intensity(work, moved)), _time(seconds)) for work, moved, seconds in sums.values()
+    ]
+    return ("intensity", "time"), cells
+
+
+def _device_footer(found: Roofline) -> Iterator[str]:
+    device = found.device
+    peak, bandwidth = (f"{rate / 1e9:,.10g} G" for rate in (device.peak[found.dtype], device.bandwidth))
+    need = f"weights {mebibytes(found.weight_bytes)}, activations {mebibytes(found.activation_bytes)}"
+    room = mebibytes(device.memory)
+    if device.storage is not None:
+        room = f"{mebibytes(device.storage)} and {room}"
+    verdict = "fits in" if found.fits else "does not fit in"
+    yield f"device                {device.name}: {peak} operations/s in {found.dtype}, {bandwidth}B/s"
+    yield f"bytes moved           {mebibytes(found.bytes)}, {_ratio(found.intensity)} operations for each byte"
+    yield f"time                  {_time(found.seconds)} at the least, {found.memory_share:.0%} of it bound by memory"
+    yield f"memory                {need}; {verdict} {room}, largest batch {found.largest_batch:,}"
+
+
+def _ratio(value: Fraction | None) -> str:
+    return "" if value is None else f"{float(value):,.2f}"
+
+
+def _time(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:,.2f} {unit}"
+    return f"{seconds / 1e-9:.2f} ns" if seconds else ""
 
 
 def _shape(batch: int, shape: tuple[int, ...]) -> str:
@@ -94,9 +149,11 @@ def mebibytes(count: Any) -> str:
     return f"{count} B"
 
 
-def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> str:
+def plain_table(
+    graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str, device: Device | None = None
+) -> str:
     """The table as text without colours or frames."""
-    table = make_table(graph, summary, by, batch, dtype, convention)
+    table = make_table(graph, summary, by, batch, dtype, convention, device)
     cells = [table.columns, *table.lines]
     widths = [max(len(line[i]) for line in cells) for i in range(len(table.columns))]
     text = [table.title, ""]
@@ -110,13 +167,15 @@ def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str,
     return "\n".join([*text, "", *table.footer])
 
 
-def draw_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str) -> None:
+def draw_table(
+    graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: str, device: Device | None = None
+) -> None:
     """The table on a terminal, with a bar for each line's share of the work."""
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = make_table(graph, summary, by, batch, dtype, convention)
+    table = make_table(graph, summary, by, batch, dtype, convention, device)
     view: Any = RichTable(title=table.title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(table.columns):
         view.add_column(column, justify="right" if i >= table.numbers else "left", overflow="fold")

@@ -43,6 +43,10 @@ BY_REQUEST = {
     "E0514": "test_an_unknown_input",
     "E0515": "test_a_place_to_run_that_is_not_there",
     "E0516": "test_weights_that_cannot_be_mapped",
+    "E0530": "test_an_unknown_device",
+    "E0531": "test_a_file_of_devices_that_cannot_be_read",
+    "E0532": "test_a_device_with_a_wrong_field",
+    "E0533": "test_a_type_that_a_device_has_no_rate_for",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -344,6 +348,36 @@ def test_a_place_to_run_that_is_not_there(cnnc: CLI, monkeypatch: pytest.MonkeyP
     assert_refused(cnnc("verify", "good.cnn", "--on", "cuda"), "E0515", "cannot be run on cuda", "finds no GPU")
     for huge in (("--input", "3x2000000000x2000000"), ("--batch", "2147483647")):
         assert_refused(cnnc("verify", "good.cnn", *huge), "E0515", "cannot be run on cpu", "GiB of memory")
+
+
+def on_device(device: str, *more: str) -> tuple[str, ...]:
+    return ("analyze", "good.cnn", "--device", device, *more)
+
+
+def test_an_unknown_device(cnnc: CLI) -> None:
+    assert_refused(cnnc(*on_device("H-100")), "E0530", "unknown device `H-100`", "did you mean `h100`?", "stm32h7")
+    assert_refused(cnnc(*on_device("")), "E0530", "devices are a100", ".toml file of your own")
+    Path("my.toml").write_text("[edge]\nmemory = 1\nbandwidth = 1\nvector = 1\npeak.fp32 = 1", encoding="utf-8")
+    assert cnnc(*on_device("my.toml"))[0] == 0
+    assert_refused(cnnc(*on_device("my.toml:egde")), "E0530", "did you mean `edge`?", "devices are edge in my.toml")
+    assert_refused(cnnc(*on_device("other.toml")), "E0501", "cannot read other.toml")
+
+
+def test_a_file_of_devices_that_cannot_be_read(cnnc: CLI) -> None:
+    Path("my.toml").write_text("[edge", encoding="utf-8")
+    assert_refused(cnnc(*on_device("my.toml")), "E0531", "cannot take a device from my.toml", "line 1")
+    Path("my.toml").write_bytes(b"[edge]\nsource = '\xff'")
+    assert_refused(cnnc(*on_device("my.toml")), "E0531", "it is not UTF-8 text")
+
+
+def test_a_device_with_a_wrong_field(cnnc: CLI) -> None:
+    Path("my.toml").write_text("[edge]\nmemory = -1", encoding="utf-8")
+    assert_refused(cnnc(*on_device("my.toml")), "E0532", "`memory` of the device edge in my.toml is wrong", "not -1")
+
+
+def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
+    refused = cnnc(*on_device("v100", "--dtype", "int8"))
+    assert_refused(refused, "E0533", "v100 has no peak rate for int8", "it has fp32, fp16")
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
