@@ -364,8 +364,8 @@ def test_an_unknown_device(cnnc: CLI) -> None:
 
 
 def test_a_file_of_devices_that_cannot_be_read(cnnc: CLI) -> None:
-    Path("my.toml").write_text("[edge", encoding="utf-8")
-    assert_refused(cnnc(*on_device("my.toml")), "E0531", "cannot take a device from my.toml", "line 1")
+    Path("my.toml").write_text("[edge]\nmemory 5", encoding="utf-8")
+    assert_refused(cnnc(*on_device("my.toml")), "E0531", "cannot take a device from my.toml", "line 2")
     Path("my.toml").write_bytes(b"[edge]\nsource = '\xff'")
     assert_refused(cnnc(*on_device("my.toml")), "E0531", "it is not UTF-8 text")
 

@@ -247,7 +247,7 @@ def test_every_type_of_the_command_line_is_a_peak() -> None:
     ("text", "code", "part"),
     [
         ("", "E0531", "it is empty"),
-        ("[edge", "E0531", "line 1"),
+        ("[edge]\nmemory 5", "E0531", "at line 2"),
         ("memory = 5", "E0531", "`memory` stands outside"),
         ('["a b"]', "E0531", "is no name"),
         ("x = " + "[" * 100_000, "E0531", "nested too deeply"),
@@ -275,6 +275,7 @@ def test_every_type_of_the_command_line_is_a_peak() -> None:
         (table(description="5"), "E0532", "`description`"),
         (table(source='"\\u001b[31m"'), "E0532", "`source`"),
     ],
+    ids=lambda value: value[:40],
 )
 def test_a_file_of_devices_that_is_wrong(
     text: str, code: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
