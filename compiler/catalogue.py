@@ -769,6 +769,50 @@ _add(
     "conventions are {known}",
     "Tools count different things when they say FLOPs; a convention names whose figure is meant.",
 )
+_add(
+    "E0530",
+    "unknown device `{name}`",
+    "",
+    "{help}",
+    "`--device` takes a name from docs/devices.md, a .toml file that describes one device, or file.toml:name.",
+)
+_add(
+    "E0531",
+    "cannot take a device from {path}",
+    "{reason}",
+    "describe each device in a table of its own, as docs/devices.md shows",
+    "A file of devices is TOML: a table for each device, with its memory, bandwidth and peak rates.",
+)
+_add(
+    "E0532",
+    "`{field}` of the device {device} in {path} is wrong",
+    "{reason}",
+    "docs/devices.md describes the fields: memory in bytes, bandwidth in bytes per second, rates in operations per second",
+    "A device needs memory, bandwidth, vector and at least one peak, all of them numbers of at least 1.",
+)
+_add(
+    "E0533",
+    "the device {device} has no peak rate for {dtype}",
+    "",
+    "choose another --dtype; it has {known}",
+    "The roofline model needs the rate at which a device multiplies matrices of the type. It is left out where the hardware "
+    "cannot do so, or nobody has published the figure.",
+)
+
+_add(
+    "E0518",
+    "no {what} is called `{name}`",
+    "",
+    "there are {known}",
+    "Reports are by layer, block or op, in fp32, fp16, bf16 or int8, as table, md or csv.",
+)
+_add(
+    "E0519",
+    "`{text}` gives no size",
+    "",
+    "write --at H=224,W=224, each symbol of the input once",
+    "Symbols stand for whole extents of at least 1.",
+)
 
 # W06: warnings
 

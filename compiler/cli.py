@@ -23,6 +23,7 @@ from .limits import Limits
 EXAMPLES = """examples:
   cnnc analyze -e 'conv3x3(32, s=2, d=2) -> bn -> relu -> maxpool2' --input 3x224x224
   cnnc analyze examples/resnet50.cnn --by block
+  cnnc analyze examples/resnet50.cnn --device h100 --dtype fp16 --batch 32
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc check *.cnn
@@ -119,16 +120,27 @@ def make_parser() -> argparse.ArgumentParser:
         "--by", choices=("layer", "block", "op"), default="layer", help="one line for each (default: layer)"
     )
     sub.add_argument("--print-ir", action="store_true", help="print the intermediate representation instead")
-    sub.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+    sub.add_argument("--format", choices=("table", "json", "csv", "md"), default="table", help="default: table")
+    sub.add_argument("--at", metavar="H=N,W=N", help="numbers for the symbols of an input such as 3xHxW")
     sub.add_argument(
-        "--batch", default="1", metavar="N", help="batch size of shapes, operations and memory (default 1)"
+        "--batch",
+        default="1",
+        metavar="N",
+        help="batch size of shapes and costs (default 1), or a letter for formulas",
     )
-    sub.add_argument("--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of memory figures")
+    sub.add_argument(
+        "--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of memory figures and times"
+    )
     sub.add_argument(
         "--convention",
         default="torchvision",
         metavar="NAME",
         help="whose way to count: torchvision (default), torch, fvcore, ptflops, ptflops-aten, thop or torchinfo",
+    )
+    sub.add_argument(
+        "--device",
+        metavar="NAME|FILE",
+        help="add the roofline model's least times on a device, such as h100 or cpu, or one of a .toml file",
     )
 
     sub = command("check", run_check, "Report what is wrong in programs.", "cnnc check examples/*.cnn")

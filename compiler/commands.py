@@ -75,42 +75,33 @@ def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[st
 
 
 def run_analyze(args: argparse.Namespace) -> int:
-    batch = batch_size(args.batch)
     net = read_net(args)
+    if args.at is not None:
+        net = net.at(**sizes_of(args.at))
+    settings = (args.batch, args.dtype, args.convention, args.device)
     if args.print_ir:
         print(net.ir(), end="")
     elif args.format == "json":
-        report = net.to_dict(batch, args.dtype, args.convention)
-        if args.by != "layer":
-            report["groups"] = group_dicts(net, args.by, batch, args.convention)
-        print(json.dumps(report, indent=1))
-    elif sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        from .net import convention_named
-        from .pipeline import deep_recursion
-        from .table import draw_table
+        print(json.dumps(net.to_dict(*settings, by=args.by), indent=1))
+    elif args.format == "table" and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        from .formats import draw
 
-        with deep_recursion():
-            draw_table(net.graph, net.totals, args.by, batch, args.dtype, convention_named(args.convention))
+        draw(net.table(args.by, *settings))
     else:
-        print(net.report(args.by, batch, args.dtype, args.convention))
+        print(net.report(args.by, *settings, form=args.format), end="")
     return 0
 
 
-def group_dicts(net: Any, by: str, batch: int, convention: str) -> list[dict[str, Any]]:
-    from .net import convention_named
-    from .report import grouped
-
-    return [
-        {
-            "name": g.name,
-            "layers": g.layers,
-            "params": g.params,
-            "macs": batch * g.work.mac,
-            "flops": 2 * batch * g.work.mac,
-            "cost": batch * g.cost,
-        }
-        for g in grouped(net.graph, by, convention_named(convention))
-    ]
+def sizes_of(text: str) -> dict[str, int]:
+    """`H=224,W=224` as numbers by symbol. Raises UsageError (E0519)."""
+    sizes = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        whole = value.isascii() and value.isdigit() and len(value) < 20
+        if not (equals and name.isidentifier() and whole) or name in sizes:
+            raise usage("E0519", text=part.strip())
+        sizes[name] = int(value)
+    return sizes
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -221,7 +212,7 @@ def read_net(args: argparse.Namespace) -> Any:
 
 
 def shapes_of(args: argparse.Namespace) -> Any:
-    from .net import read_shape
+    from .requests import read_shape
 
     named = {name: shape for name, _, shape in (text.rpartition("=") for text in args.input or ())}
     if not named:
@@ -247,6 +238,10 @@ def limits_of(args: argparse.Namespace) -> Limits:
 
 
 def batch_size(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) < 2**31:
+    """A number of samples that a model is written or run for."""
+    from .requests import read_batch
+
+    batch = read_batch(text)
+    if not isinstance(batch, int):
         raise usage("E0513", text=text)
-    return int(text)
+    return batch

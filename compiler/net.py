@@ -5,18 +5,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .conventions import CONVENTIONS, Convention, cost_of
+from .conventions import cost_of
 from .cost import Summary, summarize
-from .diagnostics import Diagnostic, NetworkError, Reject, usage
+from .diagnostics import Diagnostic, NetworkError, usage
 from .files import project_loader, read_source
 from .ir import Graph, known
 from .limits import Limits
-from .ops.base import check_extents
 from .pipeline import compile_source, deep_recursion
-from .report import Row, report_dict, rows
+from .report import Settings, report_dict
+from .requests import ShapeLike, convention_named, known_as, read_settings, read_shape
+from .roofline import Device, Roofline, roofline
+from .rows import GROUPINGS, Row, rows
 from .source import Source
 from .specialize import specialize, symbols_of
-from .symbolic import Sym, UndecidedError, symbol
+from .symbolic import Sym, UndecidedError
 from .training import Training, training
 
 if TYPE_CHECKING:
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from .table import Table
     from .verify import Comparison
 
-ShapeLike = Sequence[int] | Mapping[str, Sequence[int]] | str | None
+DeviceLike = str | Device | None
 
 
 class Net:
@@ -140,17 +143,83 @@ class Net:
 
         return print_graph(self.graph)
 
-    def report(self, by: str = "layer", batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> str:
-        """The cost table as plain text. `by` is layer, block or op."""
-        from .table import plain_table
+    def report(
+        self,
+        by: str = "layer",
+        batch: int | str = 1,
+        dtype: str = "fp32",
+        convention: str = "torchvision",
+        device: DeviceLike = None,
+        form: str = "table",
+    ) -> str:
+        """The cost table as text.
 
-        with deep_recursion():
-            return plain_table(self.graph, self.totals, by, batch, dtype, convention_named(convention))
+        by: layer, block or op. batch: a number, or a capital letter for formulas in it. device: as for `roofline`.
+        form: table (plain text), md (Markdown) or csv (every layer on a line of its own).
+        """
+        from .formats import WRITERS
 
-    def to_dict(self, batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> dict[str, Any]:
-        """The JSON report as plain data; `batch` leads all shapes and multiplies work and activation memory."""
+        known_as("form", form, WRITERS)
+        return WRITERS[form](self.table(by, batch, dtype, convention, device, folded=form != "csv"))
+
+    def table(
+        self,
+        by: str,
+        batch: int | str,
+        dtype: str,
+        convention: str,
+        device: DeviceLike = None,
+        folded: bool = True,
+    ) -> "Table":
+        """What `report` writes, as cells of text; arguments as there."""
+        from .table import make_table
+
+        known_as("grouping", by, ("layer", *GROUPINGS))
+        settings = self.settings(batch, dtype, convention, device)
         with deep_recursion():
-            return report_dict(self.graph, self.totals, batch, dtype, convention_named(convention))
+            return make_table(self.graph, self.totals, by, settings, folded)
+
+    def settings(self, batch: int | str, dtype: str, convention: str, device: DeviceLike) -> Settings:
+        settings = read_settings(batch, dtype, convention, self.on_device(device))
+        if settings.device is not None and isinstance(settings.batch, Sym):
+            raise usage("E0331", symbols=str(settings.batch))
+        return settings
+
+    def on_device(self, device: DeviceLike) -> Device | None:
+        """The device of that name or file, for a network with numbers. Raises UsageError."""
+        if device is None:
+            return None
+        self.needs_numbers()
+        from .devices import find_device
+
+        return find_device(device) if isinstance(device, str) else device
+
+    def roofline(self, device: str | Device, batch: int = 1, dtype: str = "fp32") -> Roofline:
+        """The least time on a device, layer by layer as in `layers`, and whether the network fits in its memory.
+
+        device: a name of docs/devices.md such as "h100", "my.toml" or "my.toml:name", or a `Device`.
+        """
+        target = self.on_device(device)
+        assert target is not None
+        with deep_recursion():
+            return roofline(self.graph, target, batch, dtype)
+
+    def to_dict(
+        self,
+        batch: int | str = 1,
+        dtype: str = "fp32",
+        convention: str = "torchvision",
+        device: DeviceLike = None,
+        by: str = "layer",
+    ) -> dict[str, Any]:
+        """The JSON report as plain data; arguments as for `report`.
+
+        `batch` leads all shapes and multiplies work and activation memory.
+        """
+        known_as("grouping", by, ("layer", *GROUPINGS))
+        settings = self.settings(batch, dtype, convention, device)
+        with deep_recursion():
+            return report_dict(self.graph, self.totals, settings, by)
 
     def torch_source(self) -> str:
         """PyTorch source of the network: one module that imports only torch."""
@@ -275,35 +344,3 @@ def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None,
     if result.graph is None:
         raise NetworkError(result.diagnostics)
     return Net(result.graph, result.diagnostics)
-
-
-def convention_named(name: str) -> Convention:
-    """A counting convention. Raises UsageError with the known ones."""
-    if name not in CONVENTIONS:
-        raise usage("E0517", name=name, known=", ".join(CONVENTIONS))
-    return CONVENTIONS[name]
-
-
-def _extent(part: Any) -> Any:
-    """A number, or a capital letter as a symbol."""
-    if isinstance(part, Sym):
-        return part
-    return symbol(part) if isinstance(part, str) and len(part) == 1 and "A" <= part <= "Z" else int(part)
-
-
-def read_shape(shape: ShapeLike) -> Any:
-    """An input shape, or several by name, as tuples. Raises UsageError for what is no shape."""
-    if shape is None:
-        return None
-    if isinstance(shape, Mapping):
-        return {name: read_shape(value) for name, value in shape.items()}
-    try:
-        extents = tuple(map(_extent, shape.replace("×", "x").split("x") if isinstance(shape, str) else shape))
-    except (TypeError, ValueError):
-        raise usage("E0505", text=shape) from None
-    if not 1 <= len(extents) <= 4 or any(extent < 1 for extent in extents):
-        raise usage("E0505", text=shape)
-    try:
-        return check_extents(extents)
-    except Reject:
-        raise usage("E0505", text=shape) from None

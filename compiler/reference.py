@@ -1,4 +1,4 @@
-"""The reference of layers and diagnostics, generated from their entries."""
+"""The reference of layers, diagnostics and devices, generated from their entries."""
 
 import re
 from contextlib import suppress
@@ -84,6 +84,53 @@ def describe_code(code: str) -> str:
     title, way = (re.sub(r"\{\w+\}", "…", text) for text in (entry.title, entry.help))
     lines = [f"{code.upper()}: {title}", "", entry.explain.replace("{{", "{").replace("}}", "}")]
     return "\n".join(lines if way == "…" else [*lines, "", f"help: {way}"])
+
+
+DEVICES = """# Devices
+
+What `cnnc analyze --device NAME` knows, as its makers published it; this page is written from
+[compiler/devices.toml](../compiler/devices.toml). Memory and bandwidth are in GB and GB/s (10⁹ bytes), rates in 10¹²
+operations per second, a multiply-add counting two and sparsity counting nothing. *Vector* is the rate outside of the
+matrix units, in fp32; the other rates are those of matrices, of which tf32 is for the record only. A dash stands where
+the hardware has no such rate or nobody has published it.
+
+The time of a layer is the longer of its operations at these rates and its bytes at this bandwidth (Williams, Waterman
+and Patterson, *Roofline*, CACM 2009). No layer is fused with the next, and no device reaches its peak.
+
+## A device of your own
+
+`--device my.toml` takes the device that a file describes, `--device my.toml:edge` one of several. Numbers are bytes,
+bytes per second and operations per second. `memory`, `bandwidth`, `vector` and one `peak` are needed; `storage` is for
+a device that keeps weights in a memory of their own, such as flash.
+
+```toml
+[edge]
+description = "an accelerator"
+memory = 4_000_000_000
+storage = 16_000_000
+bandwidth = 25.6e9
+vector = 0.1e12
+peak = { fp32 = 0.1e12, int8 = 4e12 }
+source = "its datasheet, 2024"
+```
+
+## The table
+
+"""
+
+
+def describe_devices() -> str:
+    """The page docs/devices.md."""
+    from .devices import BUNDLED, PEAKS, read_devices
+
+    head = ["name", "device", "memory", "bandwidth", "vector", *PEAKS, "source"]
+    lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * (len(head) - 3)}---|"]
+    for device in read_devices(str(BUNDLED)).values():
+        rates = [f"{device.peak[p] / 1e12:.6g}" if p in device.peak else "–" for p in PEAKS]
+        memory = f"{device.memory / 1e9:.4g}" + (f" + {device.storage / 1e9:.4g}" if device.storage else "")
+        cells = [f"`{device.name}`", device.description, memory, f"{device.bandwidth / 1e9:g}"]
+        lines.append(f"| {' | '.join([*cells, f'{device.vector / 1e12:g}', *rates, device.source])} |")
+    return DEVICES + "\n".join(lines) + "\n"
 
 
 def read_value(text: str) -> Any:

@@ -1,162 +1,58 @@
-"""The analysis as rows and totals: flat layers with their costs, grouped by block or op on request, as plain data."""
+"""The analysis as plain data: the JSON report, whose schema is docs/report.schema.json."""
 
-from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from .conventions import Convention, cost_of
-from .cost import Summary, layer_cost
-from .fields import Field, field_of
-from .ir import Apply, Call, Graph, Region, Value, join, known
+from .cost import Summary
+from .ir import Graph, known
 from .memory import DTYPE_BYTES
-from .ops import Shape, Work
-from .ops.base import size
+from .ops import Shape
+from .roofline import Device, Point, Roofline, intensity, operations, roofline, traffic
+from .rows import Group, Row, grouped, rows
 from .symbolic import Sym, UndecidedError
 from .training import OPTIMIZER_STATE, training
 
 
-class Row(NamedTuple):
-    """One layer of the network, or `times` equal ones where repeats are folded. Shapes and work are per sample.
+class Settings(NamedTuple):
+    """What a report is asked for: a number or symbol of samples, the type of all tensors, a way to count, a device."""
 
-    Shapes and work are those of one of them, parameters and buffers of all together; a shared layer has its once.
-    """
-
-    name: str
-    op: str
-    scope: str
-    inputs: tuple[Shape, ...]
-    output: Shape
-    params: int
-    buffers: int
-    work: Work
-    receptive_field: tuple[int, ...]
-    jump: tuple[int, ...]
-    span: Any
-    times: int
-    stored: bool
-    """False where a shared layer's weights were counted at an earlier use."""
-    step: Apply
-    """The op in the graph, with its attributes."""
-
-    @property
-    def macs(self) -> int:
-        return self.work.mac
-
-    @property
-    def flops(self) -> int:
-        return 2 * self.work.mac
+    batch: Any
+    dtype: str
+    convention: Convention
+    device: Device | None = None
 
 
-Fields = dict[Value, tuple[Field, ...]]
-
-
-class _Walk:
-    """Expands regions into rows, receptive fields carried along."""
-
-    def __init__(self, folded: bool) -> None:
-        self.folded = folded
-        self.seen: set[str] = set()
-
-    def region(self, region: Region, prefix: str, fields: Fields, times: int, copies: int) -> Iterator[Row]:
-        """Rows of a region that stands `times` times in the network, with so many `copies` of its weights."""
-        for step in region.steps:
-            if isinstance(step, Apply):
-                yield self.row(step, prefix, fields, times, copies)
-                continue
-            if self.folded and step.count > 1:
-                span = f"{step.instance_name(0)}-{step.instance_name(step.count - 1)}" if not step.shared else ""
-                path = step.shared or join(prefix, span)
-                yield from self.instance(step, path, fields, times * step.count, copies * step.count)
-            else:
-                for i in range(step.count):
-                    path = step.shared or join(prefix, step.instance_name(i))
-                    yield from self.instance(step, path, fields, times, copies)
-                    if i + 1 < step.count:
-                        fields[step.inputs[0]] = fields[step.outputs[0]]
-
-    def instance(self, step: Call, path: str, fields: Fields, times: int, copies: int) -> Iterator[Row]:
-        inner: Fields = {i: fields[o] for i, o in zip(step.region.inputs, step.inputs, strict=True)}
-        yield from self.region(step.region, path, inner, times, 1 if step.shared else copies)
-        for outer, value in zip(step.outputs, step.region.outputs, strict=True):
-            fields[outer] = inner[value]
-
-    def row(self, step: Apply, prefix: str, fields: Fields, times: int, copies: int) -> Row:
-        field = field_of(step, [fields[v] for v in step.inputs])
-        fields.update(dict.fromkeys(step.outputs, field))
-        cost = layer_cost(step)
-        path = join(prefix, step.name)
-        stored = path not in self.seen
-        if cost.params or cost.buffers:
-            self.seen.add(path)
-        return Row(
-            path, step.op.name, prefix, step.in_shapes, step.out_shape, copies * cost.params if stored else 0,
-            copies * cost.buffers if stored else 0, cost.work, tuple(f.hi - f.lo + 1 for f in field),
-            tuple(f.jump for f in field), step.span, times, stored, step,
-        )  # fmt: skip
-
-
-def rows(graph: Graph, folded: bool = False) -> Iterator[Row]:
-    """Every layer in order; with `folded`, equal repeats as one row each. Training-only layers are included."""
-    fields: Fields = {t.value: tuple(Field(0, 0, 1) for _ in known(t.value)[1:]) for t in graph.inputs}
-    return _Walk(folded).region(graph.root, "", fields, 1, 1)
-
-
-class Group(NamedTuple):
-    """Costs summed over several layers."""
-
-    name: str
-    layers: int
-    params: int
-    work: Work
-    cost: int
-    """In the convention asked for."""
-    output: Shape
-
-
-GROUPINGS: dict[str, Callable[[Row], str]] = {
-    "block": lambda row: row.scope.split(".")[0] if row.scope else row.name,
-    "op": lambda row: row.op,
-}
-"""How rows can be put together: by the outermost block, where layers of the net itself stand alone, or by op."""
-
-
-def grouped(graph: Graph, by: str, convention: Convention) -> list[Group]:
-    """Rows summed by block or op."""
-    groups: dict[str, Group] = {}
-    for row in rows(graph, True):
-        name = GROUPINGS[by](row)
-        old = groups.get(name, Group(name, 0, 0, Work(), 0, ()))
-        groups[name] = Group(
-            name,
-            old.layers + row.times,
-            old.params + row.params,
-            old.work.plus(row.work, row.times),
-            old.cost + row.times * convention.count(row.step),
-            row.output,
-        )
-    return list(groups.values())
-
-
-def report_dict(graph: Graph, summary: Summary, batch: int, dtype: str, convention: Convention) -> dict[str, Any]:
-    """The stable JSON report; its schema is docs/report.schema.json. Shapes carry the batch axis."""
-    return {
+def report_dict(graph: Graph, summary: Summary, settings: Settings, by: str = "layer") -> dict[str, Any]:
+    """The stable JSON report. Shapes carry the batch axis; with `by` block or op, sums over those as well."""
+    batch = settings.batch
+    report: dict[str, Any] = {
         "schema": 1,
         "net": graph.name,
-        "convention": convention.name,
-        "batch": batch,
-        "dtype": dtype,
+        "convention": settings.convention.name,
+        "batch": plain(batch),
+        "dtype": settings.dtype,
         "inputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.inputs],
         "outputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.outputs],
-        "totals": totals_dict(graph, summary, batch, dtype, convention),
-        "training": training_dict(graph, summary, batch, dtype),
-        "layers": [layer_dict(row, batch, convention) for row in rows(graph)],
+        "totals": totals_dict(graph, summary, settings),
+        "training": training_dict(graph, summary, settings),
+        "layers": [layer_dict(row, settings) for row in rows(graph)],
     }
+    if by != "layer":
+        report["groups"] = [group_dict(group, settings) for group in grouped(graph, by, settings.convention)]
+    if settings.device is not None:
+        found = roofline(graph, settings.device, batch, settings.dtype)
+        report["device"] = device_dict(found)
+        for layer, point in zip(report["layers"], found.points, strict=True):
+            layer.update(point_dict(point))
+    return report
 
 
-def totals_dict(graph: Graph, summary: Summary, batch: int, dtype: str, convention: Convention) -> dict[str, Any]:
+def totals_dict(graph: Graph, summary: Summary, settings: Settings) -> dict[str, Any]:
     """Sums over the network: parameters as stored, work and memory for the whole batch."""
-    width = DTYPE_BYTES[dtype]
+    batch, width = settings.batch, DTYPE_BYTES[settings.dtype]
     macs = batch * summary.work.mac
+    moved = traffic(graph).bytes(batch, settings.dtype)
     figures = {
         "layers": summary.layers,
         "params": summary.params,
@@ -164,20 +60,23 @@ def totals_dict(graph: Graph, summary: Summary, batch: int, dtype: str, conventi
         "macs": macs,
         "flops": 2 * macs,
         "other_ops": batch * summary.work.other,
-        "cost": batch * cost_of(graph, convention),
+        "cost": batch * cost_of(graph, settings.convention),
         "activation_bytes": batch * width * summary.activations,
         "peak_bytes": batch * width * summary.peak,
         "weight_bytes": width * summary.params,
+        "bytes_moved": moved,
+        "intensity": intensity(batch * operations(summary.work), moved),
         "depth": summary.depth,
     }
     return {name: plain(value) for name, value in figures.items()}
 
 
-def training_dict(graph: Graph, summary: Summary, batch: int, dtype: str) -> dict[str, Any] | None:
+def training_dict(graph: Graph, summary: Summary, settings: Settings) -> dict[str, Any] | None:
     """What a training step adds: gradients, optimizer state, tensors kept for the backward pass and its operations.
 
     None for int8, which PyTorch does not train in, and where it depends on sizes that are not known.
     """
+    batch, dtype = settings.batch, settings.dtype
     if dtype == "int8":
         return None
     try:
@@ -195,13 +94,39 @@ def training_dict(graph: Graph, summary: Summary, batch: int, dtype: str) -> dic
     return {**{name: plain(value) for name, value in figures.items()}, "optimizer_bytes": state}
 
 
-def with_batch(batch: int, shape: Shape) -> list[Any]:
+def device_dict(found: Roofline) -> dict[str, Any]:
+    """The network on a device, and the device itself."""
+    device = found.device
+    return {
+        **{name: getattr(device, name) for name in ("name", "description", "source", "memory", "storage")},
+        **{"bandwidth": device.bandwidth, "vector": device.vector, "peak": device.peak[found.dtype]},
+        "time_s": found.seconds,
+        "memory_bound_share": found.memory_share,
+        "weight_bytes": found.weight_bytes,
+        "activation_bytes": found.activation_bytes,
+        "fits": found.fits,
+        "largest_batch": found.largest_batch,
+    }
+
+
+def point_dict(point: Point) -> dict[str, Any]:
+    """What the roofline model adds to a layer."""
+    return {
+        "bytes": point.bytes,
+        "intensity": plain(point.intensity),
+        "time_s": point.seconds,
+        "bound": point.bound or None,
+    }
+
+
+def with_batch(batch: Any, shape: Shape) -> list[Any]:
     """A shape with the batch axis in front."""
-    return [batch, *map(plain, shape)]
+    return [plain(batch), *map(plain, shape)]
 
 
-def layer_dict(row: Row, batch: int, convention: Convention) -> dict[str, Any]:
+def layer_dict(row: Row, settings: Settings) -> dict[str, Any]:
     """One layer of the JSON report."""
+    batch = settings.batch
     return {
         "name": row.name,
         "op": row.op,
@@ -212,7 +137,7 @@ def layer_dict(row: Row, batch: int, convention: Convention) -> dict[str, Any]:
         "macs": plain(batch * row.work.mac),
         "flops": plain(2 * batch * row.work.mac),
         "other_ops": plain(batch * row.work.other),
-        "cost": plain(batch * convention.count(row.step)),
+        "cost": plain(batch * settings.convention.count(row.step)),
         "receptive_field": one_or_all(row.receptive_field),
         "jump": one_or_all(row.jump),
         "span": {"file": row.span.source.name, "line": row.span.line, "column": row.span.column},
@@ -234,5 +159,15 @@ def plain(value: Any) -> Any:
     return float(value) if isinstance(value, Fraction) else value
 
 
-def activation_bytes(row: Row, batch: int, dtype: str) -> int:
-    return batch * DTYPE_BYTES[dtype] * size(row.output)
+def group_dict(group: Group, settings: Settings) -> dict[str, Any]:
+    """Layers summed by block or op in the JSON report."""
+    batch = settings.batch
+    figures = {
+        "layers": group.layers,
+        "params": group.params,
+        "macs": batch * group.work.mac,
+        "flops": 2 * batch * group.work.mac,
+        "other_ops": batch * group.work.other,
+        "cost": batch * group.cost,
+    }
+    return {"name": group.name, **{name: plain(value) for name, value in figures.items()}}

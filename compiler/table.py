@@ -1,61 +1,121 @@
-"""The analysis as a table: plain text for pipes, drawn with rich on a terminal. Every table names its convention."""
+"""The analysis as a table of text cells with a footer. Every table names its convention."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from fractions import Fraction
+from typing import Any, NamedTuple, TypeAlias
 
-from .conventions import Convention
 from .cost import Summary
 from .ir import Graph, known
-from .report import Row, grouped, one_or_all, rows, totals_dict, training_dict
+from .report import Settings, one_or_all, totals_dict, training_dict
+from .roofline import Roofline, intensity, roofline
+from .rows import GROUPINGS, Row, grouped, rows
+
+Columns: TypeAlias = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Headings, and the cells below them line by line."""
 
 
 class Table(NamedTuple):
-    """Cells as text. Columns from `numbers` on are numbers and align to the right."""
+    """Cells as text. Columns from `numbers` on are numbers and align to the right; `costs` are the lines' own."""
 
     title: str
     columns: tuple[str, ...]
     numbers: int
     lines: list[tuple[str, ...]]
     footer: list[str]
+    costs: list[Any]
 
 
-def make_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: Convention) -> Table:
-    """The table of a network, by layer, block or op."""
+def make_table(graph: Graph, summary: Summary, by: str, settings: Settings, folded: bool = True) -> Table:
+    """The table of a network, by layer, block or op; with what the roofline model says of a device.
+
+    folded: whether equal repeats share a line.
+    """
+    batch, headline = settings.batch, settings.convention.headline
     columns: tuple[str, ...]
     lines: list[tuple[str, ...]]
     if by == "layer":
-        columns, numbers = ("layer", "op", "output", "params", convention.headline, "other ops", "field"), 3
-        lines = [_layer_line(row, convention, batch) for row in rows(graph, folded=True)]
+        found = list(rows(graph, folded))
+        columns, numbers = ("layer", "op", "output", "params", headline, "other ops", "field"), 3
+        lines = [_layer_line(row, settings) for row in found]
+        costs = [row.times * settings.convention.count(row.step) for row in found]
     else:
-        columns, numbers = (by, "output", "layers", "params", convention.headline, "other ops"), 2
+        groups = grouped(graph, by, settings.convention)
+        columns, numbers = (by, "output", "layers", "params", headline, "other ops"), 2
         lines = [
             (g.name, _shape(batch, g.output) if by == "block" else "", f"{g.layers:,}", f"{g.params:,}",
-             f"{batch * g.cost:,}", f"{batch * g.work.other:,}") for g in grouped(graph, by, convention)
+             f"{batch * g.cost:,}", f"{batch * g.work.other:,}") for g in groups
         ]  # fmt: skip
+        costs = [g.cost for g in groups]
     inputs = ", ".join(_shape(batch, known(t.value)) for t in graph.inputs)
-    return Table(
-        f"{graph.name}, input {inputs}",
-        columns,
-        numbers,
-        lines,
-        list(_footer(graph, summary, batch, dtype, convention)),
-    )
+    footer = list(_footer(graph, summary, settings))
+    if settings.device is not None:
+        times = roofline(graph, settings.device, batch, settings.dtype, folded or by != "layer")
+        headings, cells = _layer_times(times) if by == "layer" else _group_times(graph, times, by)
+        columns, lines = columns + headings, [line + more for line, more in zip(lines, cells, strict=True)]
+        footer += _device_footer(times)
+    return Table(f"{graph.name}, input {inputs}", columns, numbers, lines, footer, costs)
 
 
-def _layer_line(row: Row, convention: Convention, batch: int) -> tuple[str, ...]:
-    field = one_or_all(row.receptive_field)
+def _layer_line(row: Row, settings: Settings) -> tuple[str, ...]:
+    field, batch = one_or_all(row.receptive_field), settings.batch
     return (
         row.name if row.times == 1 else f"{row.name} ({row.times} times)",
         row.op,
         _shape(batch, row.output),
         f"{row.params:,}",
-        f"{batch * row.times * convention.count(row.step):,}",
+        f"{batch * row.times * settings.convention.count(row.step):,}",
         f"{batch * row.times * row.work.other:,}",
         "" if field is None else _shape_text(field),
     )
 
 
-def _shape(batch: int, shape: tuple[int, ...]) -> str:
+def _layer_times(found: Roofline) -> Columns:
+    """What a device adds to each line; the time is that of all its equal layers together."""
+    cells: list[tuple[str, ...]] = [(_ratio(p.intensity), _time(p.times * p.seconds), p.bound) for p in found.points]
+    return ("intensity", "time", "bound"), cells
+
+
+def _group_times(graph: Graph, found: Roofline, by: str) -> Columns:
+    sums: dict[str, tuple[int, int, float]] = {}
+    for row, p in zip(rows(graph, folded=True), found.points, strict=True):
+        name = GROUPINGS[by](row)
+        work, moved, seconds = sums.get(name, (0, 0, 0.0))
+        sums[name] = (
+            work + p.times * p.operations, moved + p.times * p.bytes, seconds + p.times * p.seconds
+        )  # fmt: skip
+    cells: list[tuple[str, ...]] = [
+        (_ratio(intensity(work, moved)), _time(seconds)) for work, moved, seconds in sums.values()
+    ]
+    return ("intensity", "time"), cells
+
+
+def _device_footer(found: Roofline) -> Iterator[str]:
+    device = found.device
+    peak, bandwidth = (f"{rate / 1e9:,.10g} G" for rate in (device.peak[found.dtype], device.bandwidth))
+    need = f"weights {mebibytes(found.weight_bytes)}, activations {mebibytes(found.activation_bytes)}"
+    room = mebibytes(device.memory)
+    if device.storage is not None:
+        room = f"{mebibytes(device.storage)} and {room}"
+    verdict = "fits in" if found.fits else "does not fit in"
+    yield f"device                {device.name}: {peak} operations/s in {found.dtype}, {bandwidth}B/s"
+    yield f"time                  {_time(found.seconds)} at the least, {found.memory_share:.0%} of it bound by memory"
+    yield f"memory                {need}; {verdict} {room}, largest batch {found.largest_batch:,}"
+
+
+def _ratio(value: Fraction | float | str | None) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return f"{float(value):,.2f}"
+
+
+def _time(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:,.2f} {unit}"
+    return f"{seconds / 1e-9:.2f} ns" if seconds else ""
+
+
+def _shape(batch: Any, shape: tuple[int, ...]) -> str:
     return "x".join(map(str, (batch, *shape)))
 
 
@@ -63,18 +123,19 @@ def _shape_text(value: Any) -> str:
     return "x".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _footer(graph: Graph, summary: Summary, batch: int, dtype: str, convention: Convention) -> Iterator[str]:
-    totals = totals_dict(graph, summary, batch, dtype, convention)
+def _footer(graph: Graph, summary: Summary, settings: Settings) -> Iterator[str]:
+    convention, totals = settings.convention, totals_dict(graph, summary, settings)
     weights, buffers = mebibytes(totals["weight_bytes"]), totals["buffers"]
     whole, peak = mebibytes(totals["activation_bytes"]), mebibytes(totals["peak_bytes"])
-    yield f"parameters            {_count(totals['params'])} ({weights} in {dtype}), buffers {buffers:,}"
+    yield f"parameters            {_count(totals['params'])} ({weights} in {settings.dtype}), buffers {_count(buffers)}"
     yield f"MACs (torchvision)    {_giga(totals['macs'])}"
     yield f"FLOPs (torch)         {_giga(totals['flops'])}"
     if convention.name not in ("torchvision", "torch"):
         yield f"{convention.headline.ljust(20)}  {_giga(totals['cost'])}"
     yield f"other operations      {_count(totals['other_ops'])}"
-    yield f"activations           {whole} in all, {peak} at the peak, batch {batch}"
-    yield from _training_lines(training_dict(graph, summary, batch, dtype), dtype)
+    yield f"activations           {whole} in all, {peak} at the peak, batch {settings.batch}"
+    yield f"bytes moved           {mebibytes(totals['bytes_moved'])}, {_ratio(totals['intensity'])} operations per byte"
+    yield from _training_lines(training_dict(graph, summary, settings), settings.dtype)
     yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
     yield f"convention            {convention.name}: {convention.doc}"
 
@@ -100,7 +161,12 @@ def _count(value: Any) -> str:
 
 
 def _giga(value: Any) -> str:
-    return f"{value:,} ({value / 1e9:.3f} G)" if isinstance(value, int) else str(value)
+    if not isinstance(value, int):
+        return str(value)
+    for unit, scale in (("G", 10**9), ("M", 10**6)):
+        if value >= scale:
+            return f"{value:,} ({value / scale:.3f} {unit})"
+    return f"{value:,}"
 
 
 def mebibytes(count: Any) -> str:
@@ -111,45 +177,3 @@ def mebibytes(count: Any) -> str:
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count} B"
-
-
-def plain_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: Convention) -> str:
-    """The table as text without colours or frames."""
-    table = make_table(graph, summary, by, batch, dtype, convention)
-    cells = [table.columns, *table.lines]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(table.columns))]
-    text = [table.title, ""]
-    for line in cells:
-        parts = [
-            c.rjust(w) if i >= table.numbers else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
-        ]
-        text.append("  ".join(parts).rstrip())
-        if line is table.columns:
-            text.append("  ".join("-" * w for w in widths))
-    return "\n".join([*text, "", *table.footer])
-
-
-def draw_table(graph: Graph, summary: Summary, by: str, batch: int, dtype: str, convention: Convention) -> None:
-    """The table on a terminal, with a bar for each line's share of the work."""
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    table = make_table(graph, summary, by, batch, dtype, convention)
-    view: Any = RichTable(title=table.title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for i, column in enumerate(table.columns):
-        view.add_column(column, justify="right" if i >= table.numbers else "left", overflow="fold")
-    view.add_column("share")
-    work = next(i for i, column in enumerate(table.columns) if column.startswith(("MACs", "FLOPs")))
-    amounts = [
-        int(line[work].replace(",", "")) if line[work][0].isdigit() and line[work].replace(",", "").isdigit() else 0
-        for line in table.lines
-    ]
-    whole = max(sum(amounts), 1)
-    for line, amount in zip(table.lines, amounts, strict=True):
-        view.add_row(*map(Text, line), Text("█" * round(20 * amount / whole), style="cyan"))
-    console = Console()
-    console.print(view)
-    console.print()
-    for text in table.footer:
-        console.print(Text(text))

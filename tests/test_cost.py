@@ -6,7 +6,7 @@ import cnnc
 import pytest
 from cnnc.compiler.conventions import CONVENTIONS
 from cnnc.compiler.memory import peak_elements
-from cnnc.compiler.report import grouped, rows
+from cnnc.compiler.rows import grouped, rows
 from conftest import ROOT
 
 

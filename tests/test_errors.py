@@ -44,6 +44,12 @@ BY_REQUEST = {
     "E0515": "test_a_place_to_run_that_is_not_there",
     "E0516": "test_weights_that_cannot_be_mapped",
     "E0517": "test_an_unknown_convention",
+    "E0518": "test_an_unknown_grouping_type_or_form",
+    "E0519": "test_a_wrong_size",
+    "E0530": "test_an_unknown_device",
+    "E0531": "test_a_file_of_devices_that_cannot_be_read",
+    "E0532": "test_a_device_with_a_wrong_field",
+    "E0533": "test_a_type_that_a_device_has_no_rate_for",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -211,6 +217,24 @@ def test_an_unknown_convention(cnnc: CLI) -> None:
     assert_refused(cnnc("analyze", "good.cnn", "--convention", "macs", "--format", "json"), "E0517", *told)
 
 
+def test_an_unknown_grouping_type_or_form() -> None:
+    net = api.compile(GOOD)
+    for told, request in (
+        ("no grouping is called `row`", lambda: net.report(by="row")),
+        ("no grouping is called `row`", lambda: net.to_dict(by="row")),
+        ("no type is called `fp8`", lambda: net.report(dtype="fp8")),
+        ("no form is called `xml`", lambda: net.report(form="xml")),
+    ):
+        with pytest.raises(CnncError) as caught:
+            request()
+        assert caught.value.code == "E0518" and told in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "H", "H=", "H=x", "H=2.5", "H=-1", "H=8,H=9", "=8", "H=8,,W=8"])
+def test_a_wrong_size(cnnc: CLI, text: str) -> None:
+    assert_refused(cnnc("analyze", "good.cnn", "--input", "3xHxW", "--at", text), "E0519", "gives no size")
+
+
 def test_an_unknown_target(cnnc: CLI) -> None:
     assert_refused(cnnc("compile", "good.cnn", "--to", "tflite"), "E0504", "`tflite`", "targets are torch, onnx")
     assert_refused(cnnc("compile", "good.cnn", "--to", "numpy"), "E0504", "`numpy`", "targets are torch, onnx")
@@ -351,6 +375,36 @@ def test_a_place_to_run_that_is_not_there(cnnc: CLI, monkeypatch: pytest.MonkeyP
     assert_refused(cnnc("verify", "good.cnn", "--on", "cuda"), "E0515", "cannot be run on cuda", "finds no GPU")
     for huge in (("--input", "3x2000000000x2000000"), ("--batch", "2147483647")):
         assert_refused(cnnc("verify", "good.cnn", *huge), "E0515", "cannot be run on cpu", "GiB of memory")
+
+
+def on_device(device: str, *more: str) -> tuple[str, ...]:
+    return ("analyze", "good.cnn", "--device", device, *more)
+
+
+def test_an_unknown_device(cnnc: CLI) -> None:
+    assert_refused(cnnc(*on_device("H-100")), "E0530", "unknown device `H-100`", "did you mean `h100`?", "stm32h7")
+    assert_refused(cnnc(*on_device("")), "E0530", "devices are a100", ".toml file of your own")
+    Path("my.toml").write_text("[edge]\nmemory = 1\nbandwidth = 1\nvector = 1\npeak.fp32 = 1", encoding="utf-8")
+    assert cnnc(*on_device("my.toml"))[0] == 0
+    assert_refused(cnnc(*on_device("my.toml:egde")), "E0530", "did you mean `edge`?", "devices are edge in my.toml")
+    assert_refused(cnnc(*on_device("other.toml")), "E0501", "cannot read other.toml")
+
+
+def test_a_file_of_devices_that_cannot_be_read(cnnc: CLI) -> None:
+    Path("my.toml").write_text("[edge]\nmemory 5", encoding="utf-8")
+    assert_refused(cnnc(*on_device("my.toml")), "E0531", "cannot take a device from my.toml", "line 2")
+    Path("my.toml").write_bytes(b"[edge]\nsource = '\xff'")
+    assert_refused(cnnc(*on_device("my.toml")), "E0531", "it is not UTF-8 text")
+
+
+def test_a_device_with_a_wrong_field(cnnc: CLI) -> None:
+    Path("my.toml").write_text("[edge]\nmemory = -1", encoding="utf-8")
+    assert_refused(cnnc(*on_device("my.toml")), "E0532", "`memory` of the device edge in my.toml is wrong", "not -1")
+
+
+def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
+    refused = cnnc(*on_device("v100", "--dtype", "int8"))
+    assert_refused(refused, "E0533", "v100 has no peak rate for int8", "it has fp32, fp16")
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

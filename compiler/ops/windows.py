@@ -77,7 +77,7 @@ def reach(x: Shape, out: Shape, a: Any) -> Pairs:
 
     The padding after an axis grows where rounding up added a window, and shrinks to 0 at the least otherwise.
     """
-    pairs = []
+    pairs: list[tuple[Any, Any]] = []
     for extent, n, k, s, p, d in zip(x[1:], out[1:], a.k, a.s, a.p, a.d, strict=True):
         needed = (n - 1) * s + d * (k - 1) + 1 - extent - p[0]
         pairs.append((p[0], largest(needed, 0) if a.ceil else p[1]))

@@ -1,0 +1,69 @@
+"""What callers ask for, read from plain values: input shapes, batch sizes, conventions. Wrong ones are UsageErrors."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .conventions import CONVENTIONS, Convention
+from .diagnostics import Reject, usage
+from .memory import DTYPE_BYTES
+from .ops.base import check_extents
+from .report import Settings
+from .roofline import Device
+from .symbolic import Sym, Whole, symbol
+
+ShapeLike = Sequence[int] | Mapping[str, Sequence[int]] | str | None
+LARGEST_BATCH = 2**31 - 1
+
+
+def read_settings(batch: int | str, dtype: str, convention: str, device: Device | None) -> Settings:
+    """The settings of a report. Raises E0513 (batch), E0517 (convention) and E0518 (type)."""
+    known_as("type", dtype, DTYPE_BYTES)
+    return Settings(read_batch(batch), dtype, convention_named(convention), device)
+
+
+def known_as(what: str, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that is not among the known ones (E0518)."""
+    if name not in known:
+        raise usage("E0518", what=what, name=name, known=", ".join(known))
+
+
+def convention_named(name: str) -> Convention:
+    """A counting convention. Raises E0517 with the known ones."""
+    if name not in CONVENTIONS:
+        raise usage("E0517", name=name, known=", ".join(CONVENTIONS))
+    return CONVENTIONS[name]
+
+
+def read_batch(batch: int | str) -> Whole:
+    """A batch size, a number or a capital letter as a symbol. Raises E0513."""
+    if isinstance(batch, str) and len(batch) == 1 and "A" <= batch <= "Z":
+        return symbol(batch)
+    text = str(batch)
+    if isinstance(batch, bool) or not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= LARGEST_BATCH:
+        raise usage("E0513", text=text)
+    return int(text)
+
+
+def _extent(part: Any) -> Any:
+    """A number, or a capital letter as a symbol."""
+    if isinstance(part, Sym):
+        return part
+    return symbol(part) if isinstance(part, str) and len(part) == 1 and "A" <= part <= "Z" else int(part)
+
+
+def read_shape(shape: ShapeLike) -> Any:
+    """An input shape, or several by name, as tuples. Raises UsageError for what is no shape."""
+    if shape is None:
+        return None
+    if isinstance(shape, Mapping):
+        return {name: read_shape(value) for name, value in shape.items()}
+    try:
+        extents = tuple(map(_extent, shape.replace("×", "x").split("x") if isinstance(shape, str) else shape))
+    except (TypeError, ValueError):
+        raise usage("E0505", text=shape) from None
+    if not 1 <= len(extents) <= 4 or any(extent < 1 for extent in extents):
+        raise usage("E0505", text=shape)
+    try:
+        return check_extents(extents)
+    except Reject:
+        raise usage("E0505", text=shape) from None
