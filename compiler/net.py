@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .constraints import Constraint, constraints
 from .conventions import cost_of
 from .cost import Summary, summarize
 from .diagnostics import Diagnostic, NetworkError, usage
@@ -123,6 +124,12 @@ class Net:
     def symbols(self) -> list[str]:
         """The symbols of the input shapes, such as H and W of 3xHxW."""
         return symbols_of(self.graph)
+
+    @cached_property
+    def constraints(self) -> list[Constraint]:
+        """What the symbols must satisfy for the layers to fit, such as multiples of 32, and which layer says so."""
+        with deep_recursion():
+            return constraints(self.graph)
 
     def at(self, **values: int) -> "Net":
         """The network at given sizes, `net.at(H=224, W=224)`. Raises NetworkError where a layer does not fit there."""

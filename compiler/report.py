@@ -3,6 +3,7 @@
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from .constraints import Constraint, constraints
 from .conventions import Convention, cost_of
 from .cost import Summary
 from .ir import Graph, known
@@ -10,6 +11,7 @@ from .memory import DTYPE_BYTES
 from .ops import Shape
 from .roofline import Device, Point, Roofline, intensity, operations, roofline, traffic
 from .rows import Group, Row, grouped, rows
+from .source import Span
 from .symbolic import Sym, UndecidedError
 from .training import OPTIMIZER_STATE, training
 
@@ -36,6 +38,7 @@ def report_dict(graph: Graph, summary: Summary, settings: Settings, by: str = "l
         "outputs": [{"name": t.name, "shape": with_batch(batch, known(t.value))} for t in graph.outputs],
         "totals": totals_dict(graph, summary, settings),
         "training": training_dict(graph, summary, settings),
+        "constraints": [constraint_dict(constraint) for constraint in constraints(graph)],
         "layers": [layer_dict(row, settings) for row in rows(graph)],
     }
     if by != "layer":
@@ -140,7 +143,7 @@ def layer_dict(row: Row, settings: Settings) -> dict[str, Any]:
         "cost": plain(batch * settings.convention.count(row.step)),
         "receptive_field": one_or_all(row.receptive_field),
         "jump": one_or_all(row.jump),
-        "span": {"file": row.span.source.name, "line": row.span.line, "column": row.span.column},
+        "span": span_dict(row.span),
     }
 
 
@@ -157,6 +160,22 @@ def plain(value: Any) -> Any:
     if isinstance(value, Sym):
         return str(value)
     return float(value) if isinstance(value, Fraction) else value
+
+
+def constraint_dict(constraint: Constraint) -> dict[str, Any]:
+    """A condition on the symbols of an input."""
+    modulus = {"modulus": constraint.modulus, "remainder": constraint.remainder} if constraint.modulus else {}
+    return {
+        "symbols": list(constraint.symbols),
+        "text": str(constraint),
+        **modulus,
+        "op": constraint.op,
+        "span": span_dict(constraint.span),
+    }
+
+
+def span_dict(span: Span) -> dict[str, Any]:
+    return {"file": span.source.name, "line": span.line, "column": span.column}
 
 
 def group_dict(group: Group, settings: Settings) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from .diagnostics import Diagnostic, Reject, Sink
 from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
 from .ops import Shape
-from .symbolic import Floor, Gcd, Largest, Sym, Symbol, at
+from .symbolic import Sym, at, symbols_in
 
 Values = dict[str, int]
 
@@ -16,21 +16,8 @@ def symbols_of(graph: Graph) -> list[str]:
     for terminal in graph.inputs:
         for extent in known(terminal.value):
             if isinstance(extent, Sym):
-                names |= _symbols(extent)
+                names |= symbols_in(extent)
     return sorted(names)
-
-
-def _symbols(value: Any) -> set[str]:
-    found: set[str] = set()
-    for monomial in value.terms if isinstance(value, Sym) else ():
-        for atom in monomial:
-            if isinstance(atom, Symbol):
-                found.add(atom.name)
-            elif isinstance(atom, (Floor, Gcd)):
-                found |= _symbols(atom.body)
-            elif isinstance(atom, Largest):
-                found |= set().union(*map(_symbols, atom.choices))
-    return found
 
 
 def specialize(graph: Graph, values: Values) -> Graph:

@@ -5,6 +5,9 @@ formulas have one form, so that `==` and hashing compare meaning for what layers
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple, TypeAlias, Union
 
 
@@ -87,8 +90,10 @@ class Sym:
 
     __rmul__ = __mul__
 
-    def __floordiv__(self, divisor: int) -> Whole:
-        """⌊self/d⌋: what d divides comes out, floors of floors are one floor."""
+    def __floordiv__(self, divisor: Whole) -> Whole:
+        """⌊self/d⌋: what d divides comes out, floors of floors are one floor. A formula as divisor must divide."""
+        if isinstance(divisor, Sym):
+            return _quotient(self, divisor)
         quotient: Whole = 0
         rest: Whole = 0
         for m, c in self.terms.items():
@@ -103,7 +108,7 @@ class Sym:
             return quotient + _atom(Floor(_sym(floor.body + constant * floor.divisor), floor.divisor * divisor))
         return quotient + _atom(Floor(rest, divisor))
 
-    def __mod__(self, divisor: int) -> Whole:
+    def __mod__(self, divisor: Whole) -> Whole:
         return self - divisor * (self // divisor)
 
     def __truediv__(self, divisor: int) -> Whole:
@@ -157,6 +162,26 @@ class Sym:
         return sum(c * math.prod(_value(atom, values) for atom in m) for m, c in self.terms.items())
 
 
+def _quotient(value: Sym, divisor: Sym) -> Whole:
+    """A formula over a multiple of itself or a factor of all its terms. Raises UndecidedError for any other."""
+    if value.terms.keys() == divisor.terms.keys():
+        ratios = {(c // divisor.terms[m], c % divisor.terms[m]) for m, c in value.terms.items()}
+        if len(ratios) == 1 and not next(iter(ratios))[1]:
+            return next(iter(ratios))[0]
+    if len(divisor.terms) > 1:
+        raise UndecidedError(f"{value} over {divisor}")
+    ((factors, number),) = divisor.terms.items()
+    terms: dict[Monomial, int] = {}
+    for monomial, c in value.terms.items():
+        rest = list(monomial)
+        for atom in factors:
+            if atom not in rest or c % number:
+                raise UndecidedError(f"{value} over {divisor}")
+            rest.remove(atom)
+        terms[tuple(rest)] = c // number
+    return _normal(terms)
+
+
 def symbol(name: str) -> Sym:
     """A symbol by name."""
     return Sym({(Symbol(name),): 1})
@@ -178,7 +203,40 @@ def less(a: Whole, b: Whole) -> bool:
 def differs(a: Whole, b: Whole) -> bool:
     """Whether a ≠ b; for formulas, whether they differ by a constant and so always."""
     difference = a - b
-    return isinstance(difference, int) and difference != 0
+    if not isinstance(difference, int):
+        asked = _asked.get()
+        if asked is not None:
+            asked.append((a, b))
+        return False
+    return difference != 0
+
+
+_asked: ContextVar[list[tuple[Whole, Whole]] | None] = ContextVar("asked", default=None)
+
+
+@contextmanager
+def questions() -> Iterator[list[tuple[Whole, Whole]]]:
+    """Collects the pairs of formulas of which `differs` cannot say whether they are equal."""
+    asked: list[tuple[Whole, Whole]] = []
+    token = _asked.set(asked)
+    try:
+        yield asked
+    finally:
+        _asked.reset(token)
+
+
+def symbols_in(value: Whole) -> set[str]:
+    """The names of the symbols in a formula."""
+    found: set[str] = set()
+    for monomial in value.terms if isinstance(value, Sym) else ():
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                found.add(atom.name)
+            elif isinstance(atom, (Floor, Gcd)):
+                found |= symbols_in(atom.body)
+            else:
+                found |= set().union(*map(symbols_in, atom.choices))
+    return found
 
 
 class UndecidedError(ValueError):

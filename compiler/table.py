@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
+from .constraints import constraints
 from .cost import Summary
 from .ir import Graph, known
 from .report import Settings, one_or_all, totals_dict, training_dict
@@ -136,6 +137,7 @@ def _footer(graph: Graph, summary: Summary, settings: Settings) -> Iterator[str]
     yield f"activations           {whole} in all, {peak} at the peak, batch {settings.batch}"
     yield f"bytes moved           {mebibytes(totals['bytes_moved'])}, {_ratio(totals['intensity'])} operations per byte"
     yield from _training_lines(training_dict(graph, summary, settings), settings.dtype)
+    yield from (f"sizes                 {constraint}" for constraint in constraints(graph))
     yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
     yield f"convention            {convention.name}: {convention.doc}"
 

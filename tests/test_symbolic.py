@@ -133,3 +133,13 @@ def test_arithmetic_keeps_one_form() -> None:
     assert str(largest(h, h + 2)) == "H + 2" and at(largest(h, 7), {"H": 3}) == 7
     assert at(gcd(h, 6), {"H": 9}) == 3
     assert at((7 * h + 5) // 3 - (h // 2) * 4, {"H": 11}) == (7 * 11 + 5) // 3 - 20
+
+
+@pytest.mark.parametrize("text", ["dwconv3(p=1)", "sepconv3(8, p=1)", "dwconv3(m=2, bias=false) -> bn"])
+def test_symbolic_channels(text: str) -> None:
+    """Extents that a permutation has made channels."""
+    net = cnnc.compile(f"input 4xH -> permute((1, 0)) -> {text}")
+    assert "H" in net.report()
+    assert (
+        net.at(H=9).to_dict()["totals"] == cnnc.compile(f"input 4x9 -> permute((1, 0)) -> {text}").to_dict()["totals"]
+    )
