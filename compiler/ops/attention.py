@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
 from .base import NoParams, Op, Shape, Tokens, Weight, Work, check_extents, define, no_work, size
+from .formula import Line, bracket, product
 from .kinds import Flag, Integer, Optional
 
 
@@ -99,6 +100,23 @@ def non_local_work(a: NonLocal, x: Shape, out: Shape) -> Work:
     )  # fmt: skip
 
 
+def token_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    return Line("tokens", product(*xs[0][1:]), out[0]), Line("channels", product(out[1]), out[1])
+
+
+def attention_macs(a: SelfAttention, x: Shape, out: Shape) -> str:
+    """4·L·C·C + 2·L·L·C."""
+    length = product(x[0]) if isinstance(x, Tokens) else bracket(*x[1:])
+    channels = attended(x)[1]
+    return f"{product(4, length, channels, channels)} + {product(2, length, length, channels)}"
+
+
+def non_local_macs(a: NonLocal, x: Shape, out: Shape) -> str:
+    """4·P·C·m + 2·P·Q·m."""
+    p, q = bracket(*x[1:]), bracket(*(n // a.sub for n in x[1:]))
+    return f"{product(4, p, x[0], a.m)} + {product(2, p, q, a.m)}"
+
+
 tokens: Op[NoParams] = define(
     Op(
         name="tokens",
@@ -108,6 +126,7 @@ tokens: Op[NoParams] = define(
         work=no_work,
         view=True,
         ranks=(1, 2, 3),
+        shape_lines=token_lines,
         samples=("tokens @ 3x4x5", "tokens -> permute((1, 0)) @ 3x7", "tokens -> relu -> (id + sigmoid) @ 3x4"),
         rejects=(
             ("tokens @ 5", "E0215"),
@@ -129,6 +148,7 @@ mhsa: Op[SelfAttention] = define(
         tokens=True,
         ranks=(1, 2, 3),
         initial="fc",
+        macs_text=attention_macs,
         samples=(
             "tokens -> mhsa(2) @ 6x3x4",
             "tokens -> mhsa(1, bias=false) @ 4x5",
@@ -153,6 +173,7 @@ nonlocal_: Op[NonLocal] = define(
         sees_all=True,
         ranks=(1, 2, 3),
         initial="conv",
+        macs_text=non_local_macs,
         samples=(
             "nonlocal @ 6x3x4",
             "nonlocal(2, sub=2) @ 4x5x6",

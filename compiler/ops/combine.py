@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ..diagnostics import Reject
 from ..symbolic import differs
 from .base import NoParams, Op, Shape, Tokens, Work, check_extents, define, no_work, size
+from .formula import Line, factor
 
 
 def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
@@ -29,13 +30,31 @@ def concat_shape(a: NoParams, *xs: Shape) -> Shape:
     return check_extents((sum(x[0] for x in xs), *xs[0][1:]))
 
 
+def broadcast_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    stretched = any(x != out for x in xs)
+    return (Line("shape", "an axis of 1 stretches to the other operand's" if stretched else "as both operands"),)
+
+
+def concat_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    return (Line("channels", " + ".join(factor(x[0]) for x in xs), out[0]),)
+
+
 def _one(kind: str) -> Callable[[NoParams, Shape, Shape], Work]:
     return lambda a, x, out: Work(**{kind: size(out)})
 
 
 def _elementwise(name: str, doc: str, kind: str) -> Op[NoParams]:
     return define(
-        Op(name=name, doc=doc, signature=NoParams, shape=broadcast, work=_one(kind), inplace=True, operator=True)
+        Op(
+            name=name,
+            doc=doc,
+            signature=NoParams,
+            shape=broadcast,
+            work=_one(kind),
+            inplace=True,
+            operator=True,
+            shape_lines=broadcast_lines,
+        )
     )
 
 
@@ -52,5 +71,6 @@ concat: Op[NoParams] = define(
         shape=concat_shape,
         work=no_work,
         operator=True,
+        shape_lines=concat_lines,
     )
 )

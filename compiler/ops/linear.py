@@ -4,6 +4,7 @@ from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
 from .base import NoParams, Op, Shape, Tokens, Weight, Work, check_extents, define, no_work, size
+from .formula import Line, asked, product, text
 from .kinds import Flag, Integer, Optional, Tensor
 from .reparam import REPARAM, expressed, singular_vectors
 
@@ -71,6 +72,22 @@ def linear_work(a: Linear, x: Shape, out: Shape) -> Work:
     return Work(mac=features_of(x) * size(out), add=size(out) if a.bias else 0)
 
 
+def linear_lines(a: Linear, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    if isinstance(out, Tokens):
+        return (Line("shape", f"{text(a.n)} channels as asked for, the tokens stay {text(out[0])}"),)
+    return asked(a, xs, out)
+
+
+def linear_macs(a: Linear, x: Shape, out: Shape) -> str:
+    """in·out, times the tokens."""
+    return product(*out[:-1], features_of(x), a.n)
+
+
+def bilinear_macs(a: Bilinear, x: Shape, out: Shape) -> str:
+    """A matrix by one vector for every output, then a product with the other."""
+    return f"{text(a.n)}·({product(x[0], a.other)} + {text(x[0])})"
+
+
 fc: Op[Linear] = define(
     Op(
         name="fc",
@@ -83,6 +100,8 @@ fc: Op[Linear] = define(
         tokens=True,
         depth=True,
         initial="fc",
+        shape_lines=linear_lines,
+        macs_text=linear_macs,
         samples=(
             "fc(10) @ 12",
             "fc(10, bias=false) @ 12x1x1",
@@ -106,6 +125,7 @@ flatten: Op[NoParams] = define(
         work=no_work,
         view=True,
         tokens=True,
+        shape_lines=lambda a, xs, out: (Line("elements", product(*xs[0]), out[0]),),
         samples=("flatten @ 3x4x5", "flatten @ 7", "tokens -> flatten @ 3x2x2"),
     )
 )
@@ -124,6 +144,8 @@ bilinear: Op[Bilinear] = define(
         ranks=(0,),
         taps=("other",),
         initial="fc",
+        shape_lines=asked,
+        macs_text=bilinear_macs,
         samples=("bilinear(3) @ 5", "relu as t -> fc(4) -> bilinear(3, t) @ 6", "(bilinear(4, bias=false)) * 2 @ 4"),
         rejects=(
             ("bilinear(3) @ 5x4x4", "E0215"),
