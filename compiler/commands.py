@@ -79,6 +79,8 @@ def run_analyze(args: argparse.Namespace) -> int:
     net = read_net(args)
     if args.print_ir:
         print(net.ir(), end="")
+    elif args.explain:
+        print(net.explain(batch))
     elif args.format == "json":
         report = net.to_dict(batch, args.dtype, args.convention)
         if args.by != "layer":

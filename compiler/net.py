@@ -126,6 +126,13 @@ class Net:
         with deep_recursion():
             return plain_table(self.graph, self.totals, by, batch, dtype, convention)
 
+    def explain(self, batch: int = 1) -> str:
+        """Every layer's figures as formulas with the numbers in them; `batch` multiplies operations."""
+        from .explain import explain
+
+        with deep_recursion():
+            return explain(self.graph, batch)
+
     def to_dict(self, batch: int = 1, dtype: str = "fp32", convention: str = "torchvision") -> dict[str, Any]:
         """The JSON report as plain data; `batch` leads all shapes and multiplies work and activation memory."""
         if convention not in CONVENTIONS:

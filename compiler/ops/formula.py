@@ -113,8 +113,8 @@ def _term(monomial: Monomial, times: int) -> str:
         else:
             parts.append(_atom(atom))
     sign = "−" if times < 0 else ""
-    if abs(times) != 1 or not parts:
-        parts = [f"{abs(times):,}", *parts]
+    if abs(times) != 1 or not parts:  # a field behind upsampling counts in fractions
+        parts = [factor(abs(times)), *parts]
     return sign + "·".join(parts)
 
 
