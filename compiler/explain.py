@@ -23,7 +23,7 @@ NOUNS = {
     "special": "special function",
 }
 """Kinds of work besides multiply-accumulates, in the order in which they are named."""
-LEGEND = "N is an output extent; field and jump are counted in positions of the network's input."
+LEGEND = "N is an output extent; field and jump count positions of the network's input, of repeats those of the first."
 
 
 class Explained(NamedTuple):
@@ -171,30 +171,43 @@ def _batched(expression: str, batch: int) -> str:
 
 
 def _other_lines(step: Apply, row: Row, batch: int) -> Iterator[Line]:
-    """The other operations: so many for every element of the output, and what is no multiple of these."""
+    """The other operations: so many for every element of the output, then those that are no multiple of these."""
     if not row.work.other:
         return
-    named = step.op.each_text(step.attrs, step.in_shapes[0], step.out_shape) if step.op.each_text else {}
+    each, whole = _counts(step, row)
+    element = "element" if step.in_shapes[0] == step.out_shape else "output"
+    words = [" + ".join(map(_named, each)) + f" per {element}"] if each else []
+    terms = [_per_element([count for count, _ in each], step.out_shape)] if each else []
+    expression = " + ".join([*terms, *(count for count, _ in whole)]).replace("+ −", "− ")
+    before = f"{', '.join([*words, *map(_named, whole)])}: "
+    yield Line("other ops", _batched(expression, batch), batch * row.work.other, before)
+
+
+def _counts(step: Apply, row: Row) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """How many of each kind: for every element of the output where it is a multiple of these, else in all."""
+    spelled = step.op.each_text(step.attrs, step.in_shapes[0], step.out_shape) if step.op.each_text else {}
     each: list[tuple[str, str]] = []
     whole: list[tuple[str, str]] = []
     for kind, noun in NOUNS.items():
         amount = getattr(row.work, kind)
-        if not amount:
-            continue
-        times = named.get(kind) or ratio(amount, size(step.out_shape))
-        entries, count = (whole, text(amount)) if times is None else (each, factor(times))
-        entries.append((count, noun if count == "1" else f"{noun}s"))
-    element = "element" if step.in_shapes[0] == step.out_shape else "output"
-    words = " + ".join(" ".join(entry) for entry in each) + f" per {element}" if each else ""
-    words += (", " if each and whole else "") + ", ".join(" ".join(entry) for entry in whole)
-    terms = [_per_element([count for count, _ in each], step.out_shape)] if each else []
-    expression = " + ".join([*terms, *(count for count, _ in whole)]).replace("+ −", "− ")
-    yield Line("other ops", _batched(expression, batch), batch * row.work.other, f"{words}: ")
+        times = ratio(amount, size(step.out_shape)) if amount else None
+        if amount and kind in spelled:
+            each.append((spelled[kind], noun))
+        elif times is not None:
+            each.append((factor(times), noun))
+        elif amount:
+            whole.append((text(amount), noun))
+    return each, whole
+
+
+def _named(entry: tuple[str, str]) -> str:
+    count, noun = entry
+    return f"{count} {noun}" if count == "1" else f"{count} {noun}s"
 
 
 def _per_element(counts: list[str], out: Shape) -> str:
-    if all(count.isdigit() for count in counts):
-        total = sum(map(int, counts))
+    if all(count.replace(",", "").isdigit() for count in counts):
+        total = sum(int(count.replace(",", "")) for count in counts)
         return product(*out) if total == 1 else product(total, *out)
     return product(counts[0] if len(counts) == 1 else f"({' + '.join(counts)})", *out)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import cnnc
 import pytest
+from cnnc.compiler.cli import run
 from cnnc.compiler.explain import Explained, equation, explanations
 from cnnc.compiler.ops import REGISTRY
 from cnnc.compiler.ops.formula import Line, axis_names, text
@@ -29,7 +30,7 @@ FUNCTIONS = {
 }
 SYMBOLIC = (
     "input 3xHxW -> conv3x3(8, s=2, p=1) -> bn -> relu -> maxpool(3, s=2, p=1, ceil=true) -> softmax -> gap -> fc(10)",
-    "input 4xHxW -> dwconv3x3(m=2, p=same_upper, s=2) -> lppool2 -> adaptive_avgpool(3) -> ln(axes=all) -> flatten -> fc(5)",
+    "input 4xHxW -> dwconv3x3(m=2, p=same_upper, s=2) -> lppool2 -> adaptive_avgpool(3) -> ln(axes=all) -> flatten",
     "input 4xHxW -> upsample2 -> pixelunshuffle(2) -> deconv3(6, s=2) -> pad(1) -> crop(p=2) -> tokens -> mhsa(2)",
     "input 6xLx1 -> nonlocal(3, sub=1) -> ([id, relu] + [id, id]) -> gn(3) -> cmean -> gmp",
 )
@@ -81,12 +82,12 @@ def check_row(layer: Explained, row: Row) -> None:
 def check_shape(layer: Explained, row: Row) -> None:
     """Formulas for extents give the output's; each axis has one, or words say where it comes from."""
     spoken = [line for line in layer.lines if line.label == "shape"]
-    given = dict(
-        (name, line.value)
+    given = {
+        name: line.value
         for line in equations(layer)
         for name in line.label.split(", ")
         if line.before.startswith("N = ")
-    )
+    }
     assert spoken or given or values(layer, "elements") or values(layer, "channels")
     if given:
         assert tuple(given[name] for name in axis_names(len(given))) == row.output[1:]
@@ -215,6 +216,14 @@ def test_lenet5(update_golden: bool) -> None:
     if update_golden:
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text()
+
+
+def test_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["analyze", "-e", "conv3x3(8) -> relu", "--input", "3x9x9", "--explain", "--batch", "2"]) == 0
+    net = cnnc.compile("conv3x3(8) -> relu", input="3x9x9")
+    printed = capsys.readouterr().out
+    assert printed == net.explain(batch=2) + "\n"
+    assert "2·8·7·7·(3·3·3) = 21,168" in printed and "2·8·7·7 = 784" in printed
 
 
 def test_command_is_light() -> None:

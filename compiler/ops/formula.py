@@ -1,6 +1,6 @@
 """Formulas with their numbers in them, as text: how an op's entry says where its figures come from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -78,7 +78,7 @@ def by_axis(expressions: Sequence[str], values: Sequence[Any], before: str = "N 
     return tuple(Line(", ".join(names), expression, value, before) for (expression, value), names in groups.items())
 
 
-def in_words(words: str) -> Any:
+def in_words(words: str) -> Callable[..., tuple[Line, ...]]:
     """A rule for shapes that need no formula."""
     return lambda a, xs, out: (Line("shape", words),)
 
