@@ -24,6 +24,7 @@ EXAMPLES = """examples:
   cnnc analyze -e 'conv3x3(32, s=2, d=2) -> bn -> relu -> maxpool2' --input 3x224x224
   cnnc analyze examples/resnet50.cnn --by block
   cnnc analyze examples/resnet50.cnn --device h100 --dtype fp16 --batch 32
+  cnnc analyze examples/lenet5.cnn --explain
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc check *.cnn
@@ -119,6 +120,7 @@ def make_parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--by", choices=("layer", "block", "op"), default="layer", help="one line for each (default: layer)"
     )
+    sub.add_argument("--explain", action="store_true", help="print every figure as its formula with numbers instead")
     sub.add_argument("--print-ir", action="store_true", help="print the intermediate representation instead")
     sub.add_argument("--format", choices=("table", "json", "csv", "md"), default="table", help="default: table")
     sub.add_argument("--at", metavar="H=N,W=N", help="numbers for the symbols of an input such as 3xHxW")

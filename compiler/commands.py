@@ -81,6 +81,8 @@ def run_analyze(args: argparse.Namespace) -> int:
     settings = (args.batch, args.dtype, args.convention, args.device)
     if args.print_ir:
         print(net.ir(), end="")
+    elif args.explain:
+        print(net.explain(batch_size(args.batch)))
     elif args.format == "json":
         print(json.dumps(net.to_dict(*settings, by=args.by), indent=1))
     elif args.format == "table" and sys.stdout.isatty() and "NO_COLOR" not in os.environ:

@@ -47,12 +47,17 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
                 for a, b in zip(fields, other, strict=True)
             )
     x = step.in_shapes[0]
-    if step.op.window is not None and len(x) - 1 == len(fields):  # after a reshape axes mean something else
+    if step.op.window is not None and slides(step, len(fields)):
         return through_window(fields, step.op.window(step.attrs, x))
     if step.op.sees_all or len(step.out_shape) < len(x):
         in_a_row = isinstance(step.out_shape, Tokens) and not isinstance(x, Tokens)
         return tuple(_seen(f, n, in_a_row) for f, n in zip(fields, _spans(x, len(fields)), strict=True))
     return fields
+
+
+def slides(step: Apply, axes: int) -> bool:
+    """Whether an op's window moves along the fields' axes; after a reshape axes mean something else."""
+    return step.op.window is not None and len(step.in_shapes[0]) - 1 == axes
 
 
 def _least(a: Any, b: Any) -> Any:

@@ -169,6 +169,13 @@ class Net:
         known_as("form", form, WRITERS)
         return WRITERS[form](self.table(by, batch, dtype, convention, device, folded=form != "csv"))
 
+    def explain(self, batch: int = 1) -> str:
+        """Every layer's figures as formulas with the numbers in them; `batch` multiplies operations."""
+        from .explain import explain
+
+        with deep_recursion():
+            return explain(self.graph, batch)
+
     def table(
         self,
         by: str,

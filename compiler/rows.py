@@ -46,12 +46,16 @@ class Row(NamedTuple):
 Fields = dict[Value, tuple[Field, ...]]
 
 
-class _Walk:
+class Walk:
     """Expands regions into rows, receptive fields carried along."""
 
     def __init__(self, folded: bool) -> None:
         self.folded = folded
         self.seen: set[str] = set()
+
+    def graph(self, graph: Graph) -> Iterator[Row]:
+        fields: Fields = {t.value: tuple(Field(0, 0, 1) for _ in known(t.value)[1:]) for t in graph.inputs}
+        return self.region(graph.root, "", fields, 1, 1)
 
     def region(self, region: Region, prefix: str, fields: Fields, times: int, copies: int) -> Iterator[Row]:
         """Rows of a region that stands `times` times in the network, with so many `copies` of its weights."""
@@ -93,8 +97,7 @@ class _Walk:
 
 def rows(graph: Graph, folded: bool = False) -> Iterator[Row]:
     """Every layer in order; with `folded`, equal repeats as one row each. Training-only layers are included."""
-    fields: Fields = {t.value: tuple(Field(0, 0, 1) for _ in known(t.value)[1:]) for t in graph.inputs}
-    return _Walk(folded).region(graph.root, "", fields, 1, 1)
+    return Walk(folded).graph(graph)
 
 
 class Group(NamedTuple):

@@ -19,6 +19,7 @@ from .base import (
     saves_result,
     size,
 )
+from .formula import Line, one_less, product
 from .kinds import Flag, Integer, Number, Word
 
 
@@ -464,6 +465,8 @@ maxout: Op[Pieces] = define(
         shape=maxout_shape,
         work=lambda a, x, out: Work(cmp=size(x) - size(out)),
         saves=saves_both,
+        shape_lines=lambda a, xs, out: (Line("channels", f"{product(xs[0][0])}/{product(a.k)}", out[0]),),
+        each_text=lambda a, x, out: {"cmp": one_less((a.k,))},
         samples=("maxout @ 6x4x5", "maxout(3) @ 6"),
         rejects=(("maxout(4) @ 6x4x4", "E0210"), ("maxout(0) @ 6", "E0305")),
     )

@@ -19,6 +19,7 @@ from .base import (
     saves_nothing,
     size,
 )
+from .formula import Line, bracket, product
 from .kinds import Flag, Integer, Optional
 
 
@@ -153,6 +154,23 @@ def non_local_biases(a: NonLocal, x: Shape, out: Shape) -> int:
     return prod(x[1:]) * (3 * a.m + x[0]) if a.bias else 0
 
 
+def token_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    return Line("tokens", product(*xs[0][1:]), out[0]), Line("channels", product(out[1]), out[1])
+
+
+def attention_macs(a: SelfAttention, x: Shape, out: Shape) -> str:
+    """4·L·C·C + 2·L·L·C."""
+    length = product(x[0]) if isinstance(x, Tokens) else bracket(*x[1:])
+    channels = attended(x)[1]
+    return f"{product(4, length, channels, channels)} + {product(2, length, length, channels)}"
+
+
+def non_local_macs(a: NonLocal, x: Shape, out: Shape) -> str:
+    """4·P·C·m + 2·P·Q·m."""
+    p, q = bracket(*x[1:]), bracket(*(n // a.sub for n in x[1:]))
+    return f"{product(4, p, x[0], a.m)} + {product(2, p, q, a.m)}"
+
+
 tokens: Op[NoParams] = define(
     Op(
         name="tokens",
@@ -163,6 +181,7 @@ tokens: Op[NoParams] = define(
         saves=saves_nothing,
         view=True,
         ranks=(1, 2, 3),
+        shape_lines=token_lines,
         samples=("tokens @ 3x4x5", "tokens -> permute((1, 0)) @ 3x7", "tokens -> relu -> (id + sigmoid) @ 3x4"),
         rejects=(
             ("tokens @ 5", "E0215"),
@@ -187,6 +206,7 @@ mhsa: Op[SelfAttention] = define(
         tokens=True,
         ranks=(1, 2, 3),
         initial="fc",
+        macs_text=attention_macs,
         samples=(
             "tokens -> mhsa(2) @ 6x3x4",
             "tokens -> mhsa(1, bias=false) @ 4x5",
@@ -214,6 +234,7 @@ nonlocal_: Op[NonLocal] = define(
         sees_all=True,
         ranks=(1, 2, 3),
         initial="conv",
+        macs_text=non_local_macs,
         samples=(
             "nonlocal @ 6x3x4",
             "nonlocal(2, sub=2) @ 4x5x6",

@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, get_args
 
 from ..diagnostics import Reject
 from ..limits import MAX_EXTENT
+from .formula import Line
 from .kinds import Kind, Pairs
 
 A = TypeVar("A")
@@ -176,6 +177,11 @@ class Op(Generic[A]):
     taps               parameters that are tensors; their values are further operands
     samples            uses that every backend is tested on: `chain @ input shape`
     rejects            `(chain @ input shape, code)`
+
+    What `analyze --explain` prints of it:
+    shape_lines(a, xs, out)   where the output's extents come from; not needed where they are the input's
+    macs_text(a, x, out)      the multiply-accumulates as a formula; needed where there are any
+    each_text(a, x, out)      kinds of other operations whose number per output is a formula of the arguments
     """
 
     def __init__(
@@ -207,6 +213,9 @@ class Op(Generic[A]):
         taps: Sequence[str] = (),
         samples: Sequence[str] = (),
         rejects: Sequence[tuple[str, str]] = (),
+        shape_lines: Callable[[A, tuple[Shape, ...], Shape], tuple[Line, ...]] | None = None,
+        macs_text: Callable[[A, Shape, Shape], str] | None = None,
+        each_text: Callable[[A, Shape, Shape], dict[str, str]] | None = None,
     ) -> None:
         self.name, self.doc, self.signature, self.aliases = name, doc, signature, tuple(aliases)
         self.shape, self.work, self.resolve, self.biases = shape, work, resolve, biases
@@ -216,6 +225,7 @@ class Op(Generic[A]):
         self.depth, self.inplace, self.view, self.operator = depth, inplace, view, operator
         self.initial, self.tokens, self.taps = initial, tokens, tuple(taps)
         self.samples, self.rejects = tuple(samples), tuple(rejects)
+        self.shape_lines, self.macs_text, self.each_text = shape_lines, macs_text, each_text
         self.params: dict[str, Kind] = {
             field: next(m for m in get_args(hint) if isinstance(m, Kind))
             for field, hint in signature.__annotations__.items()

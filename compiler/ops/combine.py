@@ -19,6 +19,7 @@ from .base import (
     saves_nothing,
     size,
 )
+from .formula import Line, factor
 
 
 def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
@@ -41,6 +42,15 @@ def concat_shape(a: NoParams, *xs: Shape) -> Shape:
         if len(x) != len(xs[0]) or any(map(differs, x[1:], xs[0][1:])):
             raise Reject("E0204", first=xs[0], other=x, index=i + 1)
     return check_extents((sum(x[0] for x in xs), *xs[0][1:]))
+
+
+def broadcast_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    stretched = any(x != out for x in xs)
+    return (Line("shape", "an axis of 1 stretches to the other operand's" if stretched else "as both operands"),)
+
+
+def concat_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    return (Line("channels", " + ".join(factor(x[0]) for x in xs), out[0]),)
 
 
 def _one(kind: str) -> Callable[[NoParams, Shape, Shape], Work]:
@@ -68,6 +78,7 @@ def _elementwise(name: str, doc: str, kind: str, saves: SaveRule) -> Op[NoParams
             saves=saves,
             inplace=True,
             operator=True,
+            shape_lines=broadcast_lines,
         )
     )
 
@@ -86,5 +97,6 @@ concat: Op[NoParams] = define(
         work=no_work,
         saves=saves_nothing,
         operator=True,
+        shape_lines=concat_lines,
     )
 )

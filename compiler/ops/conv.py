@@ -5,9 +5,10 @@ from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
 from .base import Op, Saved, Shape, Use, Weight, Window, Work, check_extents, define, size
+from .formula import Line, bracket, by_axis, factor, product, shared_out, text
 from .kinds import Flag, Integer, Ints, Number, Padding, Pairs, PerAxis, Word
 from .reparam import REPARAM, expressed, kept_for, singular_vectors
-from .windows import resolve_padding, symmetric, window_of, window_shape
+from .windows import resolve_padding, symmetric, window_lines, window_of, window_shape
 
 PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -208,6 +209,37 @@ def deform_backward(a: DeformConv, x: Shape, out: Shape, use: Use) -> int:
     return 2 * conv_work(a, x, out).mac + offsets * (1 + use.needs[0])
 
 
+def conv_macs(a: Any, x: Shape, out: Shape) -> str:
+    """`conv_work` with its numbers in it."""
+    return product(*out, bracket(shared_out(x[0], a.g), *a.k))
+
+
+def depthwise_lines(a: Conv, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    """The channels by the multiplier, the extents as of any convolution."""
+    return Line("channels", product(xs[0][0], a.c // xs[0][0]), a.c), *window_lines(a, xs, out)
+
+
+def transposed_lines(a: TransposedConv, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    """`transposed_shape` with its numbers in it."""
+    return by_axis(
+        [
+            f"({factor(w)} − 1)·{text(s)} − 2·{text(p)} + {text(d)}·({text(k)} − 1) + {text(op)} + 1"
+            for w, k, s, p, op, d in zip(xs[0][1:], a.k, a.s, a.p, a.op, a.d, strict=True)
+        ],
+        out[1:],
+    )
+
+
+def transposed_macs(a: TransposedConv, x: Shape, out: Shape) -> str:
+    """`transposed_work` with its numbers in it: the input's extents, not the output's."""
+    return product(*x, bracket(shared_out(a.c, a.g), *a.k))
+
+
+def deform_macs(a: DeformConv, x: Shape, out: Shape) -> str:
+    """The convolution, and the one that gives the offsets."""
+    return f"{conv_macs(a, x, out)} + {product(a.fields, *out[1:], bracket(x[0], *a.k))}"
+
+
 def deform_shape(a: DeformConv, x: Shape) -> Shape:
     """As of a convolution. Raises E0210 also where the groups of offsets do not divide the input channels."""
     if x[0] % a.offset_groups:
@@ -271,6 +303,8 @@ conv: Op[Conv] = define(
         ranks=(1, 2, 3),
         depth=True,
         initial="conv",
+        shape_lines=window_lines,
+        macs_text=conv_macs,
         samples=CONV_SAMPLES,
         rejects=(
             ("conv3x3(5, g=2) @ 4x8x8", "E0210"),
@@ -303,6 +337,8 @@ dwconv: Op[Conv] = define(
         family="conv",
         depth=True,
         initial="conv",
+        shape_lines=depthwise_lines,
+        macs_text=conv_macs,
         samples=(
             "dwconv3(p=1) @ 4x9",
             "dwconv3x3(s=2, p=1, bias=false) @ 6x9x9",
@@ -328,6 +364,8 @@ deconv: Op[TransposedConv] = define(
         ranks=(1, 2, 3),
         depth=True,
         initial="deconv",
+        shape_lines=transposed_lines,
+        macs_text=transposed_macs,
         samples=(
             "deconv3(8) @ 3x5",
             "deconv2(4, s=2) @ 3x5x4",
@@ -367,6 +405,8 @@ wsconv: Op[StandardizedConv] = define(
         family="conv",
         depth=True,
         initial="conv",
+        shape_lines=window_lines,
+        macs_text=conv_macs,
         samples=(
             "wsconv3(8) @ 3x16",
             "wsconv3x3(8, s=2, p=1, bias=false) @ 3x10x10",
@@ -397,6 +437,8 @@ deformconv: Op[DeformConv] = define(
         family="conv",
         depth=True,
         initial="conv",
+        shape_lines=window_lines,
+        macs_text=deform_macs,
         samples=(
             "deformconv3x3(6) @ 4x7x8",
             "deformconv3x3(6, s=2, p=1, mask=true) @ 4x7x8",

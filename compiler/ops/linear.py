@@ -18,6 +18,7 @@ from .base import (
     saves_nothing,
     size,
 )
+from .formula import Line, asked, product, text
 from .kinds import Flag, Integer, Optional, Tensor
 from .reparam import REPARAM, expressed, kept_for, singular_vectors
 
@@ -104,6 +105,22 @@ def linear_saves(a: Linear, x: Shape, out: Shape, use: Use) -> Saved:
     return kept._replace(more=size(x)) if use.strided else kept._replace(operands=(0,))
 
 
+def linear_lines(a: Linear, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    if isinstance(out, Tokens):
+        return (Line("shape", f"{text(a.n)} channels as asked for, the tokens stay {text(out[0])}"),)
+    return asked(a, xs, out)
+
+
+def linear_macs(a: Linear, x: Shape, out: Shape) -> str:
+    """in·out, times the tokens."""
+    return product(*out[:-1], features_of(x), a.n)
+
+
+def bilinear_macs(a: Bilinear, x: Shape, out: Shape) -> str:
+    """A matrix by one vector for every output, then a product with the other."""
+    return f"{text(a.n)}·({product(x[0], a.other)} + {text(x[0])})"
+
+
 fc: Op[Linear] = define(
     Op(
         name="fc",
@@ -117,6 +134,8 @@ fc: Op[Linear] = define(
         tokens=True,
         depth=True,
         initial="fc",
+        shape_lines=linear_lines,
+        macs_text=linear_macs,
         samples=(
             "fc(10) @ 12",
             "fc(10, bias=false) @ 12x1x1",
@@ -141,6 +160,7 @@ flatten: Op[NoParams] = define(
         saves=saves_nothing,
         view=True,
         tokens=True,
+        shape_lines=lambda a, xs, out: (Line("elements", product(*xs[0]), out[0]),),
         samples=("flatten @ 3x4x5", "flatten @ 7", "tokens -> flatten @ 3x2x2"),
     )
 )
@@ -161,6 +181,8 @@ bilinear: Op[Bilinear] = define(
         ranks=(0,),
         taps=("other",),
         initial="fc",
+        shape_lines=asked,
+        macs_text=bilinear_macs,
         samples=("bilinear(3) @ 5", "relu as t -> fc(4) -> bilinear(3, t) @ 6", "(bilinear(4, bias=false)) * 2 @ 4"),
         rejects=(
             ("bilinear(3) @ 5x4x4", "E0215"),

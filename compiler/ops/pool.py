@@ -6,8 +6,9 @@ from typing import Annotated, Any, NamedTuple
 from ..diagnostics import Reject
 from ..symbolic import at_most, differs, gcd, same
 from .base import NoParams, Op, Saved, Shape, Use, Work, check_extents, define, saves_nothing, size
+from .formula import Line, asked, bracket, in_words, one_less, product, shape_text
 from .kinds import Flag, Ints, Number, Optional, Padding, Pairs, PerAxis, PoolTap
-from .windows import reach, resolve_padding, symmetric, window_of, window_shape
+from .windows import reach, resolve_padding, symmetric, window_lines, window_of, window_shape
 
 MOST_STARTS = 10_000
 """More windows in the padding than this are not looked at one by one."""
@@ -228,6 +229,8 @@ maxpool: Op[MaxPool] = define(
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
+        shape_lines=window_lines,
+        each_text=lambda a, x, out: {"cmp": one_less(a.k)},
         samples=(
             "maxpool2 @ 3x9",
             "maxpool3(s=2, p=1) @ 3x9x8",
@@ -262,6 +265,8 @@ avgpool: Op[AvgPool] = define(
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
+        shape_lines=window_lines,
+        each_text=lambda a, x, out: {"add": one_less(a.k)},
         samples=(
             "avgpool2 @ 3x9",
             "avgpool3(s=2, p=1) @ 3x9x8",
@@ -290,6 +295,7 @@ adaptive_avgpool: Op[Adaptive] = define(
         saves=adaptive_saves,
         sees_all=True,
         ranks=(1, 2, 3),
+        shape_lines=asked,
         samples=(
             "adaptive_avgpool(3) @ 2x7",
             "adaptive_avgpool(6) @ 2x13x13",
@@ -311,6 +317,8 @@ gap: Op[NoParams] = define(
         saves=saves_nothing,
         sees_all=True,
         ranks=(1, 2, 3),
+        shape_lines=in_words("every axis ends at 1"),
+        each_text=lambda a, x, out: {"add": one_less(x[1:])},
         samples=("gap @ 3x7", "gap @ 3x7x5", "gap @ 3x4x4x2"),
         rejects=(("gap @ 10", "E0215"),),
     )
@@ -326,6 +334,7 @@ adaptive_maxpool: Op[Adaptive] = define(
         saves=adaptive_max_saves,
         sees_all=True,
         ranks=(1, 2, 3),
+        shape_lines=asked,
         samples=(
             "adaptive_maxpool(3) @ 2x7",
             "adaptive_maxpool(6) @ 2x13x13",
@@ -346,6 +355,8 @@ gmp: Op[NoParams] = define(
         saves=adaptive_max_saves,
         sees_all=True,
         ranks=(1, 2, 3),
+        shape_lines=in_words("every axis ends at 1"),
+        each_text=lambda a, x, out: {"cmp": one_less(x[1:])},
         samples=("gmp @ 3x7", "gmp @ 3x7x5", "gmp @ 3x4x4x2"),
         rejects=(("gmp @ 10", "E0215"),),
     )
@@ -385,6 +396,7 @@ unpool: Op[Unpool] = define(
         suffix="k",
         ranks=(1, 2, 3),
         taps=("tap",),
+        shape_lines=lambda a, xs, out: (Line("shape", f"{shape_text(a.size)}, what the pooling read"),),
         samples=(
             "maxpool2 as p -> relu -> unpool2(p) @ 3x8x7",
             "maxpool3(s=2) as p -> unpool(p) @ 2x9",
@@ -413,6 +425,8 @@ lppool: Op[LpPool] = define(
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
+        shape_lines=window_lines,
+        each_text=lambda a, x, out: {"add": one_less(a.k), "special": f"({product(*a.k)} + 1)"},
         samples=(
             "lppool2 @ 3x9",
             "lppool3(s=2) @ 3x9x8",
@@ -437,6 +451,8 @@ blurpool: Op[BlurPool] = define(
         window=window_of,
         suffix="k",
         ranks=(1, 2, 3),
+        shape_lines=window_lines,
+        macs_text=lambda a, x, out: product(*out, bracket(*a.k)),
         samples=("blurpool @ 3x8x7", "blurpool4 @ 3x9", "blurpool5x3(s=2x1) @ 2x8x8", "blurpool(s=2) @ 2x4x4x5"),
         rejects=(("blurpool9 @ 3x4x4", "E0216"), ("blurpool @ 4", "E0215")),
     )

@@ -22,6 +22,7 @@ from .base import (
     saves_nothing,
     size,
 )
+from .formula import Line, asked, by_axis, factor, in_words, one_less, product, shape_text, text
 from .kinds import Flag, Integer, Ints, Number, Optional, Order, Padding, Pairs, PerAxis, Shaped, Word
 
 
@@ -32,6 +33,11 @@ class Slice(NamedTuple):
 
 def resolve_slice(a: Slice, x: Shape) -> Slice:
     return a if a.b is not None else Slice(a.a, x[0])
+
+
+def slice_lines(a: Slice, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    stop = xs[0][0] if a.b is None else a.b
+    return (Line("channels", f"{factor(stop)} − {factor(a.a)}", out[0]),)
 
 
 def slice_shape(a: Slice, x: Shape) -> Shape:
@@ -52,6 +58,7 @@ slice_: Op[Slice] = define(
         work=no_work,
         saves=saves_nothing,
         view=True,
+        shape_lines=slice_lines,
         samples=("slice(1) @ 5", "slice(1, 3) @ 4x5x5", "slice(0, 2) @ 4x7"),
         rejects=(("slice(3, 3) @ 4x5x5", "E0219"), ("slice(0, 9) @ 4x5x5", "E0219"), ("slice(-1) @ 4", "E0305")),
     )
@@ -126,6 +133,22 @@ def pixel_unshuffle_shape(a: PixelShuffle, x: Shape) -> Shape:
     return check_extents((x[0] * a.r * a.r, x[1] // a.r, x[2] // a.r))
 
 
+def shuffle_lines(a: PixelShuffle, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    channels = Line("channels", f"{factor(xs[0][0])}/({text(a.r)}·{text(a.r)})", out[0])
+    return channels, *by_axis([product(a.r, n) for n in xs[0][1:]], out[1:])
+
+
+def unshuffle_lines(a: PixelShuffle, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    """Written with a floor, which changes nothing, so that a formula in symbols need not know that."""
+    channels = Line("channels", product(xs[0][0], a.r, a.r), out[0])
+    return channels, *by_axis([f"⌊{factor(n)}/{text(a.r)}⌋" for n in xs[0][1:]], out[1:])
+
+
+def pad_lines(a: Pad, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    sides = zip(xs[0][1:], a.p, strict=True)
+    return by_axis([" + ".join(map(factor, (n, *pair))) for n, pair in sides], out[1:])
+
+
 def pad_shape(a: Pad, x: Shape) -> Shape:
     """W + P₀ + P₁. Raises E0216 where reflection or wrapping would need more than there is."""
     most = {"reflect": 1, "circular": 0}
@@ -160,6 +183,12 @@ def resolve_upsample(a: Upsample, x: Shape) -> Upsample:
 def upsample_shape(a: Upsample, x: Shape) -> Shape:
     assert a.size is not None
     return check_extents((x[0], *a.size))
+
+
+def upsample_lines(a: Upsample, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    if a.scale is None:
+        return asked(a, xs, out)
+    return by_axis([product(n, f) for n, f in zip(xs[0][1:], a.scale, strict=True)], out[1:])
 
 
 def upsample_work(a: Upsample, x: Shape, out: Shape) -> Work:
@@ -208,6 +237,20 @@ def crop_shape(a: Crop, x: Shape) -> Shape:
         if n < 1:
             raise Reject("E0228", reason=f"nothing is left of {extent} elements")
     return (x[0], *extents)
+
+
+def crop_lines(a: Crop, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    assert a.p is not None
+    sides = zip(xs[0][1:], a.p, strict=True)
+    return by_axis([" − ".join(map(factor, (n, *pair))) for n, pair in sides], out[1:])
+
+
+def permute_lines(a: Permute, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    return (Line("shape", f"axes {', '.join(map(str, a.axes))} of {shape_text(xs[0])}, counted from 0"),)
+
+
+def reshape_lines(a: Reshape, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    return (Line("elements", product(*xs[0]), size(xs[0])), Line("elements", product(*out), size(out), ", and "))
 
 
 def permute_shape(a: Permute, x: Shape) -> Shape:
@@ -263,6 +306,7 @@ pixelshuffle: Op[PixelShuffle] = define(
         work=no_work,
         saves=saves_nothing,
         ranks=(2,),
+        shape_lines=shuffle_lines,
         samples=("pixelshuffle(2) @ 8x3x4", "pixelshuffle(3) @ 9x2x2"),
         rejects=(("pixelshuffle(2) @ 6x4x4", "E0223"), ("pixelshuffle(2) @ 8x4", "E0215")),
     )
@@ -277,6 +321,7 @@ pixelunshuffle: Op[PixelShuffle] = define(
         work=no_work,
         saves=saves_nothing,
         ranks=(2,),
+        shape_lines=unshuffle_lines,
         samples=("pixelunshuffle(2) @ 2x6x4", "pixelunshuffle(3) @ 1x3x6"),
         rejects=(("pixelunshuffle(2) @ 2x5x4", "E0223"),),
     )
@@ -292,6 +337,7 @@ pad: Op[Pad] = define(
         work=no_work,
         saves=pad_saves,
         ranks=(1, 2, 3),
+        shape_lines=pad_lines,
         samples=(
             "pad(1) @ 3x5",
             "pad(((1, 2), (0, 3))) @ 3x4x5",
@@ -317,6 +363,7 @@ upsample: Op[Upsample] = define(
         window=upsample_window,
         suffix="scale",
         ranks=(1, 2, 3),
+        shape_lines=upsample_lines,
         samples=(
             "upsample2 @ 3x5",
             "upsample41 @ 2x2",
@@ -355,6 +402,7 @@ reshape: Op[Reshape] = define(
         sees_all=True,
         view=True,
         tokens=True,
+        shape_lines=reshape_lines,
         samples=(
             "reshape((2, 6)) @ 3x4",
             "reshape((4, 3, 1)) @ 12",
@@ -373,6 +421,8 @@ cmean: Op[NoParams] = define(
         shape=pooled_channels,
         work=lambda a, x, out: Work(add=size(x) - size(out), div=size(out)),
         saves=saves_nothing,
+        shape_lines=in_words("one channel for all"),
+        each_text=lambda a, x, out: {"add": one_less(x[:1])},
         samples=("cmean @ 3x4x5", "cmean @ 6"),
     )
 )
@@ -385,6 +435,8 @@ cmax: Op[NoParams] = define(
         shape=pooled_channels,
         work=lambda a, x, out: Work(cmp=size(x) - size(out)),
         saves=saves_both,
+        shape_lines=in_words("one channel for all"),
+        each_text=lambda a, x, out: {"cmp": one_less(x[:1])},
         samples=("cmax @ 3x4x5", "cmax @ 6"),
     )
 )
@@ -400,6 +452,7 @@ crop: Op[Crop] = define(
         saves=saves_nothing,
         view=True,
         ranks=(1, 2, 3),
+        shape_lines=crop_lines,
         samples=("crop(3) @ 2x6", "crop(3x4) @ 2x5x7", "crop(p=((1, 2), (0, 1))) @ 2x5x7", "crop(p=1) @ 2x4x4x5"),
         rejects=(
             ("crop(9) @ 2x5x5", "E0228"),
@@ -421,6 +474,7 @@ permute: Op[Permute] = define(
         saves=saves_nothing,
         view=True,
         tokens=True,
+        shape_lines=permute_lines,
         samples=(
             "permute((1, 2, 0)) @ 2x3x4",
             "permute(0) @ 5",

@@ -5,6 +5,7 @@ from typing import Any
 from ..diagnostics import Reject
 from ..symbolic import largest, same, smallest
 from .base import Shape, Window
+from .formula import Line, by_axis, factor, product, text
 from .kinds import Ints, Pairs
 
 AXES = ("the depth", "the height", "the width")
@@ -87,3 +88,20 @@ def reach(x: Shape, out: Shape, a: Any) -> Pairs:
 def window_of(a: Any, x: Shape) -> Window:
     """The window of any attributes with fields k, s, p and d."""
     return Window(a.k, a.s, a.p, a.d)
+
+
+def window_lines(a: Any, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
+    """`window_extent` with its numbers in it, for any attributes with fields k, s, p and d."""
+    ceil = getattr(a, "ceil", False)
+    axes = zip(xs[0][1:], out[1:], a.k, a.s, a.p, a.d, strict=True)
+    return by_axis([_extent_text(w, n, k, s, p, d, ceil) for w, n, k, s, p, d in axes], out[1:])
+
+
+def _extent_text(extent: int, n: int, k: int, s: int, pad: tuple[int, int], d: int, ceil: bool) -> str:
+    sides = product(2, pad[0]) if pad[0] == pad[1] else f"{factor(pad[0])} + {factor(pad[1])}"
+    quotient = f"({factor(extent)} + {sides} − {text(d)}·({text(k)} − 1) − 1)/{text(s)}"
+    if not ceil:
+        return f"⌊{quotient}⌋ + 1"
+    if -(-(extent + sum(pad) - d * (k - 1) - 1) // s) + 1 == n:
+        return f"⌈{quotient}⌉ + 1"
+    return f"min(⌈{quotient}⌉, ⌊({factor(extent)} + {factor(pad[0])} − 1)/{text(s)}⌋) + 1"
