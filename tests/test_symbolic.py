@@ -61,7 +61,7 @@ def evaluated(value: object, height: int, width: int, key: str = "") -> object:
         return {k: v if k in TEXTS else evaluated(v, height, width, k) for k, v in value.items()}
     if isinstance(value, list):
         values = [evaluated(v, height, width) for v in value]
-        return values[0] if key in ("receptive_field", "jump") and len(set(values)) == 1 else values
+        return values[0] if key in ("receptive_field", "jump", "offset") and len(set(values)) == 1 else values
     if isinstance(value, str):
         return eval(value, {"H": height, "W": width, "max": max, "gcd": math.gcd})
     return value
@@ -117,7 +117,15 @@ def test_layers_at_random_sizes(text: str) -> None:
             for layer in result["layers"]:
                 layer.pop("span", None)  # the texts differ by the input line
         assert found == concrete
+        if text in HIDDEN_RATIO:
+            for layer in (*concrete["layers"], *formulas["layers"]):
+                for key in ("receptive_field", "jump", "offset"):
+                    layer.pop(key, None)
         assert evaluated(formulas, height, width) == concrete
+
+
+HIDDEN_RATIO = ("adaptive_avgpool(5)", "upsample(size=(hin * 2, win + 3))")
+"""Where no formula says how many inputs there are to an output, which then counts as seeing them all."""
 
 
 def test_arithmetic_keeps_one_form() -> None:

@@ -6,7 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, get_args
 
 from ..diagnostics import Reject
 from ..limits import MAX_EXTENT
-from .kinds import Kind, Pairs
+from .kinds import Kind
 
 A = TypeVar("A")
 Shape: TypeAlias = tuple[int, ...]
@@ -63,15 +63,15 @@ class Weight(NamedTuple):
     args: tuple[tuple[str, Any], ...] = ()
 
 
-class Window(NamedTuple):
-    """How an op looks at its input along each spatial axis; the receptive field follows from it."""
+class Taps(NamedTuple):
+    """Which positions of its input an op looks at along a spatial axis; the receptive field follows from it.
 
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: Pairs
-    dilation: tuple[int, ...]
-    up: bool = False
-    """Whether the stride spreads positions out instead of leaving some out, as in a transposed convolution."""
+    places: for each of the first outputs `(first, last, spacing)`, or None where it looks at nothing. After that many
+    outputs it is the same, `advance` positions further.
+    """
+
+    places: tuple[tuple[Any, Any, Any] | None, ...]
+    advance: Any
 
 
 def _no_weights(a: Any, x: Shape) -> tuple[Weight, ...]:
@@ -93,7 +93,8 @@ class Op(Generic[A]):
     shape(a, *xs)      output shape; raises Reject
     weights, buffers   `(a, x)` to tensors
     work(a, x, out)    scalar operations per sample
-    window(a, x)       for the receptive field; None for ops that look at one position (or, with `sees_all`, at all)
+    window(a, x)       `Taps` for each spatial axis, or None in place of one that is looked at as a whole; an op
+                       without it looks at one position (or, with `sees_all`, at all)
     suffix             the parameter that a kernel suffix sets, if the layer takes one
     ranks              spatial ranks it applies to
     depth              whether it counts as a layer of network depth
@@ -117,7 +118,7 @@ class Op(Generic[A]):
         resolve: Callable[[Any, Shape], A] = _same,
         weights: Callable[[A, Shape], tuple[Weight, ...]] = _no_weights,
         buffers: Callable[[A, Shape], tuple[Weight, ...]] = _no_weights,
-        window: Callable[[A, Shape], Window] | None = None,
+        window: Callable[[A, Shape], tuple[Taps | None, ...]] | None = None,
         sees_all: bool = False,
         suffix: str | None = None,
         ranks: Sequence[int] = (0, 1, 2, 3),

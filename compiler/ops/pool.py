@@ -5,9 +5,9 @@ from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
 from ..symbolic import differs, gcd
-from .base import NoParams, Op, Shape, Work, check_extents, define, size
+from .base import NoParams, Op, Shape, Taps, Work, check_extents, define, size
 from .kinds import Flag, Ints, Number, Optional, Padding, Pairs, PerAxis, PoolTap
-from .windows import resolve_padding, window_of, window_shape
+from .windows import bins, resolve_padding, spread, window_of, window_shape
 
 MOST_STARTS = 10_000
 """More windows in the padding than this are not looked at one by one."""
@@ -68,6 +68,7 @@ class Unpool(NamedTuple):
     k: Ints
     s: Ints
     p: Pairs
+    d: Ints
     size: Shape
 
 
@@ -161,6 +162,10 @@ def adaptive_work(a: Adaptive, x: Shape, out: Shape) -> Work:
     return Work(add=reads - size(out), div=size(out))
 
 
+def adaptive_window(a: Adaptive, x: Shape) -> tuple[Taps | None, ...]:
+    return tuple(bins(extent, n) for extent, n in zip(x[1:], a.size, strict=True))
+
+
 def global_shape(a: NoParams, x: Shape) -> Shape:
     return (x[0], *(1 for _ in x[1:]))
 
@@ -238,7 +243,7 @@ adaptive_avgpool: Op[Adaptive] = define(
         signature=Adaptive,
         shape=adaptive_shape,
         work=adaptive_work,
-        sees_all=True,
+        window=adaptive_window,
         ranks=(1, 2, 3),
         samples=(
             "adaptive_avgpool(3) @ 2x7",
@@ -272,7 +277,7 @@ adaptive_maxpool: Op[Adaptive] = define(
         signature=Adaptive,
         shape=adaptive_shape,
         work=lambda a, x, out: Work(cmp=adaptive_work(a, x, out).add),
-        sees_all=True,
+        window=adaptive_window,
         ranks=(1, 2, 3),
         samples=(
             "adaptive_maxpool(3) @ 2x7",
@@ -304,7 +309,7 @@ def resolve_unpool(a: UnpoolFrom, x: Shape) -> Unpool:
     pool = a.tap.maker
     if a.k is not None and a.k != pool.attrs.k:
         raise Reject("E0220", reason=f"the pool's window is {pool.attrs.k}, not {a.k}")
-    return Unpool(pool.attrs.k, pool.attrs.s, pool.attrs.p, pool.in_shapes[0])
+    return Unpool(pool.attrs.k, pool.attrs.s, pool.attrs.p, pool.attrs.d, pool.in_shapes[0])
 
 
 def unpool_shape(a: Unpool, x: Shape, indices: Shape) -> Shape:
@@ -316,6 +321,12 @@ def unpool_shape(a: Unpool, x: Shape, indices: Shape) -> Shape:
     return a.size
 
 
+def unpool_window(a: Unpool, x: Shape) -> tuple[Taps | None, ...]:
+    """An output may hold any value whose pooling window it lies in."""
+    axes = zip(a.k, a.s, a.p, a.d, x[1:], strict=True)
+    return tuple(spread(k, s, p[0], d, extent) for k, s, p, d, extent in axes)
+
+
 unpool: Op[Unpool] = define(
     Op(
         name="unpool",
@@ -324,6 +335,7 @@ unpool: Op[Unpool] = define(
         resolve=resolve_unpool,
         shape=unpool_shape,
         work=lambda a, x, out: Work(),
+        window=unpool_window,
         suffix="k",
         ranks=(1, 2, 3),
         taps=("tap",),
