@@ -10,7 +10,7 @@ from .base import Shape, Taps
 from .kinds import Ints, Pairs
 
 AXES = ("the depth", "the height", "the width")
-MOST_PLACES = 64
+MOST_PLACES = 128
 """Where positions see different stretches in turn, more than this are not told apart; a stretch covers them all."""
 
 
