@@ -7,7 +7,7 @@ normalisation are taken as given, although some of them depend on all positions.
 """
 
 from fractions import Fraction
-from functools import partial
+from functools import partial, reduce
 from math import ceil, floor, gcd, lcm
 from typing import Any, NamedTuple
 
@@ -49,12 +49,9 @@ class Field(NamedTuple):
     @property
     def size(self) -> Any:
         """How many input positions in a row one position sees, at the most."""
-        sizes = [_extent(stretch) for stretch in self.places if stretch] if self.whole is None else []
-        sizes += [_extent(stretch) for stretch in self._first() if stretch and self.whole]
-        size: Any = 0
-        for n in sizes:
-            size = largest(size, n) if size else n
-        return size
+        stretches = self.places if self.whole is None else self._first()
+        sizes = [_down(stretch[1] - stretch[0]) + 1 for stretch in stretches if stretch]
+        return reduce(largest, sizes) if sizes else 0
 
     def at(self, i: int) -> Stretch | None:
         """The first and the last input position that position i sees."""
@@ -168,11 +165,8 @@ def _repeated(field: Field, count: int) -> list[Stretch | None]:
 def _levelled(field: Field) -> Field:
     """One stretch, between input positions, that moves with every position and covers what each sees."""
     jump = field.jump
-    seen = [_shifted(stretch, -i * jump) for i, stretch in enumerate(field.places)]
-    covered = None
-    for stretch in seen:
-        covered = _both(covered, stretch)
-    return field._replace(places=(covered,), step=jump)
+    places = (_shifted(stretch, -i * jump) for i, stretch in enumerate(field.places))
+    return field._replace(places=(reduce(_both, places),), step=jump)
 
 
 def _through(field: Field, taps: Taps | None, extent: Any) -> Field:
@@ -195,37 +189,31 @@ def _through(field: Field, taps: Taps | None, extent: Any) -> Field:
 
 
 def _inexpressible(field: Field, taps: Taps) -> bool:
-    """Whether formulas meet positions that lie between those of the input, of which they say nothing."""
-    numbers = (taps.advance, *(n for tap in taps.places if tap for n in tap))
-    simple = len(taps.places) == len(field.places) == 1 and not any(isinstance(n, Fraction) for n in numbers)
-    return (_symbolic(field) or any(isinstance(n, Sym) for n in numbers)) and not (
-        simple and not isinstance(field.step, Fraction)
-    )
+    """Whether formulas meet positions between those of the input, where they would have to be told apart or divided."""
+    numbers = (field.step, taps.advance, *(n for tap in taps.places if tap for n in tap))
+    between = len(taps.places) * len(field.places) > 1 or any(isinstance(n, Fraction) for n in numbers)
+    return between and (_symbolic(field) or any(isinstance(n, Sym) for n in numbers))
 
 
 def _rounds(field: Field, taps: Taps) -> int:
     """How many times the taps repeat until the places of the field do too."""
-    if len(field.places) == 1:
+    n = len(field.places)
+    if n == 1:
         return 1
-    return (
-        MOST_PLACES + 1
-        if isinstance(taps.advance, Fraction)
-        else len(field.places) // gcd(taps.advance, len(field.places))
-    )
+    return n // gcd(taps.advance, n) if isinstance(taps.advance, int) else MOST_PLACES + 1  # between positions: never
 
 
 def _look(field: Field, look: tuple[Any, Any, Any] | None) -> Stretch | None:
-    """What is seen together from positions `first` to `last`, `spacing` apart."""
+    """What is seen from positions `first` to `last`, `spacing` apart, of which the outermost see farthest."""
     if look is None:
         return None
     first, last, spacing = look
-    if len(field.places) == 1:  # the outermost see farthest
-        return _both(_shifted(field.places[0], first * field.step), _shifted(field.places[0], last * field.step))
     n = len(field.places)
-    seen: Stretch | None = None
-    for m in {*range(first, last + 1, spacing)[:n], *range(first, last + 1, spacing)[-n:]}:
-        seen = _both(seen, _shifted(field.places[m % n], m // n * field.step))
-    return seen
+    if n == 1:
+        return _both(_shifted(field.places[0], first * field.step), _shifted(field.places[0], last * field.step))
+    positions = range(first, last + 1, spacing)
+    outermost = {*positions[:n], *positions[-n:]}
+    return reduce(_both, (_shifted(field.places[m % n], m // n * field.step) for m in outermost))
 
 
 def _in_a_row(field: Field, x: Shape) -> Field:
@@ -241,17 +229,14 @@ def _all(field: Field, x: Shape) -> Field:
 
 
 def _seen_by_all(field: Field, extent: Any) -> Field:
+    """As `_all`, for a number of positions along the axis."""
     seen = field.whole
     n = len(field.places)
     for i, stretch in enumerate(field.places):
         if stretch is not None and (isinstance(extent, Sym) or i < extent):
-            last = _shifted(stretch, ((extent - 1 - i) // n if n > 1 else extent - 1) * field.step)
-            seen = _both(seen, _both(_outwards(stretch), _outwards(last)))
+            further = ((extent - 1 - i) // n if n > 1 else extent - 1) * field.step
+            seen = _both(seen, (_down(stretch[0]), _up(stretch[1] + further)))
     return field._replace(places=(None,), step=field.jump, whole=seen, count=1)
-
-
-def _outwards(stretch: Stretch | None) -> Stretch | None:
-    return None if stretch is None else (_down(stretch[0]), _up(stretch[1]))
 
 
 def _shifted(stretch: Stretch | None, by: Any) -> Stretch | None:
@@ -265,10 +250,6 @@ def _both(a: Stretch | None, b: Stretch | None) -> Stretch | None:
     if any(isinstance(n, Fraction) for n in (*a, *b)):
         return min(a[0], b[0]), max(a[1], b[1])
     return smallest(a[0], b[0]), largest(a[1], b[1])
-
-
-def _extent(stretch: Stretch) -> Any:
-    return _down(stretch[1] - stretch[0]) + 1
 
 
 def _down(n: Any) -> Any:
