@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from .fields import Field, slides
+from .fields import Field, Fields
 from .ir import Apply, Graph, known
 from .ops import Shape, Weight
 from .ops.base import size
 from .ops.formula import Line, axis_names, bracket, factor, product, ratio, shape_text, text
-from .rows import Fields, Row, Walk
+from .rows import Row, Walk
 
 NOUNS = {
     "mul": "multiplication",
@@ -150,8 +150,7 @@ def _mac_lines(step: Apply, row: Row, batch: int) -> Iterator[Line]:
         return
     x, out = step.in_shapes[0], step.out_shape
     yield Line("MACs", _batched(_macs(step, x, out), batch), batch * row.work.mac)
-    window = step.op.window and step.op.window(step.attrs, x)
-    if step.op.depth and window and not window.up and out[1:] != x[1:]:
+    if step.op.depth and step.op.family == "conv" and out[1:] != x[1:]:
         wrong = type(x)((out[0], *x[1:]))
         value = batch * step.op.work(step.attrs, x, wrong).mac
         words = f"by the input's {product(*x[1:])} positions it would be "
@@ -227,41 +226,34 @@ def _field_lines(step: Apply, before: list[tuple[Field, ...]], after: tuple[Fiel
 
 def _axis_lines(step: Apply, before: list[Field], after: tuple[Field, ...], axis: int) -> tuple[Line, ...]:
     new, old = after[axis], before[0]
-    if slides(step, len(after)):
-        expression, jump = _through_window(step, old, axis)
-        return Line("field", expression, _extent(new)), Line("field", jump, new.jump, ", jump ")
-    jumps = {field.jump for field in before}
-    jump = f"max({', '.join(map(text, jumps))})" if len(jumps) > 1 else text(new.jump)
-    if any(field[:3] != old[:3] for field in before[1:]):
-        words, expression = f"union, from {text(new.lo)} to {text(new.hi)}: ", _from_to(new)
-    elif new.hi == old.hi:
-        words, expression = "unchanged, ", text(_extent(new))
-    else:
-        words, expression = "all positions: ", _all_positions(step, old, new, len(after), axis)
-    return Line("field", expression, _extent(new), words), Line("field", jump, new.jump, ", jump ")
+    words, expression = _in_words(new, before)
+    jump = text(new.jump)
+    window = _window(step, old)
+    if window is not None:
+        words, (expression, jump) = "", _through_window(old, *window)
+    return Line("field", expression, new.size, words), Line("field", jump, new.jump, ", jump ")
 
 
-def _through_window(step: Apply, old: Field, axis: int) -> tuple[str, str]:
-    """The field grows by the window's reach times the jump, which the stride multiplies or, spreading, divides."""
-    window = step.op.window(step.attrs, step.in_shapes[0])  # type: ignore[misc]  # `slides` says that there is one
-    k, s, d = window.kernel[axis], window.stride[axis], window.dilation[axis]
+def _window(step: Apply, old: Field) -> tuple[Any, Any, Any] | None:
+    """Kernel, stride and dilation of a window that slides over positions which all see as much; else None."""
+    if step.op.window is None or not old.axis or len(old.places) > 1 or old.whole is not None:
+        return None
+    taps = step.op.window(step.attrs, step.in_shapes[0])[old.axis - 1]
+    if taps is None or len(taps.places) > 1 or taps.places[0] is None:
+        return None
+    first, last, spacing = taps.places[0]
+    return (last - first) // spacing + 1, taps.advance, spacing
+
+
+def _through_window(old: Field, k: Any, s: Any, d: Any) -> tuple[str, str]:
+    """The field grows by the window's reach times the jump, which the stride multiplies."""
     reach = f"({text(k)} − 1)" if d == 1 else f"{text(d)}·({text(k)} − 1)"
-    if not window.up:
-        return f"{text(_extent(old))} + {reach}·{factor(old.jump)}", product(old.jump, s)
-    return f"{text(_extent(old))} + ⌊{reach}/{text(s)}⌋·{factor(old.jump)}", f"{factor(old.jump)}/{text(s)}"
+    return f"{text(old.size)} + {reach}·{factor(old.jump)}", product(old.jump, s)
 
 
-def _all_positions(step: Apply, old: Field, new: Field, axes: int, axis: int) -> str:
-    """The first position's field and the jumps to the last; behind a reshape only where it begins and ends."""
-    x = step.in_shapes[0]
-    if len(x) - 1 == axes and _extent(old) + (x[1 + axis] - 1) * old.jump == _extent(new):
-        return f"{text(_extent(old))} + ({factor(x[1 + axis])} − 1)·{factor(old.jump)}"
-    return _from_to(new)
-
-
-def _from_to(field: Field) -> str:
-    return f"{text(field.hi)} − {factor(field.lo)} + 1"
-
-
-def _extent(field: Field) -> Any:
-    return field.hi - field.lo + 1
+def _in_words(new: Field, before: list[Field]) -> tuple[str, str]:
+    if all((f.size, f.offset, f.jump) == (new.size, new.offset, new.jump) for f in before):
+        return "unchanged, ", text(new.size)
+    first, last = new.offset, new.offset + new.size - 1
+    what = "union" if len(before) > 1 else "all that is looked at"
+    return f"{what}, from {text(first)} to {text(last)}: ", f"{text(last)} − {factor(first)} + 1"

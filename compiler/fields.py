@@ -1,76 +1,274 @@
-"""Receptive fields: what part of the input a position of a layer's output sees, and how far apart positions look."""
+"""Receptive fields: what part of the input a position of a layer's output sees, and how far apart positions look.
+
+Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill, 2019, derive them for
+windows. Here positions may also lie closer together than those of the input, as behind upsampling; then neighbours
+see different stretches, in turn, and the field keeps them all. What lies in padding is seen as well. Statistics of
+normalisation are taken as given, although some of them depend on all positions.
+"""
 
 from fractions import Fraction
+from functools import partial, reduce
+from math import ceil, floor, gcd, lcm
 from typing import Any, NamedTuple
 
-from .ir import Apply
-from .ops import Shape, Tokens, Window
-from .symbolic import smallest
+from .ir import Apply, Region, Value
+from .ops import Shape, Taps, Tokens
+from .ops.attention import tokens
+from .ops.shape import permute
+from .ops.taps import MOST_PLACES
+from .symbolic import Sym, largest, smallest
+
+Stretch = tuple[Any, Any]
+"""The first and the last of some positions in a row."""
 
 
 class Field(NamedTuple):
-    """What an output position sees along an axis: input positions lo to hi for the first, and the step to the next.
+    """What positions see along an axis of the input.
 
-    `last`, once positions are tokens in a row: up to where all of them together see.
-    Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks", Distill, 2019, section 2.
+    places: what each of the first positions sees, or None for nothing; after that many it is the same, `step` further.
+    axis: the tensor's axis that the positions lie along, 0 being the channels; None where it is no longer one axis.
+    whole: what every position sees besides. count: the number of positions, once `axis` is None.
     """
 
-    lo: Any
-    hi: Any
-    jump: Any
-    last: Any = None
+    places: tuple[Stretch | None, ...]
+    step: Any
+    axis: int | None
+    whole: Stretch | None = None
+    count: Any = 1
+
+    @property
+    def jump(self) -> Any:
+        """The distance in the input between what one position and what the next one sees."""
+        return _quotient(self.step, len(self.places))
+
+    @property
+    def offset(self) -> Any:
+        """Where in the input the first position begins to see; below 0 in the padding."""
+        return next((stretch[0] for stretch in self._first() if stretch), 0)
+
+    @property
+    def size(self) -> Any:
+        """How many input positions in a row one position sees, at the most."""
+        stretches = self.places if self.whole is None else self._first()
+        sizes = [_down(stretch[1] - stretch[0]) + 1 for stretch in stretches if stretch]
+        return reduce(largest, sizes) if sizes else 0
+
+    def at(self, i: int) -> Stretch | None:
+        """The first and the last input position that position i sees."""
+        place = _shifted(self.places[i % len(self.places)], i // len(self.places) * self.step)
+        return _both(None if place is None else (_up(place[0]), _down(place[1])), self.whole)
+
+    def _first(self) -> list[Stretch | None]:
+        return [self.at(i) for i in range(len(self.places))]
 
 
-def through_window(fields: tuple[Field, ...], window: Window) -> tuple[Field, ...]:
-    """The fields after a window has slid over positions that have these fields."""
-    axes = zip(fields, window.kernel, window.stride, window.padding, window.dilation, strict=True)
-    if window.up:
-        return tuple(_spread(f, d * (k - 1) // s, s) for f, k, s, _, d in axes)
-    return tuple(
-        Field(f.lo - p[0] * f.jump, f.hi + (d * (k - 1) - p[0]) * f.jump, f.jump * s) for f, k, s, p, d in axes
-    )
+Fields = dict[Value, tuple[Field, ...]]
+"""The fields of values, one for each spatial axis of the input."""
 
 
-def _spread(field: Field, more: int, stride: int) -> Field:
-    """Positions spread out by a stride: an output sees at most `more` further inputs, and they lie closer together."""
-    jump = Fraction(field.jump) / stride
-    return Field(field.lo - more * field.jump, field.hi, int(jump) if jump.denominator == 1 else jump)
+def of_input(shape: Shape) -> tuple[Field, ...]:
+    """The fields of an input, whose positions see themselves."""
+    return tuple(Field(((0, 0),), 1, axis) for axis in range(1, len(shape)))
 
 
 def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
-    """The receptive field of an op's output from those of its operands."""
-    fields = inputs[0]
-    for other in inputs[1:]:
-        if len(other) == len(fields):
-            fields = tuple(
-                Field(_least(a.lo, b.lo), -_least(-a.hi, -b.hi), max(a.jump, b.jump), a.last or b.last)
-                for a, b in zip(fields, other, strict=True)
-            )
-    x = step.in_shapes[0]
-    if step.op.window is not None and slides(step, len(fields)):
-        return through_window(fields, step.op.window(step.attrs, x))
-    if step.op.sees_all or len(step.out_shape) < len(x):
-        in_a_row = isinstance(step.out_shape, Tokens) and not isinstance(x, Tokens)
-        return tuple(_seen(f, n, in_a_row) for f, n in zip(fields, _spans(x, len(fields)), strict=True))
+    """The receptive field of an op's output from those of its operands, for each spatial axis of the input."""
+    op, x, out = step.op, step.in_shapes[0], step.out_shape
+    fields = _joined(step, inputs)
+    if op is permute:
+        return tuple(f._replace(axis=None if f.axis is None else step.attrs.axes.index(f.axis)) for f in fields)
+    if op is tokens:
+        return tuple(_in_a_row(f, x) for f in fields)
+    if op.window is not None:
+        taps = op.window(step.attrs, x)
+        return tuple(_through(f, taps[f.axis - 1], x[f.axis]) if f.axis else _all(f, x) for f in fields)
+    if op.sees_all or len(out) < len(x):
+        kept = len(out) == len(x) and isinstance(out, Tokens) == isinstance(x, Tokens)
+        return tuple(_all(f, x)._replace(axis=f.axis if kept else None) for f in fields)
+    channels = len(x) - 1 if isinstance(x, Tokens) else 0
+    return tuple(_all(f, x) if op.depth and f.axis == channels else f for f in fields)
+
+
+def repeated(region: Region, inputs: list[tuple[Field, ...]], count: int) -> list[tuple[Field, ...]]:
+    """The fields behind `count` instances of a region, each on what the one before gave."""
+    for done in range(1, count + 1):
+        inputs, before = _behind(region, inputs), inputs
+        if inputs == before:
+            break
+        if all(map(_grows_evenly, before[0], inputs[0])):
+            return [tuple(map(partial(_grown, times=count - done), before[0], inputs[0]))]
+    return inputs
+
+
+def _grows_evenly(before: Field, after: Field) -> bool:
+    """Whether each further instance adds what the last one did: minima and maxima of sums move with their terms."""
+    single = len(before.places) == len(after.places) == 1 and before.places != (None,) != after.places
+    return single and before._replace(places=()) == after._replace(places=()) and after.whole is None
+
+
+def _grown(before: Field, after: Field, times: int) -> Field:
+    ((a, b),), ((c, d),) = before.places, after.places  # type: ignore[misc]  # neither sees nothing
+    return after._replace(places=((c + times * (c - a), d + times * (d - b)),))
+
+
+def _behind(region: Region, inputs: list[tuple[Field, ...]]) -> list[tuple[Field, ...]]:
+    fields: Fields = dict(zip(region.inputs, inputs, strict=True))
+    for step in region.steps:
+        operands = [fields[v] for v in step.inputs]
+        if isinstance(step, Apply):
+            fields.update(dict.fromkeys(step.outputs, field_of(step, operands)))
+        else:
+            fields.update(zip(step.outputs, repeated(step.region, operands, step.count), strict=True))
+    return [fields[v] for v in region.outputs]
+
+
+def _joined(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
+    """The union over operands that have as many axes as any has; one that stretches shows all positions the same."""
+    axes = max(map(len, inputs))
+    fields: tuple[Field, ...] = ()
+    for shape, operand in zip(step.in_shapes, inputs, strict=True):
+        if len(operand) == axes:
+            operand = tuple(_stretched(f, shape, step.out_shape) for f in operand) if step.op.operator else operand
+            joined = (_union(a, b, shape) for a, b in zip(fields, operand, strict=True)) if fields else operand
+            fields = tuple(joined)
     return fields
 
 
-def slides(step: Apply, axes: int) -> bool:
-    """Whether an op's window moves along the fields' axes; after a reshape axes mean something else."""
-    return step.op.window is not None and len(step.in_shapes[0]) - 1 == axes
+def _stretched(field: Field, x: Shape, out: Shape) -> Field:
+    axis = 0 if field.axis is None else field.axis
+    return _all(field, x) if x[axis] == 1 and out[axis] != 1 else field
 
 
-def _least(a: Any, b: Any) -> Any:
-    """The smaller of two numbers, formulas or, behind upsampling, fractions."""
-    return min(a, b) if isinstance(a, Fraction) or isinstance(b, Fraction) else smallest(a, b)
+def _union(a: Field, b: Field, x: Shape) -> Field:
+    """What one or the other sees. If they move at different paces, b is taken to see everywhere what it ever sees."""
+    if a.places == (None,):
+        a, b = b, a
+    count = lcm(len(a.places), len(b.places))
+    if count > MOST_PLACES and not (_symbolic(a) or _symbolic(b)):
+        a, b, count = _levelled(a), _levelled(b), 1
+    if b.places != (None,) and (a.jump != b.jump or a.axis != b.axis or count > MOST_PLACES):
+        b = _all(b, x)
+    whole = _both(a.whole, b.whole)
+    if b.places == (None,):
+        return a._replace(whole=whole)
+    pairs = zip(_repeated(a, count), _repeated(b, count), strict=True)
+    step = _quotient(a.step * count, len(a.places))
+    return Field(tuple(_both(*pair) for pair in pairs), step, a.axis, whole, a.count)
 
 
-def _spans(x: Shape, axes: int) -> tuple[int, ...]:
-    """How many positions there are along each axis that fields are kept for."""
-    return x[1:] if len(x) - 1 == axes and not isinstance(x, Tokens) else (1,) * axes
+def _repeated(field: Field, count: int) -> list[Stretch | None]:
+    """What each of `count` first positions sees, `whole` aside."""
+    n = len(field.places)
+    return [_shifted(field.places[i % n], i // n * field.step) for i in range(count)]
 
 
-def _seen(field: Field, positions: int, in_a_row: bool) -> Field:
-    """The field of all positions together, which positions put in a row as tokens only remember."""
-    last = field.last if field.last is not None else field.hi + (positions - 1) * field.jump
-    return field._replace(last=last) if in_a_row else field._replace(hi=last)
+def _levelled(field: Field) -> Field:
+    """One stretch, between input positions, that moves with every position and covers what each sees."""
+    jump = field.jump
+    places = (_shifted(stretch, -i * jump) for i, stretch in enumerate(field.places))
+    return field._replace(places=(reduce(_both, places),), step=jump)
+
+
+def _through(field: Field, taps: Taps | None, extent: Any) -> Field:
+    """The field behind a layer whose positions look at those of this field by `taps`."""
+    if taps is None or _inexpressible(field, taps):
+        return _seen_by_all(field, extent)
+    if field.places == (None,):
+        return field._replace(step=_quotient(field.step * taps.advance, len(taps.places)))
+    rounds = _rounds(field, taps)
+    if rounds * len(taps.places) > MOST_PLACES:
+        field, rounds = _levelled(field), 1
+    looks = [
+        None if tap is None else (tap[0] + i * taps.advance, tap[1] + i * taps.advance, tap[2])
+        for i in range(rounds)
+        for tap in taps.places
+    ]
+    places = tuple(_look(field, look) for look in looks)
+    step = _quotient(field.step * taps.advance * rounds, len(field.places))
+    return field._replace(places=places if any(places) else (None,), step=step)
+
+
+def _inexpressible(field: Field, taps: Taps) -> bool:
+    """Whether formulas meet positions between those of the input, where they would have to be told apart or divided."""
+    numbers = (field.step, taps.advance, *(n for tap in taps.places if tap for n in tap))
+    between = len(taps.places) * len(field.places) > 1 or any(isinstance(n, Fraction) for n in numbers)
+    return between and (_symbolic(field) or any(isinstance(n, Sym) for n in numbers))
+
+
+def _rounds(field: Field, taps: Taps) -> int:
+    """How many times the taps repeat until the places of the field do too."""
+    n = len(field.places)
+    if n == 1:
+        return 1
+    return n // gcd(taps.advance, n) if isinstance(taps.advance, int) else MOST_PLACES + 1  # between positions: never
+
+
+def _look(field: Field, look: tuple[Any, Any, Any] | None) -> Stretch | None:
+    """What is seen from positions `first` to `last`, `spacing` apart, of which the outermost see farthest."""
+    if look is None:
+        return None
+    first, last, spacing = look
+    n = len(field.places)
+    if n == 1:
+        return _both(_shifted(field.places[0], first * field.step), _shifted(field.places[0], last * field.step))
+    positions = range(first, last + 1, spacing)
+    outermost = {*positions[:n], *positions[-n:]}
+    return reduce(_both, (_shifted(field.places[m % n], m // n * field.step) for m in outermost))
+
+
+def _in_a_row(field: Field, x: Shape) -> Field:
+    """The field behind `tokens`, which puts positions along several axes into one row."""
+    if len(x) == 2 or field.axis in (0, None):
+        return field._replace(axis=None if field.axis is None else 1 - field.axis)
+    return field._replace(axis=None, count=x[field.axis])
+
+
+def _all(field: Field, x: Shape) -> Field:
+    """Every position sees what any of them sees."""
+    return _seen_by_all(field, field.count if field.axis is None else x[field.axis])
+
+
+def _seen_by_all(field: Field, extent: Any) -> Field:
+    """As `_all`, for a number of positions along the axis."""
+    seen = field.whole
+    n = len(field.places)
+    for i, stretch in enumerate(field.places):
+        if stretch is not None and (isinstance(extent, Sym) or i < extent):
+            further = ((extent - 1 - i) // n if n > 1 else extent - 1) * field.step
+            seen = _both(seen, (_down(stretch[0]), _up(stretch[1] + further)))
+    return field._replace(places=(None,), step=field.jump, whole=seen, count=1)
+
+
+def _shifted(stretch: Stretch | None, by: Any) -> Stretch | None:
+    return None if stretch is None else (stretch[0] + by, stretch[1] + by)
+
+
+def _both(a: Stretch | None, b: Stretch | None) -> Stretch | None:
+    """The stretch over two."""
+    if a is None or b is None:
+        return a or b
+    if any(isinstance(n, Fraction) for n in (*a, *b)):
+        return min(a[0], b[0]), max(a[1], b[1])
+    return smallest(a[0], b[0]), largest(a[1], b[1])
+
+
+def _down(n: Any) -> Any:
+    return n if isinstance(n, Sym) else floor(n)
+
+
+def _up(n: Any) -> Any:
+    return n if isinstance(n, Sym) else ceil(n)
+
+
+def _symbolic(field: Field) -> bool:
+    return isinstance(field.step, Sym) or any(
+        isinstance(n, Sym) for stretch in field.places if stretch for n in stretch
+    )
+
+
+def _quotient(a: Any, n: int) -> Any:
+    """a/n, whole where it comes out even."""
+    if n == 1 or isinstance(a, Sym):
+        return a
+    quotient = Fraction(a) / n
+    return int(quotient) if quotient.denominator == 1 else quotient

@@ -143,6 +143,7 @@ def layer_dict(row: Row, settings: Settings) -> dict[str, Any]:
         "cost": plain(batch * settings.convention.count(row.step)),
         "receptive_field": one_or_all(row.receptive_field),
         "jump": one_or_all(row.jump),
+        "offset": one_or_all(row.offset),
         "span": span_dict(row.span),
     }
 

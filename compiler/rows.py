@@ -1,12 +1,12 @@
 """The network layer by layer: flat rows with costs and receptive fields, summed by block or op on request."""
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NamedTuple
 
 from .conventions import Convention
 from .cost import layer_cost
-from .fields import Field, field_of
-from .ir import Apply, Call, Graph, Region, Value, join, known
+from .fields import Field, Fields, field_of, of_input, repeated
+from .ir import Apply, Call, Graph, Region, join, known
 from .ops import Shape, Work
 from .source import Span
 
@@ -15,6 +15,7 @@ class Row(NamedTuple):
     """One layer of the network, or `times` equal ones where repeats are folded. Shapes and work are per sample.
 
     Shapes and work are those of one of them, parameters and buffers of all together; a shared layer has its once.
+    Fields are those of the last.
     """
 
     name: str
@@ -25,14 +26,29 @@ class Row(NamedTuple):
     params: int
     buffers: int
     work: Work
-    receptive_field: tuple[int, ...]
-    jump: tuple[int, ...]
+    fields: tuple[Field, ...]
+    """What a position of the output sees, for each spatial axis of the input."""
     span: Span
     times: int
     stored: bool
     """False where a shared layer's weights were counted at an earlier use."""
     step: Apply
     """The op in the graph, with its attributes."""
+
+    @property
+    def receptive_field(self) -> tuple[int, ...]:
+        """How many input positions in a row an output position sees along each axis, those in padding included."""
+        return tuple(field.size for field in self.fields)
+
+    @property
+    def jump(self) -> tuple[Any, ...]:
+        """How far apart in the input neighbouring positions look; a fraction behind upsampling."""
+        return tuple(field.jump for field in self.fields)
+
+    @property
+    def offset(self) -> tuple[int, ...]:
+        """Where in the input the first output position begins to see; below 0 in the padding."""
+        return tuple(field.offset for field in self.fields)
 
     @property
     def macs(self) -> int:
@@ -43,9 +59,6 @@ class Row(NamedTuple):
         return 2 * self.work.mac
 
 
-Fields = dict[Value, tuple[Field, ...]]
-
-
 class Walk:
     """Expands regions into rows, receptive fields carried along."""
 
@@ -54,7 +67,7 @@ class Walk:
         self.seen: set[str] = set()
 
     def graph(self, graph: Graph) -> Iterator[Row]:
-        fields: Fields = {t.value: tuple(Field(0, 0, 1) for _ in known(t.value)[1:]) for t in graph.inputs}
+        fields: Fields = {t.value: of_input(known(t.value)) for t in graph.inputs}
         return self.region(graph.root, "", fields, 1, 1)
 
     def region(self, region: Region, prefix: str, fields: Fields, times: int, copies: int) -> Iterator[Row]:
@@ -63,22 +76,25 @@ class Walk:
             if isinstance(step, Apply):
                 yield self.row(step, prefix, fields, times, copies)
                 continue
+            inputs = [fields[v] for v in step.inputs]
             if self.folded and step.count > 1:
                 span = f"{step.instance_name(0)}-{step.instance_name(step.count - 1)}" if not step.shared else ""
                 path = step.shared or join(prefix, span)
-                yield from self.instance(step, path, fields, times * step.count, copies * step.count)
+                inputs = repeated(step.region, inputs, step.count - 1)
+                inputs = yield from self.instance(step, path, inputs, times * step.count, copies * step.count)
             else:
                 for i in range(step.count):
                     path = step.shared or join(prefix, step.instance_name(i))
-                    yield from self.instance(step, path, fields, times, copies)
-                    if i + 1 < step.count:
-                        fields[step.inputs[0]] = fields[step.outputs[0]]
+                    inputs = yield from self.instance(step, path, inputs, times, copies)
+            fields.update(zip(step.outputs, inputs, strict=True))
 
-    def instance(self, step: Call, path: str, fields: Fields, times: int, copies: int) -> Iterator[Row]:
-        inner: Fields = {i: fields[o] for i, o in zip(step.region.inputs, step.inputs, strict=True)}
+    def instance(
+        self, step: Call, path: str, inputs: list[tuple[Field, ...]], times: int, copies: int
+    ) -> Generator[Row, None, list[tuple[Field, ...]]]:
+        """Rows of one instance; returns the fields of its outputs."""
+        inner: Fields = dict(zip(step.region.inputs, inputs, strict=True))
         yield from self.region(step.region, path, inner, times, 1 if step.shared else copies)
-        for outer, value in zip(step.outputs, step.region.outputs, strict=True):
-            fields[outer] = inner[value]
+        return [inner[v] for v in step.region.outputs]
 
     def row(self, step: Apply, prefix: str, fields: Fields, times: int, copies: int) -> Row:
         field = field_of(step, [fields[v] for v in step.inputs])
@@ -90,8 +106,7 @@ class Walk:
             self.seen.add(path)
         return Row(
             path, step.op.name, prefix, step.in_shapes, step.out_shape, copies * cost.params if stored else 0,
-            copies * cost.buffers if stored else 0, cost.work, tuple(f.hi - f.lo + 1 for f in field),
-            tuple(f.jump for f in field), step.span, times, stored, step,
+            copies * cost.buffers if stored else 0, cost.work, field, step.span, times, stored, step,
         )  # fmt: skip
 
 

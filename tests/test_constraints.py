@@ -15,7 +15,7 @@ def texts(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (UNET, "H and W must be multiples of 8: the concatenation at 1:51"),
+        (UNET, "H and W must be multiples of 8: the concatenation at 1:52"),
         (
             "input 3xHxW -> (id + (conv3x3(3, s=2, p=1) -> deconv2(3, s=2)))",
             "H and W must be multiples of 2: the sum at",

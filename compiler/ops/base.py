@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, get_args
 from ..diagnostics import Reject
 from ..limits import MAX_EXTENT
 from .formula import Line
-from .kinds import Kind, Pairs
+from .kinds import Kind
 
 A = TypeVar("A")
 Shape: TypeAlias = tuple[int, ...]
@@ -128,15 +128,15 @@ def saves_one(a: Any, x: Shape, out: Shape, use: Use) -> Saved:
     return saves_result(a, x, out, use) if use.overwritten else saves_input(a, x, out, use)
 
 
-class Window(NamedTuple):
-    """How an op looks at its input along each spatial axis; the receptive field follows from it."""
+class Taps(NamedTuple):
+    """Which positions of its input an op looks at along a spatial axis; the receptive field follows from it.
 
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: Pairs
-    dilation: tuple[int, ...]
-    up: bool = False
-    """Whether the stride spreads positions out instead of leaving some out, as in a transposed convolution."""
+    places: for each of the first outputs `(first, last, spacing)`, or None where it looks at nothing. After that many
+    outputs it is the same, `advance` positions further.
+    """
+
+    places: tuple[tuple[Any, Any, Any] | None, ...]
+    advance: Any
 
 
 def _no_weights(a: Any, x: Shape) -> tuple[Weight, ...]:
@@ -166,7 +166,8 @@ class Op(Generic[A]):
     backward(a, x, out, use)  multiply-accumulates of the backward pass; by default those of the forward pass once for
                        the weights and once for the operands
     biases(a, x, out)  additions of a bias, which some conventions count; by default one per output
-    window(a, x)       for the receptive field; None for ops that look at one position (or, with `sees_all`, at all)
+    window(a, x)       `Taps` for each spatial axis, or None in place of one that is looked at as a whole; an op
+                       without it looks at one position (or, with `sees_all`, at all)
     suffix             the parameter that a kernel suffix sets, if the layer takes one
     ranks              spatial ranks it applies to
     depth              whether it counts as a layer of network depth
@@ -198,7 +199,7 @@ class Op(Generic[A]):
         buffers: Callable[[A, Shape], tuple[Weight, ...]] = _no_weights,
         biases: Callable[[A, Shape, Shape], int] = _one_per_output,
         backward: Callable[[Any, Shape, Shape, Use], int] | None = None,
-        window: Callable[[A, Shape], Window] | None = None,
+        window: Callable[[A, Shape], tuple[Taps | None, ...]] | None = None,
         sees_all: bool = False,
         suffix: str | None = None,
         ranks: Sequence[int] = (0, 1, 2, 3),

@@ -4,11 +4,12 @@ from math import prod
 from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
-from .base import Op, Saved, Shape, Use, Weight, Window, Work, check_extents, define, size
+from .base import Op, Saved, Shape, Taps, Use, Weight, Work, check_extents, define, size
 from .formula import Line, bracket, by_axis, factor, product, shared_out, text
 from .kinds import Flag, Integer, Ints, Number, Padding, Pairs, PerAxis, Word
 from .reparam import REPARAM, expressed, kept_for, singular_vectors
-from .windows import resolve_padding, symmetric, window_lines, window_of, window_shape
+from .taps import spread, window_of
+from .windows import resolve_padding, symmetric, window_lines, window_shape
 
 PAD_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -116,8 +117,8 @@ def transposed_work(a: TransposedConv, x: Shape, out: Shape) -> Work:
     return Work(mac=size(x) * (a.c // a.g) * prod(a.k), add=size(out) if a.bias else 0)
 
 
-def transposed_window(a: TransposedConv, x: Shape) -> Window:
-    return Window(a.k, a.s, tuple((p, p) for p in a.p), a.d, up=True)
+def transposed_window(a: TransposedConv, x: Shape) -> tuple[Taps | None, ...]:
+    return tuple(spread(*axis) for axis in zip(a.k, a.s, a.p, a.d, x[1:], strict=True))
 
 
 def resolve_conv(a: Any, x: Shape) -> Any:

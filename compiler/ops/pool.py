@@ -5,10 +5,11 @@ from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
 from ..symbolic import at_most, differs, gcd, same
-from .base import NoParams, Op, Saved, Shape, Use, Work, check_extents, define, saves_nothing, size
+from .base import NoParams, Op, Saved, Shape, Taps, Use, Work, check_extents, define, saves_nothing, size
 from .formula import Line, asked, bracket, in_words, one_less, product, shape_text
 from .kinds import Flag, Ints, Number, Optional, Padding, Pairs, PerAxis, PoolTap
-from .windows import reach, resolve_padding, symmetric, window_lines, window_of, window_shape
+from .taps import bins, spread, window_of
+from .windows import reach, resolve_padding, symmetric, window_lines, window_shape
 
 MOST_STARTS = 10_000
 """More windows in the padding than this are not looked at one by one."""
@@ -69,6 +70,7 @@ class Unpool(NamedTuple):
     k: Ints
     s: Ints
     p: Pairs
+    d: Ints
     size: Shape
 
 
@@ -209,6 +211,10 @@ def adaptive_work(a: Adaptive, x: Shape, out: Shape) -> Work:
     return Work(add=reads - size(out), div=size(out))
 
 
+def adaptive_window(a: Adaptive, x: Shape) -> tuple[Taps | None, ...]:
+    return tuple(bins(extent, n) for extent, n in zip(x[1:], a.size, strict=True))
+
+
 def global_shape(a: NoParams, x: Shape) -> Shape:
     return (x[0], *(1 for _ in x[1:]))
 
@@ -293,7 +299,7 @@ adaptive_avgpool: Op[Adaptive] = define(
         shape=adaptive_shape,
         work=adaptive_work,
         saves=adaptive_saves,
-        sees_all=True,
+        window=adaptive_window,
         ranks=(1, 2, 3),
         shape_lines=asked,
         samples=(
@@ -332,7 +338,7 @@ adaptive_maxpool: Op[Adaptive] = define(
         shape=adaptive_shape,
         work=lambda a, x, out: Work(cmp=adaptive_work(a, x, out).add),
         saves=adaptive_max_saves,
-        sees_all=True,
+        window=adaptive_window,
         ranks=(1, 2, 3),
         shape_lines=asked,
         samples=(
@@ -368,7 +374,7 @@ def resolve_unpool(a: UnpoolFrom, x: Shape) -> Unpool:
     pool = a.tap.maker
     if a.k is not None and a.k != pool.attrs.k:
         raise Reject("E0220", reason=f"the pool's window is {pool.attrs.k}, not {a.k}")
-    return Unpool(pool.attrs.k, pool.attrs.s, pool.attrs.p, pool.in_shapes[0])
+    return Unpool(pool.attrs.k, pool.attrs.s, pool.attrs.p, pool.attrs.d, pool.in_shapes[0])
 
 
 def unpool_saves(a: Unpool, x: Shape, out: Shape, use: Use) -> Saved:
@@ -384,6 +390,12 @@ def unpool_shape(a: Unpool, x: Shape, indices: Shape) -> Shape:
     return a.size
 
 
+def unpool_window(a: Unpool, x: Shape) -> tuple[Taps | None, ...]:
+    """An output may hold any value whose pooling window it lies in."""
+    axes = zip(a.k, a.s, a.p, a.d, x[1:], strict=True)
+    return tuple(spread(k, s, p[0], d, extent) for k, s, p, d, extent in axes)
+
+
 unpool: Op[Unpool] = define(
     Op(
         name="unpool",
@@ -393,6 +405,7 @@ unpool: Op[Unpool] = define(
         shape=unpool_shape,
         work=lambda a, x, out: Work(),
         saves=unpool_saves,
+        window=unpool_window,
         suffix="k",
         ranks=(1, 2, 3),
         taps=("tap",),

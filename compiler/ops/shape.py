@@ -1,18 +1,19 @@
 """Layers that move, cut or rearrange elements without computing."""
 
-from typing import Annotated, NamedTuple
+from fractions import Fraction
+from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
-from ..symbolic import differs
+from ..symbolic import Sym, differs
 from .base import (
     NoParams,
     Op,
     Saved,
     Shape,
+    Taps,
     Tokens,
     Use,
     Weight,
-    Window,
     Work,
     check_extents,
     define,
@@ -24,6 +25,7 @@ from .base import (
 )
 from .formula import Line, asked, by_axis, factor, in_words, one_less, product, shape_text, text
 from .kinds import Flag, Integer, Ints, Number, Optional, Order, Padding, Pairs, PerAxis, Shaped, Word
+from .taps import resized, sliding
 
 
 class Slice(NamedTuple):
@@ -198,13 +200,44 @@ def upsample_work(a: Upsample, x: Shape, out: Shape) -> Work:
     return Work(mul=size(out) * neighbours, add=size(out) * max(neighbours - 1, 0))
 
 
-def upsample_window(a: Upsample, x: Shape) -> Window:
-    """Of the growing kind. A size alone says nothing of the scale, so positions then keep their distance."""
-    factors = a.scale or (1,) * (len(x) - 1)
-    taps = TAPS_OF_MODE[a.mode]
-    return Window(
-        tuple((taps - 1) * f + 1 for f in factors), factors, ((0, 0),) * len(factors), (1,) * len(factors), up=True
-    )
+NEIGHBOURS = {"nearest": (0, 0), "bicubic": (-1, 2)}
+"""Which neighbours of ⌊u⌋ a place u between positions is computed from; by the linear modes, ⌊u⌋ and the next."""
+
+
+def upsample_window(a: Upsample, x: Shape) -> tuple[Taps | None, ...]:
+    assert a.size is not None
+    factors = a.scale or (None,) * len(a.size)
+    return tuple(_resize(a, *axis) for axis in zip(x[1:], a.size, factors, strict=True))
+
+
+def _resize(a: Upsample, extent: Any, n: Any, factor: Any) -> Taps | None:
+    """How N positions look at W; None, for all of them, where formulas hide the ratio."""
+    known = not isinstance(extent, Sym) and not isinstance(n, Sym)
+    if extent == 1 or isinstance(factor, Sym) or not (known or (factor and not a.align_corners)):
+        return None
+    reach = NEIGHBOURS.get(a.mode, (0, 1))
+    if a.align_corners:
+        return resized(Fraction(extent - 1, n - 1) if n > 1 else Fraction(1), Fraction(0), reach, extent)
+    ratio = Fraction(1, factor) if factor else Fraction(extent, n)
+    return resized(ratio, Fraction(0) if a.mode == "nearest" else (ratio - 1) / 2, reach, extent)
+
+
+def pad_window(a: Pad, x: Shape) -> tuple[Taps | None, ...]:
+    return tuple(sliding(1, 1, before) for before, _ in a.p)
+
+
+def crop_window(a: Crop, x: Shape) -> tuple[Taps | None, ...]:
+    assert a.p is not None
+    return tuple(sliding(1, 1, -before) for before, _ in a.p)
+
+
+def shuffle_window(a: PixelShuffle, x: Shape) -> tuple[Taps | None, ...]:
+    taps = None if isinstance(a.r, Sym) else resized(Fraction(1, a.r), Fraction(0), (0, 0), x[1])
+    return (taps, taps)
+
+
+def unshuffle_window(a: PixelShuffle, x: Shape) -> tuple[Taps | None, ...]:
+    return (sliding(a.r, a.r, 0),) * 2
 
 
 def reshape_shape(a: Reshape, x: Shape) -> Shape:
@@ -305,6 +338,7 @@ pixelshuffle: Op[PixelShuffle] = define(
         shape=pixel_shuffle_shape,
         work=no_work,
         saves=saves_nothing,
+        window=shuffle_window,
         ranks=(2,),
         shape_lines=shuffle_lines,
         samples=("pixelshuffle(2) @ 8x3x4", "pixelshuffle(3) @ 9x2x2"),
@@ -320,6 +354,7 @@ pixelunshuffle: Op[PixelShuffle] = define(
         shape=pixel_unshuffle_shape,
         work=no_work,
         saves=saves_nothing,
+        window=unshuffle_window,
         ranks=(2,),
         shape_lines=unshuffle_lines,
         samples=("pixelunshuffle(2) @ 2x6x4", "pixelunshuffle(3) @ 1x3x6"),
@@ -336,6 +371,7 @@ pad: Op[Pad] = define(
         shape=pad_shape,
         work=no_work,
         saves=pad_saves,
+        window=pad_window,
         ranks=(1, 2, 3),
         shape_lines=pad_lines,
         samples=(
@@ -450,6 +486,7 @@ crop: Op[Crop] = define(
         shape=crop_shape,
         work=no_work,
         saves=saves_nothing,
+        window=crop_window,
         view=True,
         ranks=(1, 2, 3),
         shape_lines=crop_lines,

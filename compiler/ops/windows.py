@@ -4,7 +4,7 @@ from typing import Any
 
 from ..diagnostics import Reject
 from ..symbolic import largest, same, smallest
-from .base import Shape, Window
+from .base import Shape
 from .formula import Line, by_axis, factor, product, text
 from .kinds import Ints, Pairs
 
@@ -83,11 +83,6 @@ def reach(x: Shape, out: Shape, a: Any) -> Pairs:
         needed = (n - 1) * s + d * (k - 1) + 1 - extent - p[0]
         pairs.append((p[0], largest(needed, 0) if a.ceil else p[1]))
     return tuple(pairs)
-
-
-def window_of(a: Any, x: Shape) -> Window:
-    """The window of any attributes with fields k, s, p and d."""
-    return Window(a.k, a.s, a.p, a.d)
 
 
 def window_lines(a: Any, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
