@@ -51,6 +51,10 @@ def _inputs(row: Row) -> int:
     return prod(row.inputs[0])
 
 
+def _last_relu(net: cnnc.Net) -> int:
+    return -_inputs([row for row in net.layers if row.op == "relu"][-1])
+
+
 def _subclassed(row: Row) -> bool:
     """The normalisations of ConvNeXt on channels-first maps; those within its blocks see channels last."""
     return row.op == "ln" and not row.scope.startswith("stage")
@@ -66,7 +70,6 @@ def _per_position(row: Row) -> int:
     return CONVENTIONS["torchinfo"].count(row.step) - row.params // row.times
 
 
-LAST_RELU: Amount = lambda net: -_inputs([row for row in net.layers if row.op == "relu"][-1])  # noqa: E731
 BLOCK_MAXPOOL = rows(_inputs, lambda row: row.op == "maxpool" and row.scope.startswith("mixed"))
 
 FUNCTION = "ptflops charges a module and the function that it calls; torchvision calls only the function for "
@@ -75,7 +78,7 @@ MEAN = "torchvision writes global pooling as `x.mean([2, 3])`, in which the tool
 
 DIFFERENCES: dict[tuple[str, str], Difference] = {
     ("densenet121", "ptflops"): Difference(
-        f"{FUNCTION}the last ReLU and global pooling, so each counts once", both(LAST_RELU, once("gap"))
+        f"{FUNCTION}the last ReLU and global pooling, so each counts once", both(_last_relu, once("gap"))
     ),
     ("densenet121", "thop"): Difference(f"{NO_MODULE}global pooling", unseen("gap", "thop")),
     ("googlenet", "ptflops"): Difference(f"{FUNCTION}every ReLU, so each counts once", once("relu")),

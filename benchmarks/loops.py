@@ -1,6 +1,6 @@
 """Layers as plain loops over single products, which a meter counts: what a network costs if done by hand.
 
-Zeros of a padding are multiplied like other values, as every tool counts them. Arrays are of one sample, channels first.
+Zeros of a padding are multiplied like other values, as every tool counts them. Arrays: one sample, channels first.
 """
 
 from collections.abc import Iterator, Sequence
@@ -83,10 +83,11 @@ def deconv(meter: Meter, x: Array, w: Array, s: Settings = PLAIN) -> Array:
     per_group, outputs = x.shape[0] // s.groups, w.shape[1]
     spans = [(n - 1) * s.stride + s.dilation * (k - 1) + 1 for n, k in zip(x.shape[1:], w.shape[2:], strict=True)]
     y = np.zeros((outputs * s.groups, *spans))
-    for place in np.ndindex(x.shape):
+    for place in product(*map(range, x.shape)):
         for channel, *offset in np.ndindex(w.shape[1:]):
             to = tuple(p * s.stride + k * s.dilation for p, k in zip(place[1:], offset, strict=True))
-            y[place[0] // per_group * outputs + channel, *to] += meter.times(x[place], w[place[0], channel, *offset])
+            weight = (place[0], channel, *offset)
+            y[place[0] // per_group * outputs + channel, *to] += meter.times(x[place], w[weight])
     return y[(slice(None), *(slice(s.padding[0], n - s.padding[1]) for n in spans))]
 
 

@@ -12,7 +12,7 @@ NOTES: dict[str, tuple[str, ...]] = {
     ),
     "fvcore": (
         "`nn.Conv2d(…, padding='same')` costs nothing: it traces to `aten::_convolution_mode`, which is not in the "
-        "table. A warning tells of it, unless warnings for unsupported operators are off.",
+        "table; its log lists the operator as unsupported.",
         "Fused attention (`need_weights=False`) costs nothing either, only its projections count.",
     ),
     "ptflops-aten": (
@@ -23,14 +23,14 @@ NOTES: dict[str, tuple[str, ...]] = {
         "`F.relu` once. `nn.ReLU6`, which calls `F.hardtanh`, counts once.",
         "Modules are looked up by exact type: a subclass of `nn.Conv2d`, and `F.conv2d`, cost nothing, nor does the "
         "product `x @ w`.",
-        "A module that two parents hold counts double.",
+        "A module that two parents hold is added for each of them: ×2.",
         "`nn.MultiheadAttention` with `need_weights=True` counts in its hook and in the patched `torch.bmm`.",
     ),
     "thop": (
         "A transposed convolution counts at every output position: ×4 for a stride of 2.",
         "Modules are looked up by exact type: a subclass of `nn.Conv2d`, `F.conv2d`, `F.interpolate` and "
         "`nn.MultiheadAttention` cost nothing.",
-        "A module that two parents hold counts four times: the sum of both uses, once for each parent.",
+        "A module that two parents hold gets two hooks, and its sum is added for each parent: ×4.",
     ),
     "torchinfo": (
         "A transposed convolution counts at every output position: ×4 for a stride of 2.",
@@ -41,12 +41,14 @@ NOTES: dict[str, tuple[str, ...]] = {
         "With `padding='same'` and an even kernel it takes half the padding on both sides and so a smaller output.",
         "A grouped transposed convolution is divided by its groups twice.",
         "`x @ w` costs nothing, since only `torch.matmul` is patched; attention costs only its projections.",
-        "A backward pass is three times the forward pass, also where nobody wants the input's gradient.",
+        "A module that two parents hold is added for each of them: ×2.",
+        "Training is charged three forward passes, also where nobody wants the gradient of the input.",
     ),
     "onnx-tool": (
         "A transposed convolution counts at every output position, with its output channels for the input's: with a "
         "stride of 2, ×6 for 4 to 6 channels and ×12 for 4 to 12 in two groups.",
-        "Its figure charges activations, normalisation, pooling and sums by its own table (32 for an exponential).",
+        "Measured on the ONNX model that cnnc writes. Its figure charges activations, normalisation, pooling and sums "
+        "by its own table (32 for an exponential).",
     ),
 }  # fmt: skip
 """By the name of a convention, or of a tool that has none here."""

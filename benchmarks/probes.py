@@ -1,4 +1,4 @@
-"""Small networks on which tools go wrong without a word: a module, its program, and the same as loops that are counted.
+"""Small networks, on most of which some tool goes wrong: a module, its program, and the same as loops that are counted.
 
 No layer has a bias and hardly any charges anything but products, so every tool means the same by its figure.
 """
@@ -71,13 +71,13 @@ def upsampled(x: Array) -> Array:
 
 def _shared(shown: str, build: Callable[[], nn.Module], weight: str) -> Probe:
     """The same convolution twice in a row."""
-    s = Settings(padding=(1, 1))
+    s, program = Settings(padding=(1, 1)), "shared mix = conv3x3(4, p=1, bias=false)\ninput 4x6x6 -> mix -> mix"
     return Probe(
         shown,
         build,
-        "shared mix = conv3x3(4, p=1, bias=false)\ninput 4x6x6 -> mix -> relu -> mix",
+        program,
         (4, 6, 6),
-        lambda m, x, w: conv(m, conv(m, x, w[weight], s).clip(0), w[weight], s),
+        lambda m, x, w: conv(m, conv(m, x, w[weight], s), w[weight], s),
     )
 
 
@@ -97,7 +97,7 @@ def _attends(need_weights: bool) -> Probe:
 
 def _two_parents() -> nn.Module:
     mix = nn.Conv2d(4, 4, 3, padding=1, bias=False)
-    return seq(seq(mix), nn.ReLU(), seq(mix))
+    return seq(seq(mix), seq(mix))
 
 
 PROBES: dict[str, Probe] = {
@@ -154,7 +154,7 @@ PROBES: dict[str, Probe] = {
     "attention, weights returned": _attends(True),
     "shared": _shared(
         "one `Conv2d`, called twice",
-        lambda: Fn(lambda m, x: m.mix(F.relu(m.mix(x))), mix=nn.Conv2d(4, 4, 3, padding=1, bias=False)),
+        lambda: Fn(lambda m, x: m.mix(m.mix(x)), mix=nn.Conv2d(4, 4, 3, padding=1, bias=False)),
         "mix.weight",
     ),
     "shared, two parents": _shared("one `Conv2d` in two `Sequential`s", _two_parents, "0.0.weight"),

@@ -172,5 +172,8 @@ def _told(measure: Callable[[Subject], Figures], subject: Subject) -> dict[str, 
 
 
 def versions() -> dict[str, str]:
-    """Of all tools, and of torchvision, whose models they count."""
-    return {name: version(name) for name in sorted({"torchvision", *(tool.distribution for tool in TOOLS.values())})}
+    """Of all tools, and of torchvision, whose models they count; `1-2` is an old way to write `1.post2`."""
+    return {
+        name: version(name).replace("-", ".post")
+        for name in sorted({"torchvision", *(tool.distribution for tool in TOOLS.values())})
+    }

@@ -15,6 +15,32 @@ from page import MEASURED, page
 from probes import BACKWARD, PROBES
 
 FIGURES = json.loads((ROOT / "tests" / "data" / "peers.json").read_text())
+WRONG = [
+    ("torch", "attention", 2 / 2),
+    ("fvcore", "attention", 1 / 2),
+    ("fvcore", "padding='same'", 0),
+    ("ptflops-aten", "attention", 1 / 2),
+    ("ptflops", "subclass", 0),
+    ("ptflops", "functional", 0),
+    ("ptflops", "matrix product", 0),
+    ("ptflops", "shared, two parents", 2),
+    ("thop", "transposed", 4),
+    ("thop", "subclass", 0),
+    ("thop", "functional", 0),
+    ("thop", "attention", 0),
+    ("thop", "shared, two parents", 4),
+    ("torchinfo", "transposed", 4),
+    ("torchinfo", "tokens", 1 / 16),
+    ("torchinfo", "functional", 0),
+    ("torchinfo", "attention", 0),
+    ("calflops MACs", "transposed, grouped", 1 / 2),
+    ("calflops MACs", "matrix product", 0),
+    ("calflops MACs", "attention", 1 / 2),
+    ("calflops MACs", "shared, two parents", 2),
+    ("onnx-tool", "transposed", 6),
+    ("onnx-tool", "transposed, grouped", 12),
+]
+"""What docs/peers.md says of tools, as factors on the products; torch's FLOPs are twice those."""
 PINNED = dict(re.findall(r"(?m)^([\w-]+)==(\S+)$", (ROOT / "benchmarks" / "requirements.txt").read_text()))
 
 
@@ -53,6 +79,7 @@ def test_single_layers(name: str) -> None:
     assert FIGURES["layers"][name] == {tool: net.cost(tool) for tool in MEASURED}
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize("name", PROBES)
 def test_probes(name: str) -> None:
     """The loop computes what the module computes, with as many products as cnnc counts."""
@@ -62,6 +89,11 @@ def test_probes(name: str) -> None:
     assert net.macs == products
     assert net.cost("torch") == 2 * products
     assert set(FIGURES["probes"][name]) == {*MEASURED, "calflops MACs", "calflops FLOPs", "onnx-tool"}
+
+
+@pytest.mark.parametrize(("tool", "probe", "factor"), WRONG)
+def test_tools_are_as_wrong_as_the_notes_say(tool: str, probe: str, factor: float) -> None:
+    assert FIGURES["probes"][probe][tool] == factor * PROBES[probe].run()[0]
 
 
 @pytest.mark.parametrize("name", BACKWARD)
