@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint tables golden zoo clean
+.PHONY: help demo test lint tables golden zoo peers clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
@@ -12,7 +12,8 @@ help:
 	@echo "make tables   rebuild the grammar's tables after a change of grammar/cnn.lark"
 	@echo "make golden   rewrite the golden files; read the difference before committing it"
 	@echo "make zoo      rewrite docs/zoo.md, the table of networks"
-	@echo "make clean    remove .venv, demo/ and caches"
+	@echo "make peers    measure other tools in .venv-peers, rewrite docs/peers.md and tests/data/peers.json"
+	@echo "make clean    remove .venv, .venv-peers, demo/ and caches"
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -46,5 +47,13 @@ golden: .venv/test
 zoo: .venv/base
 	$(BIN)/python examples/zoo/table.py
 
+.venv-peers/done: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --editable . --requirement benchmarks/requirements.txt
+	@touch $@
+
+peers: .venv-peers/done
+	.venv-peers/bin/python benchmarks/peers.py
+
 clean:
-	rm -rf .venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
