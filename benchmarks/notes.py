@@ -20,7 +20,8 @@ NOTES: dict[str, tuple[str, ...]] = {
     ),
     "ptflops": (
         "`nn.ReLU` and pooling count in the module's hook and in the patched function that the module calls, so twice; "
-        "`F.relu` once. `nn.ReLU6`, which calls `F.hardtanh`, counts once.",
+        "`F.relu` once. `nn.ReLU6`, which calls `F.hardtanh`, counts once. So `nn.Upsample` costs 2·|out|, and "
+        "`F.interpolate`, as segmentation networks use it and the rule has it, |out|.",
         "Modules are looked up by exact type: a subclass of `nn.Conv2d`, and `F.conv2d`, cost nothing, nor does the "
         "product `x @ w`.",
         "A module that two parents hold is added for each of them: ×2.",

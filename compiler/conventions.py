@@ -48,12 +48,10 @@ def _flops(step: Apply) -> int:
     return 2 * _macs(step)
 
 
-def _macs_and(rules: dict[str, Rule], biases: bool = False, unseen: tuple[str, ...] = ()) -> Callable[[Apply], int]:
+def _macs_and(rules: dict[str, Rule], biases: bool = False) -> Callable[[Apply], int]:
     """Multiply-accumulates, perhaps one for each addition of a bias, and what the rules say of single ops."""
 
     def count(step: Apply) -> int:
-        if step.op.name in unseen:
-            return 0
         rule = rules.get(step.op.name)
         extra = rule(step.attrs, step.in_shapes[0], step.out_shape) if rule else 0
         return _macs(step) + (_biases(step) if biases else 0) + extra
@@ -73,9 +71,6 @@ def _scaled(affine: int, plain: int) -> Rule:
     """So much for each input element with a learnt scale and shift, and without."""
     return lambda a, x, out: (affine if a.affine else plain) * size(x)
 
-
-ATTENTION = ("mhsa",)
-"""Free in thop and torchinfo, which look at the modules within nn.MultiheadAttention; it never calls them."""
 
 # fvcore 0.1.5: fvcore/nn/flop_count.py, the table of supported operators
 
@@ -125,7 +120,7 @@ PTFLOPS: dict[str, Rule] = {
     ),
     **dict.fromkeys(("bn", "gn", "instnorm"), _scaled(2, 1)),
     "ln": _inputs(1),
-    "upsample": _outputs(2),
+    "upsample": _outputs(1),
     "mhsa": _ptflops_attention,
     "deformconv": _ptflops_deform,
 }  # fmt: skip
@@ -156,14 +151,12 @@ THOP: dict[str, Rule] = {
 
 # torchinfo 1.8: torchinfo/layer_info.py
 
-PARAMETERS_ONLY = ("fc", "bilinear", "bn", "ln", "gn", "instnorm", "prelu")
+PARAMETERS_ONLY = ("fc", "bilinear", "mhsa", "bn", "ln", "gn", "instnorm", "prelu")
 """Layers that torchinfo charges one multiply-add for each parameter, wherever they are applied."""
 
 
 def _torchinfo(step: Apply) -> int:
     """Convolutions: multiply-accumulates and biases. Other layers: their parameters, once per sample."""
-    if step.op.name in ATTENTION:
-        return 0
     if step.op.name in PARAMETERS_ONLY:
         return sum(size(weight.shape) for weight in step.weights())
     return _macs(step) + _biases(step)
@@ -190,21 +183,20 @@ CONVENTIONS: dict[str, Convention] = {
             "ptflops",
             "MACs",
             "ptflops 0.7.5: MAC + |out| for each bias + 2·|x| bn, gn + |x| ln + 2·|in| of ReLU, PReLU, ELU, GELU "
-            "and pooling modules + |x| ReLU6, LeakyReLU, SiLU, softmax + 2·|out| upsampling",
+            "and pooling modules + |x| ReLU6, LeakyReLU, SiLU, softmax + |out| upsampling",
             _macs_and(PTFLOPS, True),
         ),
         Convention(
             "thop",
             "MACs",
             "thop 0.1.1: MAC + 4·|x| bn, ln, instnorm + (window + 1)·|out| adaptive average pooling + |out| average "
-            "pooling + 11·|out| bilinear and |out| nearest upsampling; nothing for attention",
-            _macs_and(THOP, unseen=ATTENTION),
+            "pooling + 11·|out| bilinear and |out| nearest upsampling",
+            _macs_and(THOP),
         ),
         Convention(
             "torchinfo",
             "mult-adds",
-            "torchinfo 1.8: convolutions MAC + |out| for a bias; linear and normalisation layers their parameters; "
-            "attention nothing",
+            "torchinfo 1.8: convolutions MAC + |out| for a bias; linear and normalisation layers their parameters",
             _torchinfo,
         ),
     )
