@@ -141,10 +141,10 @@ def backward(figures: Figures) -> str:
 
 
 def layers() -> str:
-    names = fill(
-        f"{len(LAYERS)} modules, each by itself, are equal under every convention, but that ptflops counts upsampling modules twice: {'; '.join(LAYERS)}.",
-        120,
+    text = (
+        f"{len(LAYERS)} modules, each by itself, are equal under every convention, but that ptflops counts upsampling "
     )
+    names = fill(f"{text}modules twice: {'; '.join(LAYERS)}.", 120)
     return f"## Single layers\n\n{names}\n"
 
 
