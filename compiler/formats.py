@@ -55,26 +55,37 @@ WRITERS: dict[str, Callable[[Table], str]] = {"table": plain_text, "md": markdow
 """The forms that are text, by the name that `--format` has for them."""
 
 
+WIDEST_BAR, NARROWEST_BAR = 20, 4
+
+
 def draw(table: Table) -> None:
-    """The table on a terminal, with a bar for each line's share of the cost."""
+    """The table on a terminal, with a bar for each line's share of the cost.
+
+    Bars take what room is left. Where there is too little for the numbers themselves, lines run over as plain
+    text does.
+    """
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    console = Console()
+    room = console.width - sum(max(map(len, column)) + 2 for column in zip(table.columns, *table.lines, strict=True))
+    bar = min(room - len(" 100.0%"), WIDEST_BAR)
     view: Any = RichTable(title=table.title, title_justify="left", header_style="bold", box=None, pad_edge=False)
-    for i, column in enumerate(table.columns):
-        view.add_column(column, justify="right" if i >= table.numbers else "left", overflow="fold")
-    view.add_column("share")
+    for i, column in enumerate([*table.columns, "share"]):
+        view.add_column(column, justify="right" if table.numbers <= i < len(table.columns) else "left", no_wrap=True)
     amounts = [cost if isinstance(cost, int) else 0 for cost in table.costs]
     whole = max(sum(amounts), 1)
     for line, amount in zip(table.lines, amounts, strict=True):
-        view.add_row(*map(Text, line), Text(_bar(amount, whole), style="cyan"))
-    console = Console()
-    console.print(view)
+        view.add_row(*map(Text, line), Text(_bar(amount, whole, bar), style="cyan"))
+    Console(width=max(console.width, console.width - room + 8)).print(view)
     console.print()
     for text in table.footer:
-        console.print(Text(text))
+        console.print(Text(text), soft_wrap=True)
 
 
-def _bar(amount: int, whole: int) -> str:
-    return f"{'█' * round(20 * amount / whole)} {amount / whole:.1%}" if amount else ""
+def _bar(amount: int, whole: int, width: int) -> str:
+    if not amount:
+        return ""
+    blocks = "█" * round(width * amount / whole) + " " if width >= NARROWEST_BAR else ""
+    return f"{blocks}{amount / whole:.1%}"

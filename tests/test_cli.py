@@ -1,5 +1,7 @@
 """The command through its real executable: results, diagnostics, exit statuses, files."""
 
+import csv
+import io
 import json
 import os
 import stat
@@ -219,3 +221,42 @@ def test_pickles_that_run_code_are_refused(tmp_path: Path) -> None:
     result = cnnc("compile", "-e", CHAIN, "--input", "3x9x9", "-o", "n.onnx", "--weights", "w.pth", cwd=tmp_path)
     assert result.returncode == 2 and "E0509" in result.stderr
     assert not (tmp_path / "exploded").exists()
+
+
+def test_analyze_at_sizes(tmp_path: Path) -> None:
+    text = "conv3x3(8, s=2, p=1) -> bn -> relu -> [id, maxpool2 -> upsample2]"
+    symbolic = cnnc("analyze", "-e", text, "--input", "3xHxW").stdout
+    assert "sizes                 H divided by 4 must leave one of 0, 3: the concatenation at 1:39" in symbolic
+    assert (
+        cnnc("analyze", "-e", text, "--input", "3xHxW", "--at", "H=32,W=64").stdout
+        == cnnc("analyze", "-e", text, "--input", "3x32x64").stdout
+    )
+    wrong = cnnc("analyze", "-e", text, "--input", "3xHxW", "--at", "H=30,W=64")
+    assert (wrong.returncode, wrong.stdout) == (1, "") and "E0204" in wrong.stderr
+    assert "E0331" in cnnc("analyze", "-e", text, "--input", "3xHxW", "--at", "H=32").stderr
+
+
+def test_analyze_forms() -> None:
+    net = ("-e", "(conv3x3(8, p=1) -> relu) * 3", "--input", "8x9x9", "--convention", "thop")
+    lines = list(csv.DictReader(io.StringIO(cnnc("analyze", *net, "--format", "csv").stdout)))
+    assert len(lines) == 6 and [line["MACs (thop)"] for line in lines[:2]] == ["46656", "0"]
+    markdown = cnnc("analyze", *net, "--format", "md").stdout
+    assert "| layer | op | output | params | MACs (thop) | other ops | field |" in markdown and "\\_" not in markdown
+    assert "- convention thop: thop 0.1.1" in markdown
+
+
+def test_analyze_with_a_symbolic_batch() -> None:
+    report = json.loads(cnnc("analyze", "-e", "fc(4)", "--input", "3", "--batch", "N", "--format", "json").stdout)
+    assert report["outputs"][0]["shape"] == ["N", 4]
+    assert (report["totals"]["macs"], report["totals"]["bytes_moved"]) == ("12*N", "28*N + 64")
+    assert "E0331" in cnnc("analyze", "-e", "fc(4)", "--input", "3", "--batch", "N", "--device", "cpu").stderr
+
+
+def test_explain_the_first_layer() -> None:
+    printed = cnnc("analyze", str(ROOT / "examples" / "resnet50.cnn"), "--explain").stdout
+    for line in (
+        "N = ⌊(224 + 2·3 − 1·(7 − 1) − 1)/2⌋ + 1 = 112",
+        "64·(3·7·7) = 9,408; with a bias 64·(3·7·7) + 64 = 9,472",
+        "64·112·112·(3·7·7) = 118,013,952",
+    ):
+        assert line in printed

@@ -151,3 +151,15 @@ def test_symbolic_channels(text: str) -> None:
     assert (
         net.at(H=9).to_dict()["totals"] == cnnc.compile(f"input 4x9 -> permute((1, 0)) -> {text}").to_dict()["totals"]
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("crop(5)", "E0228"), ("maxpool2(p=1, d=2)", "E0226"), ("conv7(3)", "E0201")]
+)
+def test_sizes_that_do_not_fit(text: str, code: str) -> None:
+    """A rule that only some sizes break speaks up once they are known."""
+    net = cnnc.compile(f"input 2xW -> {text}")
+    assert net.at(W=9).output_shape
+    with pytest.raises(cnnc.NetworkError) as caught:
+        net.at(W=1)
+    assert caught.value.code == code

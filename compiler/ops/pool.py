@@ -93,13 +93,12 @@ def resolve_pool(a: Any, x: Shape) -> Any:
     return a._replace(s=s, p=p)
 
 
-def resolve_maxpool(a: MaxPool, x: Shape) -> MaxPool:
-    """As `resolve_pool`; also refuses a dilated window that steps right across the input (E0226)."""
-    a = resolve_pool(a, x)
+def maxpool_shape(a: MaxPool, x: Shape) -> Shape:
+    """As of any window; also refuses a dilated one that steps right across the input (E0226)."""
     for extent, k, s, (before, _), d in zip(x[1:], a.k, a.s, a.p, a.d, strict=True):
         if isinstance(extent, int) and d > extent and not _all_met(extent, k, s, before, d):
             raise Reject("E0226", k=k, d=d, extent=extent)
-    return a
+    return pool_shape(a, x)
 
 
 def _all_met(extent: int, k: int, s: int, before: int, d: int) -> bool:
@@ -228,8 +227,8 @@ maxpool: Op[MaxPool] = define(
         name="maxpool",
         doc="Largest value of each window; the stride is the window unless given.",
         signature=MaxPool,
-        resolve=resolve_maxpool,
-        shape=pool_shape,
+        resolve=resolve_pool,
+        shape=maxpool_shape,
         work=max_work,
         saves=maxpool_saves,
         window=window_of,

@@ -247,7 +247,7 @@ def reshape_shape(a: Reshape, x: Shape) -> Shape:
 
 
 def resolve_crop(a: Crop, x: Shape) -> Crop:
-    """What is taken off each side; of an odd rest, the element more goes from the end. Raises E0228."""
+    """What is taken off each side; of an odd rest, the element more goes from the end. Raises E0228, E0304."""
     if (a.size is None) == (a.p is None):
         raise Reject("E0228", reason="give either a size or p")
     if isinstance(a.p, str):
@@ -256,19 +256,18 @@ def resolve_crop(a: Crop, x: Shape) -> Crop:
         return a
     assert a.size is not None
     rests = [extent - n for extent, n in zip(x[1:], a.size, strict=True)]
-    for extent, n, rest in zip(x[1:], a.size, rests, strict=True):
-        if rest < 0:
-            raise Reject("E0228", reason=f"{n} elements of {extent}")
     return Crop(None, tuple((rest // 2, rest - rest // 2) for rest in rests))
 
 
 def crop_shape(a: Crop, x: Shape) -> Shape:
-    """W − P₀ − P₁, at least 1. Raises E0228."""
+    """W − P₀ − P₁, at least 1 and at most W. Raises E0228."""
     assert a.p is not None
     extents = [extent - before - after for extent, (before, after) in zip(x[1:], a.p, strict=True)]
     for extent, n in zip(x[1:], extents, strict=True):
         if n < 1:
             raise Reject("E0228", reason=f"nothing is left of {extent} elements")
+        if n > extent:
+            raise Reject("E0228", reason=f"{n} elements of {extent}")
     return (x[0], *extents)
 
 
