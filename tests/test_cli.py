@@ -183,9 +183,10 @@ def test_closed_pipe_is_quiet() -> None:
 
 
 def test_faults_ask_for_a_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from cnnc.compiler import cli, commands
+    from cnnc.compiler import cli
+    from cnnc.compiler.commands import analyze
 
-    monkeypatch.setattr(commands, "read_net", lambda args: 1 / 0)
+    monkeypatch.setattr(analyze, "read_net", lambda args: 1 / 0)
     assert cli.run(["analyze", "-e", "relu"]) == 3
     assert "E0901" in capsys.readouterr().err
 

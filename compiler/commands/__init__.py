@@ -1,0 +1,7 @@
+"""The commands, a module each: HELP and EXAMPLE for `--help`, `add_arguments`, and `run`, which gives the exit status.
+
+A command turns arguments into calls of the API and prints what they give; nothing is computed here.
+"""
+
+COMMANDS = ("compile", "analyze", "check", "verify", "weights", "fmt", "layers", "explain")
+"""The modules of this package that are commands, in the order of `cnnc --help`."""

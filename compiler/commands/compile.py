@@ -1,0 +1,84 @@
+"""`cnnc compile`: write PyTorch source or an ONNX model."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics import usage
+from .shared import add_network, batch_size, read_net
+
+HELP = "Write PyTorch source or an ONNX model."
+EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_network(parser)
+    parser.add_argument("--to", metavar="TARGET", help="torch or onnx; otherwise the ending of -o decides, else torch")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
+    )
+    parser.add_argument("--batch", default="dynamic", metavar="N", help="ONNX: batch size, or dynamic (default)")
+    parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="ONNX: seed of the initial weights (default 0)"
+    )
+    parser.add_argument("--opset", type=int, metavar="N", help="ONNX: operator set (default 20)")
+    parser.add_argument("--inference", action="store_true", help="ONNX: fold batch normalisation, drop dropout")
+
+
+def run(args: argparse.Namespace) -> int:
+    from ...backends import TARGETS
+    from ..files import write_file
+
+    target, out = choose_target(args, TARGETS)
+    net = read_net(args)
+    if target == "onnx":
+        data = onnx_bytes(args, net, out)
+    else:
+        if args.weights is not None:
+            from ...backends.weights import read_weights
+
+            read_weights(args.weights, net.graph)
+        data = net.torch_source().encode()
+    if out == "-":
+        sys.stdout.buffer.write(data)
+        return 0
+    if target != "onnx":
+        write_file(out, data)
+    print(f"wrote {out}: {net.name}, {net.params:,} parameters, {net.macs:,} MACs")
+    if args.weights is not None and target == "torch":
+        print(f"the weights in {args.weights} fit: load them with load_state_dict", file=sys.stderr)
+    return 0
+
+
+def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
+    """The model's bytes for stdout, or nothing once it is written to a file."""
+    batch = args.batch if args.batch == "dynamic" else batch_size(args.batch)
+    model = net.to_onnx(
+        None if out == "-" else out,
+        batch=batch,
+        seed=args.seed,
+        weights=args.weights,
+        opset=args.opset,
+        inference=args.inference,
+    )
+    return bytes(model.SerializeToString(deterministic=True)) if out == "-" else b""
+
+
+def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[str, str]:
+    """The target and the output path: from --to, from the ending of -o, else PyTorch beside nobody's file."""
+    target, out = args.to, args.output
+    if target is None:
+        ending = Path(out).suffix if out not in (None, "-") else ".py"
+        target = next((name for name, suffix in targets.items() if suffix == ending), None)
+        if target is None:
+            raise usage("E0504", name=ending or out, known=", ".join(f"{n} ({s})" for n, s in targets.items()))
+    if target not in targets:
+        raise usage("E0504", name=target, known=", ".join(targets))
+    if out is None:
+        stem = "net" if args.text is not None or args.file == "-" else Path(args.file).stem
+        out = f"{stem}{targets[target]}"
+    if args.file not in (None, "-") and out != "-" and Path(out).exists() and Path(out).samefile(args.file):
+        raise usage("E0503", path=out, reason="it is the program itself")
+    return target, out

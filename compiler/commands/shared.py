@@ -1,0 +1,92 @@
+"""What commands share: the arguments that name a network, how they are read, how diagnostics are shown."""
+
+import argparse
+import sys
+from typing import Any
+
+from ..diagnostics import Diagnostic, usage
+from ..limits import Limits
+from ..render import render_text
+
+
+def show_diagnostics(diagnostics: list[Diagnostic]) -> None:
+    for diagnostic in diagnostics:
+        print(render_text(diagnostic), file=sys.stderr)
+
+
+def add_network(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="program to read, - for stdin")
+    parser.add_argument("-e", dest="text", metavar="TEXT", help="the program itself instead of a file")
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input", action="append", metavar="SHAPE", help="input shape, 3x224x224, or NAME=SHAPE for each of several"
+    )
+    parser.add_argument("-D", dest="define", action="append", metavar="NAME=VALUE", help="value of a build parameter")
+    add_limits(parser)
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    limits = parser.add_argument_group("limits")
+    for name, value in Limits()._asdict().items():
+        limits.add_argument(f"--{name.replace('_', '-')}", type=positive, metavar="N", help=f"default {value:,}")
+
+
+def positive(text: str) -> int:
+    """A limit from the command line."""
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number of at least 1 is needed")
+    return int(text)
+
+
+def read_net(args: argparse.Namespace) -> Any:
+    """The compiled network that the arguments name; its warnings go to stderr."""
+    from ..net import compile, load
+
+    if (args.text is None) == (args.file is None):
+        raise usage("E0501", path="the network", reason="give a file, `-`, or -e TEXT")
+    shapes, values, limits = shapes_of(args), definitions_of(args), limits_of(args)
+    if args.text is not None:
+        net = compile(args.text, shapes, values, name="<command line>", limits=limits)
+    else:
+        net = load(args.file, shapes, values, limits=limits)
+    show_diagnostics(net.warnings)
+    return net
+
+
+def shapes_of(args: argparse.Namespace) -> Any:
+    from ..requests import read_shape
+
+    named = {name: shape for name, _, shape in (text.rpartition("=") for text in args.input or ())}
+    if not named:
+        return None
+    return read_shape(named[""]) if list(named) == [""] else read_shape(named)
+
+
+def definitions_of(args: argparse.Namespace) -> dict[str, Any]:
+    from ..reference import read_value
+
+    values = {}
+    for text in args.define or ():
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise usage("E0506", text=text)
+        values[name] = read_value(value)
+    return values
+
+
+def limits_of(args: argparse.Namespace) -> Limits:
+    given = {name: getattr(args, name) for name in Limits._fields if getattr(args, name) is not None}
+    return Limits(**given)
+
+
+def batch_size(text: str) -> int:
+    """A number of samples that a model is written or run for."""
+    from ..requests import read_batch
+
+    batch = read_batch(text)
+    if not isinstance(batch, int):
+        raise usage("E0513", text=text)
+    return batch
