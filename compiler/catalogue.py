@@ -814,6 +814,14 @@ _add(
     "Symbols stand for whole extents of at least 1.",
 )
 
+_add(
+    "E0540",
+    "`{number}` is no advice",
+    "",
+    "`cnnc advise` without --apply lists the advice; {numbers}",
+    "`--apply N` rewrites the program as the N-th piece of advice says, and `-o` says where to.",
+)
+
 # W06: warnings
 
 _add(

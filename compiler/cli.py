@@ -18,6 +18,8 @@ EXAMPLES = """examples:
   cnnc analyze examples/lenet5.cnn --explain
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
+  cnnc diff examples/resnet18.cnn examples/resnet50.cnn --by block
+  cnnc advise examples/vgg16.cnn --apply 1 -o smaller.cnn
   cnnc check *.cnn
   cnnc verify examples/resnet50.cnn
   cnnc weights examples/resnet50.cnn --from resnet50.pth -o resnet50.safetensors

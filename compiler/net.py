@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from .difference import Difference
     from .table import Table
     from .verify import Comparison
 
@@ -234,6 +235,17 @@ class Net:
         settings = self.settings(batch, dtype, convention, device)
         with deep_recursion():
             return report_dict(self.graph, self.totals, settings, by)
+
+    def diff(self, other: "Net", by: str = "layer", convention: str = "torchvision") -> "Difference":
+        """What distinguishes another network from this one, A: aligned layers, figures of both, sums with changes.
+
+        `str` of it is the table, `to_dict()` plain data, `equal` says that nothing differs. by: layer, block or op.
+        """
+        from .difference import compare
+
+        known_as("grouping", by, ("layer", *GROUPINGS))
+        with deep_recursion():
+            return compare(self.graph, other.graph, by, convention_named(convention))
 
     def torch_source(self) -> str:
         """PyTorch source of the network: one module that imports only torch."""

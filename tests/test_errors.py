@@ -50,6 +50,7 @@ BY_REQUEST = {
     "E0531": "test_a_file_of_devices_that_cannot_be_read",
     "E0532": "test_a_device_with_a_wrong_field",
     "E0533": "test_a_type_that_a_device_has_no_rate_for",
+    "E0540": "test_a_number_that_is_no_advice",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -405,6 +406,14 @@ def test_a_device_with_a_wrong_field(cnnc: CLI) -> None:
 def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
     refused = cnnc(*on_device("v100", "--dtype", "int8"))
     assert_refused(refused, "E0533", "v100 has no peak rate for int8", "it has fp32, fp16")
+
+
+@pytest.mark.parametrize("number", ["0", "99", "-1", "x", ""])
+def test_a_number_that_is_no_advice(cnnc: CLI, number: str) -> None:
+    refused = cnnc("advise", "good.cnn", f"--apply={number}", "-o", "out.cnn")
+    assert_refused(refused, "E0540", f"`{number or 'no number'}` is no advice", "numbers go from 1 to 1")
+    assert_refused(cnnc("advise", "-e", "relu", "--input", "3x8x8", "-o", "out.cnn"), "E0540", "there is none")
+    assert not Path("out.cnn").exists()
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
