@@ -22,7 +22,7 @@ from .heads import pooled_heads
 from .idle import idle_layers, unread_layers, zero_branches
 from .kernels import grouped, separable, small_kernels
 from .linear import biases_before_norms, doubled_norms, merged_layers, reordered
-from .program import Program
+from .program import WORTHWHILE, Program
 from .proposal import Proposal, together
 from .strides import earlier_pools, earlier_strides
 
@@ -32,8 +32,6 @@ EXACT: tuple[Callable[[Program], Iterator[Proposal]], ...] = (
 RETRAINED: tuple[Callable[[Program], Iterator[Proposal]], ...] = (
     pooled_heads, small_kernels, separable, grouped, earlier_pools, earlier_strides,
 )  # fmt: skip
-WORTHWHILE = 0.01
-"""A change of the function that saves less than this part of both parameters and MACs is no advice."""
 FIGURES = {
     "params": "parameters",
     "macs": "MACs",
@@ -135,7 +133,7 @@ class Advisor:
         for proposals in candidates(program):
             tried = [self.tried(p, program, before) for p in proposals]
             found += [one for one in tried if one is not None]
-        kept = {one.text: one for one in sorted(found, key=lambda one: one.worth)}
+        kept = {one.text: one for one in sorted(found, key=lambda one: one.proposal.exact)}
         ranked = sorted(kept.values(), key=lambda one: one.worth, reverse=True)
         return Advised(source, graph, before, ranked), warnings
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..diagnostics import usage
 from ..ir import Graph, weights_of
 from ..pipeline import deep_recursion
 from ..source import Source
@@ -32,11 +33,14 @@ def check(graph: Graph, advice: Advice, seed: int = 0, batch: int = 1) -> Checke
     from ...backends import backend
 
     run = backend("numpy").run
-    with deep_recursion():
-        old = {name: array.astype(np.float64) for name, array in random_weights(graph, seed).items()}
-        inputs = random_inputs(graph, seed, batch)
-        new = carried(graph, advice, old)
-        wanted, found = run(graph, inputs, old), run(advice.graph, inputs, new)
+    try:
+        with deep_recursion():
+            old = {name: array.astype(np.float64) for name, array in random_weights(graph, seed).items()}
+            inputs = random_inputs(graph, seed, batch)
+            new = carried(graph, advice, old)
+            wanted, found = run(graph, inputs, old), run(advice.graph, inputs, new)
+    except MemoryError:
+        raise usage("E0515", on="cpu", reason="there is not enough memory") from None
     return Checked({name: difference(found[name], want) for name, want in wanted.items()})
 
 

@@ -9,12 +9,13 @@ OUTPUT = -1
 
 
 class Place(NamedTuple):
-    """One layer of the expanded network. Sources below 0 are the network's inputs."""
+    """One layer of the expanded network. Sources below 0 are the network's inputs; `skip`: in a projection."""
 
     path: str
     step: Apply
     sources: tuple[int, ...]
     readers: list[int]
+    skip: bool
 
     @property
     def op(self) -> str:
@@ -54,7 +55,7 @@ def flat(graph: Graph, most: int | None = None) -> Flat:
     """The expanded network; of each repeat at most so many instances, which show what stands before and behind one."""
     places: list[Place] = []
     values = {terminal.value: -1 - i for i, terminal in enumerate(graph.inputs)}
-    _region(graph.root, "", values, places, most)
+    _region(graph.root, "", values, places, _Way(most, False))
     ends = tuple(values[t.value] for t in (*graph.outputs, *graph.aux))
     for index in ends:
         if index >= 0:
@@ -62,25 +63,30 @@ def flat(graph: Graph, most: int | None = None) -> Flat:
     return Flat(places, ends)
 
 
-def _region(region: Region, prefix: str, values: dict[Value, int], places: list[Place], most: int | None) -> None:
+class _Way(NamedTuple):
+    """How regions are expanded, and whether within a projection."""
+
+    most: int | None
+    skip: bool
+
+
+def _region(region: Region, prefix: str, values: dict[Value, int], places: list[Place], way: _Way) -> None:
     for step in region.steps:
         sources = tuple(values[v] for v in step.inputs)
         if isinstance(step, Call):
-            values.update(zip(step.outputs, _instances(step, prefix, sources, places, most), strict=True))
+            values.update(zip(step.outputs, _instances(step, prefix, sources, places, way), strict=True))
             continue
         for source in sources:
             if source >= 0:
                 places[source].readers.append(len(places))
         values.update(dict.fromkeys(step.outputs, len(places)))
-        places.append(Place(join(prefix, step.name), step, sources, []))
+        places.append(Place(join(prefix, step.name), step, sources, [], way.skip or step.skip))
 
 
-def _instances(
-    call: Call, prefix: str, sources: tuple[int, ...], places: list[Place], most: int | None
-) -> tuple[int, ...]:
-    for i in range(call.count if most is None else min(call.count, most)):
+def _instances(call: Call, prefix: str, sources: tuple[int, ...], places: list[Place], way: _Way) -> tuple[int, ...]:
+    for i in range(call.count if way.most is None else min(call.count, way.most)):
         path = call.shared or join(prefix, call.instance_name(i))
         inner = dict(zip(call.region.inputs, sources, strict=True))
-        _region(call.region, path, inner, places, most)
+        _region(call.region, path, inner, places, way._replace(skip=way.skip or call.skip))
         sources = tuple(inner[v] for v in call.region.outputs)
     return sources

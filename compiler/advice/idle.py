@@ -93,7 +93,7 @@ def _zero_term(program: Program, site: Site) -> list[Edit]:
                 return []
             return removed_term(program.text, parent.terms, index)
         if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) and parent.func.id == "res":
-            skipped = any(program.flat.places[i].step.skip for i in program.inside(parent))
+            skipped = any(program.flat.places[i].skip for i in program.inside(parent))
             return [] if skipped else [Edit(*parent.pos, "id")]
         if not isinstance(parent, ast.Chain | ast.Group | ast.Argument):
             return []

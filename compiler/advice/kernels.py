@@ -11,6 +11,8 @@ from .proposal import Proposal
 FEWEST = 16
 """Channels below which a convolution is left as it is: there is little to save, and little to choose from."""
 GROUPS = (8, 4, 2)
+WORDS = ("same", "same_upper", "valid")
+"""Paddings that fit every kernel."""
 
 
 def _convolutions(program: Program) -> Iterator[tuple[Site, int, int]]:
@@ -22,7 +24,7 @@ def _convolutions(program: Program) -> Iterator[tuple[Site, int, int]]:
         kernels = {k for a in attrs for k in a.k}
         ranks = {len(a.k) for a in attrs}
         plain = all(a.g == 1 and a.reparam == "none" for a in attrs)
-        if plain and len(kernels) == len(ranks) == 1 and "c" in site.arguments():
+        if plain and program.matters(site) and len(kernels) == len(ranks) == 1 and "c" in site.arguments():
             yield site, kernels.pop(), ranks.pop()
 
 
@@ -82,7 +84,7 @@ def _middle(program: Program, site: Site, count: int) -> str | None:
 def _shared_padding(program: Program, site: Site, count: int) -> list[str | None] | None:
     """The padding of each of the small kernels, None where none is written: together that of the large one."""
     written = program.written(site).get("p")
-    if written is None or written in ("same", "same_upper", "valid"):
+    if (written or program.setting("p")) in (None, *WORDS):
         return [written] * count
     amounts = {side for a in program.attrs(site) for pair in a.p for side in pair}
     if len(amounts) != 1 or max(amounts) > count:
@@ -116,11 +118,14 @@ def separable(program: Program) -> Iterator[Proposal]:
     for site, k, rank in _convolutions(program):
         if k != 3 or not _mostly_wide(program, site):
             continue
-        written, attrs = program.written(site), program.attrs(site)
+        written = program.written(site)
         depthwise: dict[str, str] = {n: written[n] for n in ("s", "p", "d", "pad_mode") if n in written}
-        if any(a.bias for a in attrs):
+        if program.setting("bias") != "false":
             depthwise["bias"] = "false"
         pointwise: dict[str, str] = {n: written[n] for n in ("c", "bias") if n in written}
+        for name, value in (("p", "0"), ("s", "1")):
+            if program.setting(name) not in (None, *WORDS):
+                pointwise[name] = value
         links = [call(kernel_name("dwconv", 3, rank), depthwise), call(kernel_name("conv", 1, rank), pointwise)]
         yield Proposal(
             "separable",
@@ -135,7 +140,7 @@ def grouped(program: Program) -> Iterator[Proposal]:
     """1x1 and 3x3 in groups, with a shuffle behind them."""
     for site, k, rank in _convolutions(program):
         groups = _groups(program, site)
-        skips = any(place.step.skip for place in program.places(site))
+        skips = any(place.skip for place in program.places(site))
         if k not in (1, 3) or groups is None or skips or rank != 2 or "g" in site.arguments():
             continue
         arguments = {**program.written(site), "g": str(groups)}

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .. import syntax as ast
+from ..cost import summarize
 from ..elaborate.evaluate import split_suffix
 from ..ir import Graph
 from ..ops import NAMES, Op
+from ..rows import rows
 from ..source import Source
 from .edits import Edit
 from .flat import Flat, Place, flat
 
+WORTHWHILE = 0.01
+"""A change of the function that saves less than this part of both parameters and MACs is no advice."""
 INSTANCES = 3
 """Instances of a repeat that are looked at: the first, one within, the last."""
 
@@ -76,6 +80,14 @@ class Program:
         self.paths = paths
         self.parents: dict[int, tuple[Any, ...]] = {}
         self.sites = list(self.find_sites())
+        self.whole = summarize(graph)
+        self.by_node = {id(site.node): site for site in self.sites}
+        self.costs: dict[ast.Pos, tuple[int, int]] = {}
+        for row in rows(graph, folded=True):
+            pos = (row.span.start, row.span.end)
+            params, macs = self.costs.get(pos, (0, 0))
+            if row.span.source is source:
+                self.costs[pos] = (params + row.params, macs + row.times * row.macs)
         self.at: dict[int, Site] = {number: site for site in self.sites for number in site.places}
 
     def find_sites(self) -> Iterator[Site]:
@@ -110,9 +122,21 @@ class Program:
         """The arguments of every layer that a use makes, with all defaults."""
         return [place.step.attrs for place in self.places(site)]
 
+    def matters(self, *sites: Site) -> bool:
+        """Whether layers hold enough of the parameters or operations that another form of them could be worthwhile."""
+        found = [self.costs.get(site.node.pos, (0, 0)) for site in sites]
+        params, macs = (sum(column) for column in zip(*found, strict=True))
+        return bool(params > WORTHWHILE * self.whole.params or macs > WORTHWHILE * self.whole.work.mac)
+
     def own_weights(self, site: Site) -> bool:
         """Whether every layer has weights that no other use shares."""
         return all(self.paths[place.path] == 1 for place in self.places(site))
+
+    def setting(self, name: str) -> str | None:
+        """The text of what the last `set conv` line gives an argument."""
+        lines = [item for item in self.tree.items if isinstance(item, ast.Set) and item.name.id == "conv"]
+        found = [argument.value for line in lines for argument in line.args if argument.name == name]
+        return self.of(found[-1]) if found else None
 
     def of(self, node: Any) -> str:
         """The text of a part of the tree."""
@@ -127,7 +151,7 @@ class Program:
         if site.chain is None or not 0 <= site.position + step < len(site.chain.links):
             return None
         neighbour = site.chain.links[site.position + step]
-        return next((s for s in self.sites if s.node is neighbour), None)
+        return self.by_node.get(id(neighbour))
 
     def follows(self, first: Site, second: Site) -> bool:
         """Whether everything that one use makes is read by exactly what the other one makes, by nothing else."""

@@ -16,7 +16,12 @@ def earlier_pools(program: Program) -> Iterator[Proposal]:
         if pool.op.name not in POOLS or any(len(p.step.outputs) > 1 for p in program.places(pool)):
             continue
         conv = _convolution_before(program, pool)
-        if conv is None or not _keeps_extents(program, conv) or not _may_shrink(program, conv):
+        if (
+            conv is None
+            or not program.matters(conv)
+            or not _keeps_extents(program, conv)
+            or not _may_shrink(program, conv)
+        ):
             continue
         assert pool.chain is not None
         yield Proposal(
@@ -65,7 +70,12 @@ def earlier_strides(program: Program) -> Iterator[Proposal]:
         if second.op.name not in ("conv", "dwconv") or written is None or not isinstance(second.node, ast.Call):
             continue
         first = _convolution_before(program, second)
-        if first is None or "s" in first.arguments() or not _sees_all(program, first, second):
+        if (
+            first is None
+            or not program.matters(first, second)
+            or "s" in first.arguments()
+            or not _sees_all(program, first, second)
+        ):
             continue
         moved = with_argument(first.node, "s", program.of(written.value))
         yield Proposal(
