@@ -800,6 +800,15 @@ _add(
 )
 
 _add(
+    "E0550",
+    "a page cannot show so many layers",
+    "{layers}, more than {most}",
+    "use --format json or csv, or give a smaller network",
+    "The HTML page has a line in its table, a place in its tree and a step of its memory chart for each layer of the "
+    "expanded network; a browser takes too long for more.",
+)
+
+_add(
     "E0518",
     "no {what} is called `{name}`",
     "",

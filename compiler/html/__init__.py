@@ -1,0 +1,70 @@
+"""The analysis as one HTML page that works from a file: no network, no server, nothing to install.
+
+The page is report.html with report.css and report.js in it, all in this package, and its data as a block of JSON. A
+Content-Security-Policy lets it load nothing, and run no script but that one.
+"""
+
+import json
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics import usage
+from ..report import Settings
+from .data import page_data
+
+PAGE_LAYERS = 10_000
+"""Layers that a page may show; a browser takes long for more."""
+
+FOLDER = Path(__file__).parent
+
+
+def page(net: Any, settings: Settings) -> str:
+    """The page of a network. Raises UsageError (E0550) for more layers than a page may show."""
+    if net.totals.layers > PAGE_LAYERS:
+        raise usage("E0550", layers=net.totals.layers, most=PAGE_LAYERS)
+    style, script = _part("report.css"), _part("report.js")
+    parts = {
+        "policy": _policy(script),
+        "title": escape(net.name),
+        "style": style,
+        "graph": drawing(net),
+        "data": embedded(page_data(net.graph, net.totals, settings)),
+        "script": script,
+    }
+    return _filled(_part("report.html"), parts)
+
+
+def drawing(net: Any) -> str:
+    """The graph as SVG, or what to do to have it drawn."""
+    return '<p class="missing">The graph is not drawn yet.</p>'
+
+
+def embedded(data: Any) -> str:
+    """JSON that can stand in a script element: no character in it means anything to an HTML parser."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def _policy(script: str) -> str:
+    """Styles may be inline, since a drawing has some; of scripts only the page's own runs."""
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def _part(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _filled(template: str, parts: dict[str, str]) -> str:
+    """The template with each `{{name}}` replaced once; what is put in is not looked at again."""
+    pieces = template.split("{{")
+    text = [pieces[0]]
+    for piece in pieces[1:]:
+        name, _, rest = piece.partition("}}")
+        text += [parts[name], rest]
+    return "".join(text)

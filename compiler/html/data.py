@@ -1,0 +1,159 @@
+"""What the page shows beside the JSON report: the spec, what its lines and blocks cost, and memory step by step."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ..cost import Summary, inference_region, inference_steps
+from ..ir import Apply, Call, Graph, join
+from ..memory import DTYPE_BYTES, trace
+from ..report import Settings, plain, report_dict
+from ..rows import Row, rows
+from ..source import Source, Span
+
+TRACE_STEPS = 20_000
+"""Layers that the memory trace has a step for."""
+
+
+class Block(NamedTuple):
+    """One instance of a region in the expanded network. parent: its place in the list, -1 for the network itself."""
+
+    name: str
+    title: str
+    parent: int
+    span: Span
+
+
+class Place(NamedTuple):
+    """Where a layer stands: the block that it is in, and whether only training needs it."""
+
+    block: int
+    active: bool
+
+
+def page_data(graph: Graph, summary: Summary, settings: Settings) -> dict[str, Any]:
+    """All that the page's script needs. `report` is the JSON report; lists go along with its layers, if not said."""
+    found = list(rows(graph))
+    blocks, places = expanded(graph)
+    sources = sources_of(graph, found, blocks)
+    lines = [(sources.index(row.span.source), row.span.line) for row in found]
+    calls = [(sources.index(block.span.source), block.span.line) for block in blocks]
+    return {
+        "report": report_dict(graph, summary, settings),
+        "headline": settings.convention.headline,
+        "doc": settings.convention.doc,
+        "sources": [{"name": source.name, "lines": source.text.removesuffix("\n").split("\n")} for source in sources],
+        "places": lines,
+        "block_of": [place.block for place in places],
+        "active": [place.active for place in places],
+        "blocks": block_dicts(blocks, calls, found, places, settings),
+        "lines": line_dicts(lines, calls, blocks, found, places, settings),
+        "memory": memory_dict(graph, settings),
+    }
+
+
+def expanded(graph: Graph) -> tuple[list[Block], list[Place]]:
+    """The blocks of the network, each after the one it is in, and the places of its layers, in the order of rows."""
+    blocks: list[Block] = []
+    needed = {id(step) for step in inference_steps(graph)}
+
+    def visit(steps: list[Apply | Call], path: str, parent: int, active: bool) -> Iterator[Place]:
+        for step in steps:
+            if isinstance(step, Apply):
+                yield Place(parent, active)
+                continue
+            for i in range(step.count):
+                inner = step.shared or join(path, step.instance_name(i))
+                blocks.append(Block(inner, step.region.title or step.region.kind, parent, step.span))
+                yield from visit(step.region.steps, inner, len(blocks) - 1, active)
+
+    places = [place for step in graph.root.steps for place in visit([step], "", -1, id(step) in needed)]
+    return blocks, places
+
+
+def sources_of(graph: Graph, found: list[Row], blocks: list[Block]) -> list[Source]:
+    """The texts that layers and blocks come from, the program itself first."""
+    sources = [graph.root.span.source]
+    seen = {id(sources[0])}
+    for part in (*found, *blocks):
+        if id(part.span.source) not in seen:
+            seen.add(id(part.span.source))
+            sources.append(part.span.source)
+    return sources
+
+
+class Sums:
+    """Figures added up over layers: parameters of all, work of those that inference needs."""
+
+    def __init__(self) -> None:
+        self.layers = 0
+        self.params: Any = 0
+        self.macs: Any = 0
+        self.other_ops: Any = 0
+        self.cost: Any = 0
+
+    def add(self, row: Row, active: bool, settings: Settings) -> None:
+        self.layers += 1
+        self.params += row.params
+        if active:
+            self.macs += settings.batch * row.work.mac
+            self.other_ops += settings.batch * row.work.other
+            self.cost += settings.batch * settings.convention.count(row.step)
+
+    def plain(self) -> dict[str, Any]:
+        return {name: plain(value) for name, value in vars(self).items()}
+
+
+def block_dicts(
+    blocks: list[Block], calls: list[tuple[int, int]], found: list[Row], places: list[Place], settings: Settings
+) -> list[dict[str, Any]]:
+    """The blocks with the sums of all that is in them."""
+    sums = [Sums() for _ in blocks]
+    for row, place in zip(found, places, strict=True):
+        for i in _around(place.block, blocks):
+            sums[i].add(row, place.active, settings)
+    return [
+        {"name": b.name, "title": b.title, "parent": b.parent, "place": call, **total.plain()}
+        for b, call, total in zip(blocks, calls, sums, strict=True)
+    ]
+
+
+def line_dicts(
+    lines: list[tuple[int, int]], calls: list[tuple[int, int]], blocks: list[Block], found: list[Row],
+    places: list[Place], settings: Settings,
+) -> list[dict[str, Any]]:
+    """What each line of the spec costs.
+
+    `own` sums the layers that stand on the line, so that all lines together are the network; `all` those, too, that
+    are in the blocks which the line uses.
+    """  # fmt: skip
+    own: dict[tuple[int, int], Sums] = {}
+    every: dict[tuple[int, int], Sums] = {}
+    for row, line, place in zip(found, lines, places, strict=True):
+        own.setdefault(line, Sums()).add(row, place.active, settings)
+        for at in {line, *(calls[i] for i in _around(place.block, blocks))}:
+            every.setdefault(at, Sums()).add(row, place.active, settings)
+    nothing = Sums()
+    return [
+        {"place": at, "own": own.get(at, nothing).plain(), "all": every[at].plain()} for at in sorted(every)
+    ]  # fmt: skip
+
+
+def _around(block: int, blocks: list[Block]) -> Iterator[int]:
+    """A block and those around it."""
+    while block >= 0:
+        yield block
+        block = blocks[block].parent
+
+
+def memory_dict(graph: Graph, settings: Settings) -> dict[str, Any]:
+    """Elements alive at each step, for one sample: at first the inputs alone, then with each layer of inference.
+
+    peak: the first step at which most are alive, None where that depends on sizes that are not known.
+    """
+    elements = [moment.elements for moment in trace(inference_region(graph), TRACE_STEPS)]
+    known = all(isinstance(value, int) for value in (*elements, settings.batch))
+    return {
+        "element_bytes": plain(settings.batch * DTYPE_BYTES[settings.dtype]),
+        "elements": [plain(value) for value in elements],
+        "peak": elements.index(max(elements)) if known else None,
+    }
