@@ -1,7 +1,7 @@
 """The analysis as one HTML page that works from a file: no network, no server, nothing to install.
 
-The page is report.html with report.css and report.js in it, all in this package, and its data as a block of JSON. A
-Content-Security-Policy lets it load nothing, and run no script but that one.
+The page is report.html with report.css and the scripts of this folder in it, and its data as a block of JSON. A
+Content-Security-Policy lets it load nothing, and run no script but its own.
 """
 
 import json
@@ -11,12 +11,15 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ..diagnostics import usage
+from ..diagnostics import UsageError, usage
 from ..report import Settings
 from .data import page_data
 
 PAGE_LAYERS = 10_000
 """Layers that a page may show; a browser takes long for more."""
+
+SCRIPTS = ("base", "spec", "graph", "memory", "layers", "blocks", "start")
+"""The files that are the page's script, one after another in one scope of their own."""
 
 FOLDER = Path(__file__).parent
 
@@ -25,11 +28,11 @@ def page(net: Any, settings: Settings) -> str:
     """The page of a network. Raises UsageError (E0550) for more layers than a page may show."""
     if net.totals.layers > PAGE_LAYERS:
         raise usage("E0550", layers=net.totals.layers, most=PAGE_LAYERS)
-    style, script = _part("report.css"), _part("report.js")
+    script = f'"use strict";\n{{\n{"".join(_part(f"{name}.js") for name in SCRIPTS)}}}\n'
     parts = {
         "policy": _policy(script),
         "title": escape(net.name),
-        "style": style,
+        "style": _part("report.css"),
         "graph": drawing(net),
         "data": embedded(page_data(net.graph, net.totals, settings)),
         "script": script,
@@ -39,7 +42,12 @@ def page(net: Any, settings: Settings) -> str:
 
 def drawing(net: Any) -> str:
     """The graph as SVG, or what to do to have it drawn."""
-    return '<p class="missing">The graph is not drawn yet.</p>'
+    try:
+        return str(net.draw("svg"))
+    except UsageError as error:
+        found = error.diagnostics[0]
+        said = ": ".join(filter(None, (found.title, found.label)))
+        return f'<p class="missing">{escape(said)}. {escape(found.help)}</p>'
 
 
 def embedded(data: Any) -> str:

@@ -24,9 +24,10 @@ class Block(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a layer stands: the block that it is in, and whether only training needs it."""
+    """Where a layer stands: the block that it is in, its name in folded rows, whether inference needs it."""
 
     block: int
+    drawn: str
     active: bool
 
 
@@ -44,6 +45,7 @@ def page_data(graph: Graph, summary: Summary, settings: Settings) -> dict[str, A
         "sources": [{"name": source.name, "lines": source.text.removesuffix("\n").split("\n")} for source in sources],
         "places": lines,
         "block_of": [place.block for place in places],
+        "drawn": [place.drawn for place in places],
         "active": [place.active for place in places],
         "blocks": block_dicts(blocks, calls, found, places, settings),
         "lines": line_dicts(lines, calls, blocks, found, places, settings),
@@ -56,17 +58,19 @@ def expanded(graph: Graph) -> tuple[list[Block], list[Place]]:
     blocks: list[Block] = []
     needed = {id(step) for step in inference_steps(graph)}
 
-    def visit(steps: list[Apply | Call], path: str, parent: int, active: bool) -> Iterator[Place]:
+    def visit(steps: list[Apply | Call], path: str, folded: str, parent: int, active: bool) -> Iterator[Place]:
         for step in steps:
             if isinstance(step, Apply):
-                yield Place(parent, active)
+                yield Place(parent, join(folded, step.name), active)
                 continue
+            span = step.name if step.count == 1 else f"{step.instance_name(0)}-{step.instance_name(step.count - 1)}"
             for i in range(step.count):
                 inner = step.shared or join(path, step.instance_name(i))
                 blocks.append(Block(inner, step.region.title or step.region.kind, parent, step.span))
-                yield from visit(step.region.steps, inner, len(blocks) - 1, active)
+                outer = step.shared or join(folded, span)
+                yield from visit(step.region.steps, inner, outer, len(blocks) - 1, active)
 
-    places = [place for step in graph.root.steps for place in visit([step], "", -1, id(step) in needed)]
+    places = [place for step in graph.root.steps for place in visit([step], "", "", -1, id(step) in needed)]
     return blocks, places
 
 
