@@ -1,10 +1,18 @@
 """Drawings of a network: SVG, Mermaid and DOT, all from one plain model."""
 
+from collections.abc import Callable
+
 from ..ir import Graph
 from .build import Builder
+from .dot import dot_text
 from .merge import compact as compacted
+from .mermaid import mermaid_text
 from .model import Drawing
 from .svg import svg_text
+
+ENDINGS = {"svg": ".svg", "mermaid": ".mmd", "dot": ".dot"}
+"""The forms of a drawing, and the endings of their files."""
+WRITERS: dict[str, Callable[[Drawing], str]] = {"svg": svg_text, "mermaid": mermaid_text, "dot": dot_text}
 
 
 def drawing(graph: Graph, depth: int | None = None, compact: bool = True) -> Drawing:

@@ -19,15 +19,16 @@ TITLE, DETAIL, NAME, LABEL, HEADING = 12.0, 11.0, 10.0, 10.0, 11.0
 LEADING = 1.35
 SIDE, ABOVE = 10.0, 7.0
 """Room between a box and its text."""
-PADDING, HEADER = 14.0, 22.0
-"""Room within a frame, and for its heading."""
+PADDING = 14.0
+"""Room within a frame."""
 CLEAR = 8.0
 """How far a heading stays from lines that enter beside it."""
 OPTIONS = {
     "direction": "topbottom",
-    "spacing": {"layer_gap": 24.0, "node_gap": 22.0, "dummy_gap": 16.0, "stub": 8.0, "port_gap": 12.0,
+    "spacing": {"layer_gap": 30.0, "node_gap": 22.0, "dummy_gap": 16.0, "stub": 8.0, "port_gap": 12.0,
                 "edge_label_margin": 6.0, "port_stroke_clear": 8.0},
     "routing": {"merge_edges": "forks", "port_sides": "facing_only"},
+    "coords": {"branch_bands": False},
     "labels": {"reservation": "always"},
 }  # fmt: skip
 
@@ -97,6 +98,12 @@ class Level(NamedTuple):
     lines: list[Line]
     ports: dict[Port, float]
     heading: Heading
+
+    @property
+    def axis(self) -> float:
+        """The x of the line that goes through: where the first tensor enters, or else leaves."""
+        entering = [x for port, x in self.ports.items() if port.entering]
+        return next(iter([*entering, *self.ports.values()]), self.width / 2)
 
 
 class Placed(NamedTuple):
@@ -177,73 +184,121 @@ def _port(group: str, entering: bool, edge: Edge) -> Port:
 # One group
 
 
+class Inside:
+    """What one group holds, and how graphlay is asked to lay it out."""
+
+    def __init__(
+        self, group: Group | None, members: list[str], stretches: list[Stretch], nodes: dict[str, Node],
+        levels: dict[str, Level],
+    ) -> None:  # fmt: skip
+        self.id = group.id if group else ""
+        self.group, self.members, self.stretches, self.levels = group, members, stretches, levels
+        ends = [end for s in stretches for end in (s.start, s.end)]
+        self.ports = list(dict.fromkeys(end for end in ends if isinstance(end, Port) and end.group == self.id))
+        self.index: dict[End, int] = {end: i for i, end in enumerate([*members, *self.ports])}
+        self.sizes = {m: node_size(nodes[m]) if m in nodes else (levels[m].width, levels[m].height) for m in members}
+        self.axes = {m: levels[m].axis if m in levels else self.sizes[m][0] / 2 for m in members}
+        first = {(s.start, s.text, s.kind): i for i, s in reversed(list(enumerate(stretches)))}
+        self.labelled = {i for (start, *_), i in first.items() if isinstance(start, str)}
+
+    def request(self) -> dict[str, Any]:
+        """The graph as graphlay reads it. A box is as wide as it is symmetric about the line through it."""
+        boxes = [{"size": {"width": self.reach(m) * 2, "height": self.sizes[m][1]}} for m in self.members]
+        ports = [
+            {"size": {"width": 2.0, "height": 2.0}, "rank": "first" if port.entering else "last"} for port in self.ports
+        ]
+        return {"nodes": boxes + ports, "edges": [self.edge(i, s) for i, s in enumerate(self.stretches)]}
+
+    def reach(self, member: str) -> float:
+        return max(self.axes[member], self.sizes[member][0] - self.axes[member])
+
+    def edge(self, i: int, stretch: Stretch) -> dict[str, Any]:
+        """A stretch; at a group inside it ends at the group's port."""
+        edge: dict[str, Any] = {}
+        for key, end in (("source", stretch.start), ("target", stretch.end)):
+            if isinstance(end, Port) and end.group != self.id:
+                edge[key] = self.index[end.group]
+                offset = (self.levels[end.group].ports[end] - self.axes[end.group]) / self.reach(end.group)
+                edge[f"{key}_port"] = {"offset": ["top" if end.entering else "bottom", offset]}
+            else:
+                edge[key] = self.index[end]
+        if i in self.labelled:
+            edge["label_size"] = {"width": text_width(stretch.text, LABEL) + 4, "height": LABEL * LEADING}
+        return edge
+
+
 def lay_out(
     group: Group | None, members: list[str], stretches: list[Stretch], nodes: dict[str, Node], levels: dict[str, Level]
 ) -> Level:
     """The inside of a group, whose own groups are laid out already."""
-    id = group.id if group else ""
-    ports = list(dict.fromkeys(end for s in stretches for end in s[:2] if isinstance(end, Port) and end.group == id))
-    sizes = {m: node_size(nodes[m]) if m in nodes else (levels[m].width, levels[m].height) for m in members}
-    index: dict[End, int] = {end: i for i, end in enumerate([*members, *ports])}
-    request = {
-        "nodes": [_sized(*sizes[m]) for m in members]
-        + [_sized(2.0, 2.0, rank="first" if port.entering else "last") for port in ports],
-        "edges": [_edge(s, index, levels, id) for s in stretches],
-    }
-    labelled = {i for i, s in enumerate(stretches) if _carries_text(s, stretches[:i])}
-    for i in labelled:
-        text = stretches[i].text
-        request["edges"][i]["label_size"] = {"width": text_width(text, LABEL) + 4, "height": LABEL * LEADING}
-    found = _graphlay(request)
-    low, high = found["bounds"]["min"], found["bounds"]["max"]
-    top = PADDING + (HEADER if group else 0.0)
-    dx, dy = PADDING - low["x"], top - low["y"]
-    places = {port: found["nodes"][index[port]]["center"]["x"] + dx for port in ports}
-    width, height = high["x"] - low["x"] + 2 * PADDING, high["y"] - low["y"] + top + PADDING
-    heading = Heading((), 0.0)
+    inside = Inside(group, members, stretches, nodes, levels)
+    found = _graphlay(inside.request())
+    boxes, lines, ports = read_layout(inside, found)
+    rects = [*boxes.values(), *(label_rect(line) for line in lines if line.label)]
+    xs = [x for line in lines for x, _ in line.points] + [x for r in rects for x in (r.x, r.x + r.width)]
+    ys = [y for line in lines for _, y in line.points] + [y for r in rects for y in (r.y, r.y + r.height)]
+    width = max(xs) - min(xs) + 2 * PADDING
+    heading, dx, extra = Heading((), 0.0), PADDING - min(xs), PADDING
     if group:
-        entries = sorted({places[port] for port in ports if port.entering})
-        heading, width, shift, extra = place_heading(group, width, entries)
-        dx, dy, height = dx + shift, dy + extra, height + extra
-        places = {port: x + shift for port, x in places.items()}
-    boxes, lines = {}, []
-    for m in members:
-        centre = found["nodes"][index[m]]["center"]
-        w, h = sizes[m]
-        boxes[m] = Rect(centre["x"] + dx - w / 2, centre["y"] + dy - h / 2, w, h)
-    for i, (stretch, route) in enumerate(zip(stretches, found["edges"], strict=True)):
-        anchor = route.get("label_anchor") if i in labelled else None
-        points = tuple((p["x"] + dx, p["y"] + dy) for p in route["points"])
-        if isinstance(stretch.start, Port) and stretch.start.group == id:
-            points = ((points[0][0], 0.0), *points)
-        if isinstance(stretch.end, Port) and stretch.end.group == id:
-            points = (*points, (points[-1][0], height))
-        lines.append(Line(stretch, points, (anchor["x"] + dx, anchor["y"] + dy) if anchor else None))
-    return Level(width, height, boxes, lines, places, heading)
+        entries = sorted(x + dx for port, x in ports.items() if port.entering)
+        heading, width, shift = place_heading(group, width, entries)
+        dx, extra = dx + shift, (ABOVE + len(heading.lines) * HEADING * LEADING) + (4.0 if entries else PADDING)
+    dy = extra - min(ys)
+    height = max(ys) + dy + (2.0 if any(not port.entering for port in ports) else PADDING)
+    return Level(
+        width,
+        height,
+        {m: box.moved(dx, dy) for m, box in boxes.items()},
+        [to_frame(line.moved(dx, dy), inside.id, height) for line in lines],
+        {port: x + dx for port, x in ports.items()},
+        heading,
+    )
 
 
-def _sized(width: float, height: float, **more: Any) -> dict[str, Any]:
-    return {"size": {"width": width, "height": height}, **more}
+def read_layout(inside: Inside, found: Any) -> tuple[dict[str, Rect], list[Line], dict[Port, float]]:
+    """Boxes, lines and the positions of ports as graphlay placed them; lines through a port all run through its x."""
+    boxes = {}
+    for m in inside.members:
+        centre, (width, height) = found["nodes"][inside.index[m]]["center"], inside.sizes[m]
+        boxes[m] = Rect(centre["x"] - inside.axes[m], centre["y"] - height / 2, width, height)
+    lines, ports = [], {}
+    for i, (stretch, route) in enumerate(zip(inside.stretches, found["edges"], strict=True)):
+        anchor = route.get("label_anchor") if i in inside.labelled else None
+        points = tuple((p["x"], p["y"]) for p in route["points"])
+        lines.append(Line(stretch, points, (anchor["x"], anchor["y"]) if anchor else None))
+    for port in inside.ports:
+        ports[port] = found["nodes"][inside.index[port]]["center"]["x"]
+        for line in lines:
+            if port in line.stretch and len({x for x, _ in line.points}) == 1:
+                ports[port] = line.points[0][0]
+    return boxes, [snapped(line, ports) for line in lines], ports
 
 
-def _edge(stretch: Stretch, index: dict[End, int], levels: dict[str, Level], group: str) -> dict[str, Any]:
-    """A stretch as graphlay reads it; at a group inside, it ends at the group's port."""
-    edge: dict[str, Any] = {}
-    for key, end in (("source", stretch.start), ("target", stretch.end)):
-        if isinstance(end, Port) and end.group != group:
-            level = levels[end.group]
-            edge[key] = index[end.group]
-            offset = 2 * level.ports[end] / level.width - 1
-            edge[f"{key}_port"] = {"offset": ["top" if end.entering else "bottom", offset]}
-        else:
-            edge[key] = index[end]
-    return edge
+def snapped(line: Line, ports: dict[Port, float]) -> Line:
+    """A line whose upright ends at ports stand exactly below or above them."""
+    points = list(line.points)
+    if line.stretch.start in ports and len(points) > 2:
+        points[:2] = [(ports[line.stretch.start], y) for _, y in points[:2]]
+    if line.stretch.end in ports and len(points) > 2:
+        points[-2:] = [(ports[line.stretch.end], y) for _, y in points[-2:]]
+    return line._replace(points=tuple(points))
 
 
-def _carries_text(stretch: Stretch, before: list[Stretch]) -> bool:
-    """A tensor's shape stands at its first stretch, next to the layer that makes it."""
-    first = isinstance(stretch.start, str)
-    return first and all((s.start, s.text, s.kind) != (stretch.start, stretch.text, stretch.kind) for s in before)
+def to_frame(line: Line, group: str, height: float) -> Line:
+    """A line that begins or ends at one of the group's ports, drawn on to the frame."""
+    points = line.points
+    if isinstance(line.stretch.start, Port) and line.stretch.start.group == group:
+        points = ((points[0][0], 0.0), *points)
+    if isinstance(line.stretch.end, Port) and line.stretch.end.group == group:
+        points = (*points, (points[-1][0], height))
+    return line._replace(points=points)
+
+
+def label_rect(line: Line) -> Rect:
+    """What a line's text takes."""
+    assert line.label is not None
+    width, height = text_width(line.stretch.text, LABEL), LABEL * LEADING
+    return Rect(line.label[0] - width / 2, line.label[1] - height / 2, width, height)
 
 
 def _graphlay(graph: dict[str, Any]) -> Any:
@@ -257,26 +312,18 @@ def _graphlay(graph: dict[str, Any]) -> Any:
 # Headings
 
 
-def place_heading(group: Group, width: float, entries: list[float]) -> tuple[Heading, float, float, float]:
-    """The heading where no line enters; the frame's width then, and how far its inside goes right and down.
+def place_heading(group: Group, width: float, entries: list[float]) -> tuple[Heading, float, float]:
+    """The heading where no line enters; the frame's width then, and how far its inside goes to the right.
 
     In one line if there is room beside the lines that enter, else in two; a frame that is too narrow grows.
     """
-    one = (group.text,)
     name = " ".join(filter(None, [group.name, f"× {group.times}" if group.times > 1 else ""]))
     two = tuple(filter(None, [name, " ".join([group.title, *(["(shared)"] if group.shared else [])])]))
-    best: tuple[float, Heading, float, float, float] | None = None
-    for lines in (one, two):
+    choices = []
+    for lines in ((group.text,), two):
         long = max(text_width(line, HEADING) for line in lines)
-        extra = (len(lines) - 1) * HEADING * LEADING
         shift = max(CLEAR + long + CLEAR - entries[0], 0.0) if entries else 0.0
+        choices.append((Heading(lines, CLEAR), max(width + shift, long + 2 * CLEAR), shift))
         right = (entries[-1] if entries else 0.0) + CLEAR
-        needed = max(width + shift, long + 2 * CLEAR)
-        for grown, choice in (
-            (needed - width, (Heading(lines, CLEAR), needed, shift, extra)),
-            (max(right + long + CLEAR - width, 0.0), (Heading(lines, right), max(width, right + long + CLEAR), 0.0, extra)),
-        ):
-            if best is None or grown < best[0]:
-                best = (grown, *choice)
-    assert best is not None
-    return best[1:]
+        choices.append((Heading(lines, right), max(width, right + long + CLEAR), 0.0))
+    return min(choices, key=lambda choice: choice[1])
