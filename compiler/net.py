@@ -176,6 +176,18 @@ class Net:
         with deep_recursion():
             return explain(self.graph, batch)
 
+    def draw(self, form: str = "svg", depth: int | None = None, compact: bool = True) -> str:
+        """The network as a drawing. form: svg (laid out; needs the extra `draw`), mermaid or dot (Graphviz).
+
+        depth: how many levels of blocks are open, all of them unless given. compact: whether normalisations,
+        activations and dropout share the box of the layer that they follow.
+        """
+        from .drawing import WRITERS, drawing
+
+        known_as("form", form, WRITERS)
+        with deep_recursion():
+            return WRITERS[form](drawing(self.graph, depth, compact))
+
     def table(
         self,
         by: str,
