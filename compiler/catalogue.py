@@ -823,6 +823,14 @@ _add(
     "Symbols stand for whole extents of at least 1.",
 )
 
+_add(
+    "E0540",
+    "the network has too many boxes to draw",
+    "more than {most}",
+    "leave inner blocks closed: --depth 1, or --depth 0; layers that repeat are one box if the program says `* n`",
+    "A drawing holds each layer of each open block, equal repeats once. Beyond the limit it could not be read.",
+)
+
 # W06: warnings
 
 _add(

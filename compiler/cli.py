@@ -18,6 +18,7 @@ EXAMPLES = """examples:
   cnnc analyze examples/lenet5.cnn --explain
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
+  cnnc draw examples/resnet50.cnn -o resnet50.svg
   cnnc check *.cnn
   cnnc verify examples/resnet50.cnn
   cnnc weights examples/resnet50.cnn --from resnet50.pth -o resnet50.safetensors

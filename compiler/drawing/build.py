@@ -17,18 +17,20 @@ MOST_BOXES = 3_000
 class Place:
     """Where in the network a region is drawn: the group, the names around it, how often it stands there."""
 
-    __slots__ = ("aux", "depth", "group", "local", "path", "span", "times")
+    __slots__ = ("alone", "aux", "depth", "group", "local", "path", "span", "times")
 
     def __init__(self, group: str, path: str, local: str, depth: int, times: int, span: Span, aux: bool) -> None:
         self.group, self.path, self.local = group, path, local
         self.depth, self.times, self.span, self.aux = depth, times, span, aux
+        self.alone = False  # whether the region's name serves for its only box
 
 
 class Builder:
     """Collects boxes, arrows and groups while it walks the regions."""
 
-    def __init__(self, graph: Graph, depth: int | None) -> None:
+    def __init__(self, graph: Graph, depth: int | None, compact: bool) -> None:
         self.graph = graph
+        self.compact = compact
         self.depth = depth
         self.program = graph.root.span.source
         self.whole = totals(graph.root).work.mac
@@ -50,9 +52,10 @@ class Builder:
         return Drawing(self.graph.name, tuple(self.nodes), tuple(self.edges), tuple(self.groups))
 
     def terminal(self, name: str, family: str, value: Value, aux: bool = False) -> str:
-        what = f"{'training-only ' if aux else ''}{family}"
-        tip = f"{what} {name}: {shape_of(value)}"
-        return self.node(name, family, (), family, Place("", "", "", 0, 1, self.graph.root.span, aux), (), 0, tip)
+        tip = f"{'training-only ' if aux else ''}{family} {name}: {shape_of(value)}"
+        title = family if name == family else clipped(f"{family} {name}")
+        details = ("training only",) if aux else ()
+        return self.node("", title, details, family, Place("", "", "", 0, 1, self.graph.root.span, aux), (), 0, tip)
 
     # Regions
 
@@ -70,7 +73,7 @@ class Builder:
         cost = layer_cost(step)
         path = join(place.path, step.name)
         tip = "\n".join(layer_tip(step, path, cost.params, cost.work.mac))
-        name = clipped(join(place.local, step.name))
+        name = clipped(place.local if place.alone else join(place.local, step.name))
         node = self.node(
             name, op_text(step), (), FAMILY.get(step.op.name, "shape"), place, (path,), cost.work.mac, tip, step.span
         )
@@ -83,9 +86,9 @@ class Builder:
         times, span = place.times * step.count, self.span_of(step.span, place.span)
         shared = step.shared is not None or step.reuse
         inner = Place(place.group, path, local, place.depth, times, span, place.aux)
-        if stands_open(step):
-            self.enter(step, inner)
-        elif is_one_box(step.region) and step.count == 1 and not shared:
+        alone = self.compact and is_one_box(step.region) and step.count == 1 and not shared
+        if alone or stands_open(step):
+            inner.alone = alone
             self.enter(step, inner)
         elif self.depth is not None and place.depth >= self.depth:
             self.closed(step, place, path, local, shared)

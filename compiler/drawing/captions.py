@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..ir import Apply, Call, Region, known
-from ..ops.formula import shape_text
+from ..ir import Apply, Call, Region, Value, known
+from ..ops.formula import factor, shape_text
 from ..ops.kinds import REQUIRED
+from ..symbolic import Sym
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "conv": ("conv", "dwconv", "deconv", "wsconv", "deformconv"),
@@ -34,11 +35,12 @@ FOLLOWERS = ("norm", "activation", "dropout")
 """Families that join the box of the layer before them."""
 
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷"}
-FIRST = ("k", "c", "n", "heads", "groups", "p")
+FIRST = ("k", "c", "n", "size", "heads", "groups", "p")
 """Arguments whose bare value comes first, in this order: `conv 3×3, 64`."""
 HIDDEN = ("bias", "eps", "momentum", "affine", "reparam", "pad_mode", "ceil", "count_pad", "align_corners", "learn", "op")
 """Arguments that only the tooltip tells."""
-LONGEST = 44
+LONGEST, BLOCK = 44, 34
+"""How many characters a line has at most, and a block's heading before arguments are left out."""
 
 
 def clipped(text: str, most: int = LONGEST) -> str:
@@ -73,9 +75,9 @@ def _arguments(step: Apply) -> dict[str, Any]:
         kept.pop("s", None)  # pooling windows side by side
     if "s" in kept and all(extent == 1 for extent in _tuple(kept["s"])) and "pool" not in step.op.name:
         kept.pop("s")
-    if step.op.name == "unpool":
-        return {"k": attrs["k"]}
-    return kept
+    if "scale" in kept:
+        kept.pop("size", None)
+    return {"k": attrs["k"]} if step.op.name == "unpool" else kept
 
 
 def _is_default(value: Any, default: Any) -> bool:
@@ -96,18 +98,22 @@ def value_text(key: str, value: Any) -> str:
 
 
 def block_text(region: Region) -> str:
-    """`bottleneck(c=64, s=1)`."""
-    args = ", ".join(f"{key}={_plain(value)}" for key, value in region.args.items())
-    return clipped(f"{region.title}({args})" if args else region.title)
+    """`bottleneck(64, s=1)`, as far as it fits."""
+    args = [_plain(v) if i == 0 else f"{key}={_plain(v)}" for i, (key, v) in enumerate(region.args.items())]
+    kept = len(args)
+    while kept > 1 and len(region.title) + len(", ".join(args[:kept])) > BLOCK:
+        kept -= 1
+    shown = ", ".join([*args[:kept], *(["…"] if kept < len(args) else [])])
+    return clipped(f"{region.title}({shown})" if args else region.title)
 
 
 def _plain(value: Any) -> str:
     return f"({', '.join(map(_plain, value))})" if isinstance(value, tuple) else str(value)
 
 
-def shape_of(value: Any) -> str:
+def shape_of(value: Value) -> str:
     """A tensor's shape as arrows show it: 64×112×112."""
-    return clipped(shape_text(known(value)))
+    return clipped("×".join(factor(n) if isinstance(n, Sym) else str(n) for n in known(value)))
 
 
 def layer_tip(step: Apply, path: str, params: Any, macs: Any) -> Iterator[str]:

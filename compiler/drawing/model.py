@@ -57,8 +57,17 @@ class Group(NamedTuple):
     @property
     def text(self) -> str:
         """The heading in one line."""
-        words = [f"{self.name}:" if self.name else "", self.title, "(shared)" if self.shared else ""]
-        return " ".join([*filter(None, words), *([f"× {self.times}"] if self.times > 1 else [])])
+        name, rest = self.heading
+        return f"{name}: {rest}" if name and rest else name or rest
+
+    @property
+    def heading(self) -> tuple[str, str]:
+        """The name with the count of equals, and what it is."""
+        count = f" × {self.times}" if self.times > 1 else ""
+        mark = " (shared)" if self.shared else ""
+        if self.name == self.title or not self.name:
+            return f"{self.title}{count}{mark}", ""
+        return f"{self.name}{count}", f"{self.title}{mark}"
 
 
 class Drawing(NamedTuple):

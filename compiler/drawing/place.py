@@ -242,7 +242,7 @@ def lay_out(
     if group:
         entries = sorted(x + dx for port, x in ports.items() if port.entering)
         heading, width, shift = place_heading(group, width, entries)
-        dx, extra = dx + shift, (ABOVE + len(heading.lines) * HEADING * LEADING) + (4.0 if entries else PADDING)
+        dx, extra = dx + shift, (ABOVE + len(heading.lines) * HEADING * LEADING) + (-4.0 if entries else PADDING)
     dy = extra - min(ys)
     height = max(ys) + dy + (2.0 if any(not port.entering for port in ports) else PADDING)
     return Level(
@@ -269,18 +269,21 @@ def read_layout(inside: Inside, found: Any) -> tuple[dict[str, Rect], list[Line]
     for port in inside.ports:
         ports[port] = found["nodes"][inside.index[port]]["center"]["x"]
         for line in lines:
-            if port in line.stretch and len({x for x, _ in line.points}) == 1:
+            if port in line.stretch and is_upright(line) and all(isinstance(end, Port) for end in line.stretch[:2]):
                 ports[port] = line.points[0][0]
     return boxes, [snapped(line, ports) for line in lines], ports
 
 
+def is_upright(line: Line) -> bool:
+    return len({x for x, _ in line.points}) == 1
+
+
 def snapped(line: Line, ports: dict[Port, float]) -> Line:
-    """A line whose upright ends at ports stand exactly below or above them."""
+    """A line whose upright ends at ports stand exactly below or above them, not a little beside."""
     points = list(line.points)
-    if line.stretch.start in ports and len(points) > 2:
-        points[:2] = [(ports[line.stretch.start], y) for _, y in points[:2]]
-    if line.stretch.end in ports and len(points) > 2:
-        points[-2:] = [(ports[line.stretch.end], y) for _, y in points[-2:]]
+    for end, at in ((line.stretch.start, slice(0, 2)), (line.stretch.end, slice(-2, None))):
+        if isinstance(end, Port) and end in ports and (len(points) > 2 or is_upright(line)):
+            points[at] = [(ports[end], y) for _, y in points[at]]
     return line._replace(points=tuple(points))
 
 
@@ -317,8 +320,7 @@ def place_heading(group: Group, width: float, entries: list[float]) -> tuple[Hea
 
     In one line if there is room beside the lines that enter, else in two; a frame that is too narrow grows.
     """
-    name = " ".join(filter(None, [group.name, f"× {group.times}" if group.times > 1 else ""]))
-    two = tuple(filter(None, [name, " ".join([group.title, *(["(shared)"] if group.shared else [])])]))
+    two = tuple(filter(None, group.heading))
     choices = []
     for lines in ((group.text,), two):
         long = max(text_width(line, HEADING) for line in lines)
