@@ -50,6 +50,7 @@ BY_REQUEST = {
     "E0531": "test_a_file_of_devices_that_cannot_be_read",
     "E0532": "test_a_device_with_a_wrong_field",
     "E0533": "test_a_type_that_a_device_has_no_rate_for",
+    "E0550": "test_a_page_of_too_many_layers",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -366,6 +367,11 @@ def test_a_wrong_batch_size(cnnc: CLI, batch: str) -> None:
 
 def test_an_unknown_input(cnnc: CLI) -> None:
     assert_refused(cnnc("analyze", "good.cnn", "--input", "image=3x9x9"), "E0514", "`image`", "inputs are input")
+
+
+def test_a_page_of_too_many_layers(cnnc: CLI) -> None:
+    long = ("analyze", "-e", "relu * 10001", "--input", "3x8x8", "--format", "html")
+    assert_refused(cnnc(*long), "E0550", "10,001, more than 10,000", "--format json")
 
 
 def test_a_place_to_run_that_is_not_there(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

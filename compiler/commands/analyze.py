@@ -10,6 +10,7 @@ from ..diagnostics import usage
 from .shared import add_network, batch_size, read_net
 
 HELP = "Print shapes, parameters, operations and memory."
+FORMATS = "default: table; html is a page for a browser, with the graph"
 EXAMPLE = "cnnc analyze resnet50.cnn --by block"
 
 
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--explain", action="store_true", help="print every figure as its formula with numbers instead")
     parser.add_argument("--print-ir", action="store_true", help="print the intermediate representation instead")
-    parser.add_argument("--format", choices=("table", "json", "csv", "md", "html"), default="table", help="default: table")
+    parser.add_argument("--format", choices=("table", "json", "csv", "md", "html"), default="table", help=FORMATS)
     parser.add_argument("-o", "--output", metavar="OUT", help="file to write instead of stdout")
     parser.add_argument("--at", metavar="H=N,W=N", help="numbers for the symbols of an input such as 3xHxW")
     parser.add_argument(

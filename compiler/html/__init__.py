@@ -41,13 +41,16 @@ def page(net: Any, settings: Settings) -> str:
 
 
 def drawing(net: Any) -> str:
-    """The graph as SVG, or what to do to have it drawn."""
-    try:
-        return str(net.draw("svg"))
-    except UsageError as error:
-        found = error.diagnostics[0]
-        said = ": ".join(filter(None, (found.title, found.label)))
-        return f'<p class="missing">{escape(said)}. {escape(found.help)}</p>'
+    """The graph as SVG, with blocks closed where they hold too much, or what to do to have it drawn."""
+    for depth in (None, 1, 0):
+        try:
+            return str(net.draw("svg", depth))
+        except UsageError as error:
+            found = error.diagnostics[0]
+            if found.code != "E0540":  # too many boxes, of which closed blocks need fewer
+                break
+    said = ": ".join(filter(None, (found.title, found.label)))
+    return f'<p class="missing">{escape(said)}. {escape(found.help or "")}</p>'
 
 
 def embedded(data: Any) -> str:
@@ -61,7 +64,8 @@ def embedded(data: Any) -> str:
 def _policy(script: str) -> str:
     """Styles may be inline, since a drawing has some; of scripts only the page's own runs."""
     digest = b64encode(sha256(script.encode()).digest()).decode()
-    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    rest = "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    return f"default-src 'none'; script-src 'sha256-{digest}'; {rest}"
 
 
 def _part(name: str) -> str:

@@ -101,16 +101,19 @@ function mark(elements, chosen, pane) {
 
 function totals() {
   const sums = report.totals;
+  const weights = `${bytes(sums.weight_bytes)} in ${report.dtype}, ${figure(sums.buffers)} in buffers`;
+  const rate = typeof sums.intensity === "number" ? `${sums.intensity.toFixed(2)} operations per byte` : "";
   const cards = [
-    ["Parameters", figure(sums.params), `${bytes(sums.weight_bytes)} in ${report.dtype}, ${figure(sums.buffers)} in buffers`],
+    ["Parameters", figure(sums.params), weights],
     ["MACs (torchvision)", figure(sums.macs), typeof sums.macs === "number" ? short(sums.macs) : ""],
     ["FLOPs (torch)", figure(sums.flops), typeof sums.flops === "number" ? short(sums.flops) : ""],
     ["Other operations", figure(sums.other_ops), ""],
     ["Peak memory", bytes(sums.peak_bytes), `activations alive at once, batch ${report.batch}`],
-    ["Bytes moved", bytes(sums.bytes_moved), typeof sums.intensity === "number" ? `${sums.intensity.toFixed(2)} operations per byte` : ""],
+    ["Bytes moved", bytes(sums.bytes_moved), rate],
     ["Depth", figure(sums.depth), count(sums.layers, "layer")],
   ];
-  if (!["torchvision", "torch"].includes(report.convention)) cards.splice(3, 0, [data.headline, figure(sums.cost), data.doc]);
+  if (!["torchvision", "torch"].includes(report.convention))
+    cards.splice(3, 0, [data.headline, figure(sums.cost), data.doc]);
   const training = report.training;
   cards.push(training
     ? ["Training memory", bytes(training.saved_bytes), `kept for backward; ${bytes(training.gradient_bytes)} gradients`]
@@ -118,7 +121,8 @@ function totals() {
   const device = report.device;
   if (device) {
     const room = device.fits ? `fits, largest batch ${figure(device.largest_batch)}` : "does not fit in its memory";
-    cards.push([`Least time on ${device.name}`, time(device.time_s) || "0", `${percent(device.memory_bound_share)} bound by memory; ${room}`]);
+    const bound = `${percent(device.memory_bound_share)} bound by memory; ${room}`;
+    cards.push([`Least time on ${device.name}`, time(device.time_s) || "0", bound]);
   }
   for (const [name, value, note] of cards)
     at("#totals dl").append(make("div", {}, make("dt", {}, name), make("dd", {}, value, make("small", {}, note))));

@@ -31,24 +31,43 @@ class Place(NamedTuple):
     active: bool
 
 
+class Parts(NamedTuple):
+    """The expanded network: layers and blocks, and where in which source each stands."""
+
+    rows: list[Row]
+    places: list[Place]
+    blocks: list[Block]
+    sources: list[Source]
+
+    def at(self, span: Span) -> tuple[int, int]:
+        """A source's number and a line in it."""
+        return self.sources.index(span.source), span.line
+
+    def around(self, place: Place) -> Iterator[int]:
+        """The block that a layer is in, and those around it."""
+        block = place.block
+        while block >= 0:
+            yield block
+            block = self.blocks[block].parent
+
+
 def page_data(graph: Graph, summary: Summary, settings: Settings) -> dict[str, Any]:
-    """All that the page's script needs. `report` is the JSON report; lists go along with its layers, if not said."""
-    found = list(rows(graph))
+    """All that the page's script needs: `report` is the JSON report, and some lists go along with its layers."""
     blocks, places = expanded(graph)
-    sources = sources_of(graph, found, blocks)
-    lines = [(sources.index(row.span.source), row.span.line) for row in found]
-    calls = [(sources.index(block.span.source), block.span.line) for block in blocks]
+    found = list(rows(graph))
+    spans = [*(row.span for row in found), *(block.span for block in blocks)]
+    parts = Parts(found, places, blocks, sources_of(graph, spans))
     return {
         "report": report_dict(graph, summary, settings),
         "headline": settings.convention.headline,
         "doc": settings.convention.doc,
-        "sources": [{"name": source.name, "lines": source.text.removesuffix("\n").split("\n")} for source in sources],
-        "places": lines,
+        "sources": [{"name": s.name, "lines": s.text.removesuffix("\n").split("\n")} for s in parts.sources],
+        "places": [parts.at(row.span) for row in found],
         "block_of": [place.block for place in places],
         "drawn": [place.drawn for place in places],
         "active": [place.active for place in places],
-        "blocks": block_dicts(blocks, calls, found, places, settings),
-        "lines": line_dicts(lines, calls, blocks, found, places, settings),
+        "blocks": block_dicts(parts, settings),
+        "lines": line_dicts(parts, settings),
         "memory": memory_dict(graph, settings),
     }
 
@@ -74,15 +93,9 @@ def expanded(graph: Graph) -> tuple[list[Block], list[Place]]:
     return blocks, places
 
 
-def sources_of(graph: Graph, found: list[Row], blocks: list[Block]) -> list[Source]:
+def sources_of(graph: Graph, spans: list[Span]) -> list[Source]:
     """The texts that layers and blocks come from, the program itself first."""
-    sources = [graph.root.span.source]
-    seen = {id(sources[0])}
-    for part in (*found, *blocks):
-        if id(part.span.source) not in seen:
-            seen.add(id(part.span.source))
-            sources.append(part.span.source)
-    return sources
+    return list(dict.fromkeys([graph.root.span.source, *(span.source for span in spans)]))
 
 
 class Sums:
@@ -107,46 +120,34 @@ class Sums:
         return {name: plain(value) for name, value in vars(self).items()}
 
 
-def block_dicts(
-    blocks: list[Block], calls: list[tuple[int, int]], found: list[Row], places: list[Place], settings: Settings
-) -> list[dict[str, Any]]:
+def block_dicts(parts: Parts, settings: Settings) -> list[dict[str, Any]]:
     """The blocks with the sums of all that is in them."""
-    sums = [Sums() for _ in blocks]
-    for row, place in zip(found, places, strict=True):
-        for i in _around(place.block, blocks):
+    sums = [Sums() for _ in parts.blocks]
+    for row, place in zip(parts.rows, parts.places, strict=True):
+        for i in parts.around(place):
             sums[i].add(row, place.active, settings)
     return [
-        {"name": b.name, "title": b.title, "parent": b.parent, "place": call, **total.plain()}
-        for b, call, total in zip(blocks, calls, sums, strict=True)
+        {"name": b.name, "title": b.title, "parent": b.parent, "place": parts.at(b.span), **total.plain()}
+        for b, total in zip(parts.blocks, sums, strict=True)
     ]
 
 
-def line_dicts(
-    lines: list[tuple[int, int]], calls: list[tuple[int, int]], blocks: list[Block], found: list[Row],
-    places: list[Place], settings: Settings,
-) -> list[dict[str, Any]]:
+def line_dicts(parts: Parts, settings: Settings) -> list[dict[str, Any]]:
     """What each line of the spec costs.
 
     `own` sums the layers that stand on the line, so that all lines together are the network; `all` those, too, that
     are in the blocks which the line uses.
-    """  # fmt: skip
+    """
     own: dict[tuple[int, int], Sums] = {}
     every: dict[tuple[int, int], Sums] = {}
-    for row, line, place in zip(found, lines, places, strict=True):
+    calls = [parts.at(block.span) for block in parts.blocks]
+    for row, place in zip(parts.rows, parts.places, strict=True):
+        line = parts.at(row.span)
         own.setdefault(line, Sums()).add(row, place.active, settings)
-        for at in {line, *(calls[i] for i in _around(place.block, blocks))}:
+        for at in {line, *(calls[i] for i in parts.around(place))}:
             every.setdefault(at, Sums()).add(row, place.active, settings)
     nothing = Sums()
-    return [
-        {"place": at, "own": own.get(at, nothing).plain(), "all": every[at].plain()} for at in sorted(every)
-    ]  # fmt: skip
-
-
-def _around(block: int, blocks: list[Block]) -> Iterator[int]:
-    """A block and those around it."""
-    while block >= 0:
-        yield block
-        block = blocks[block].parent
+    return [{"place": at, "own": own.get(at, nothing).plain(), "all": every[at].plain()} for at in sorted(every)]
 
 
 def memory_dict(graph: Graph, settings: Settings) -> dict[str, Any]:

@@ -2,7 +2,11 @@
 
 function graph() {
   const pane = at("#graph .pane"), drawing = at("#graph svg");
+  at("#fit").hidden = !drawing;
   if (!drawing) return;
+  at("#fit").addEventListener("click", () => {
+    at("#fit").setAttribute("aria-pressed", String(pane.classList.toggle("fit")));
+  });
   drawing.setAttribute("role", "group");
   drawing.setAttribute("aria-labelledby", "graph-title");
   const boxes = new Map();
@@ -13,6 +17,7 @@ function graph() {
     boxes.set(box, inside);
     pressable(box, names.join(", "), () => select(inside, names.join(", ")));
   }
+  pane.scrollLeft = (drawing.getBoundingClientRect().width - pane.clientWidth) / 2;
   panes.push((chosen) => {
     const hit = [...boxes].filter(([, inside]) => inside.some((i) => chosen.has(i))).map(([box]) => box);
     mark(boxes.keys(), hit, pane);

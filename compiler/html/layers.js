@@ -24,7 +24,8 @@ function size(extents) {
 function cell(column, i) {
   const layer = layers[i];
   const value = column.value(layer, i);
-  if (column.share) return make("td", {}, ...(active[i] ? bar(value, widest) : [make("span", { className: "aside" }, "training only")]));
+  if (column.share && !active[i]) return make("td", { className: "aside" }, "training only");
+  if (column.share) return make("td", {}, ...bar(value, widest));
   const text = column.text ? column.text(layer) : figure(value);
   if (column.name === "name") return make("th", { scope: "row" }, make("button", { type: "button" }, text));
   return make("td", { className: column.digits ? "digits" : "" }, text);
@@ -64,6 +65,7 @@ function table() {
     const cut = found.length > MOST_ROWS ? `, the first ${figure(MOST_ROWS)} shown` : "";
     at("#count").textContent = `${figure(found.length)} of ${count(layers.length, "layer")}${cut}`;
   };
+  const arrow = () => (down ? " ▼" : " ▲");
   const heads = COLUMNS.map((column) => {
     const button = make("button", { type: "button" }, column.name);
     const head = make("th", { scope: "col", className: column.digits ? "digits" : "" }, button);
@@ -72,7 +74,9 @@ function table() {
       by = column;
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
-      heads.forEach((other, i) => { other.firstChild.textContent = COLUMNS[i].name + (other === head ? (down ? " ▼" : " ▲") : ""); });
+      heads.forEach((other, i) => {
+        other.firstChild.textContent = COLUMNS[i].name + (other === head ? arrow() : "");
+      });
       fill();
     });
     return head;

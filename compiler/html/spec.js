@@ -4,6 +4,7 @@ function spec() {
   const lines = new Map(data.lines.map((line) => [line.place.join(":"), line]));
   const inside = layersOfLines();
   const buttons = new Map();
+  let clicked = null;
   const hottest = Math.max(...data.lines.map((line) => share(line.own.cost) || 0), 1e-9);
   data.sources.forEach((source, s) => {
     const code = make("div", { className: "code" }, heading());
@@ -12,7 +13,11 @@ function spec() {
       const row = specLine(lines.get(key), n + 1, text, hottest);
       if (lines.has(key)) {
         buttons.set(key, row);
-        row.addEventListener("click", () => select(inside.get(key), `${source.name}, line ${n + 1}`));
+        row.addEventListener("click", () => {
+          clicked = row;
+          select(inside.get(key), `${source.name}, line ${n + 1}`);
+          clicked = null;
+        });
       }
       code.append(row);
     });
@@ -20,17 +25,19 @@ function spec() {
   });
   panes.push((chosen) => {
     const keys = new Set([...chosen].map((i) => data.places[i].join(":")));
-    const direct = [...buttons].filter(([key]) => keys.has(key)).map(([, button]) => button);
-    mark(buttons.values(), direct, pane);
+    const direct = [...buttons.keys()].filter((key) => keys.has(key)).map((key) => buttons.get(key));
+    mark([...buttons.values()], clicked ? [clicked, ...direct] : direct, pane);
+    for (const [key, button] of buttons) button.classList.toggle("holds", inside.get(key).some((i) => chosen.has(i)));
   });
 }
 
 const FIGURES = ["params", report.convention === "torchvision" ? "MACs" : "cost", "share", "within"];
 
 function heading() {
-  const titles = ["Parameters of the layers on the line", data.headline, "Part of the whole cost", "With the blocks that the line uses"];
-  return make("div", { className: "head" }, ...titles.map((title, i) => make("span", { className: "figure", title }, FIGURES[i])),
-    make("span", { className: "number" }, ""), make("span", { className: "text" }, "source"));
+  const titles = ["Parameters of the line's layers", data.headline, "Part of the whole", "With the blocks it uses"];
+  const cells = titles.map((title, i) => make("span", { className: "figure", title }, FIGURES[i]));
+  return make("div", { className: "head" }, ...cells, make("span", { className: "number" }, ""),
+    make("span", { className: "text" }, "source"));
 }
 
 function specLine(line, number, text, hottest) {
@@ -41,7 +48,10 @@ function specLine(line, number, text, hottest) {
     cells[3] = percent(share(line.all.cost));
   }
   const row = make(line ? "button" : "div", { className: "source" });
-  cells.forEach((text, i) => row.append(make("span", { className: "figure", title: text, "data-name": FIGURES[i] }, text.length > 8 ? "…" : text)));
+  cells.forEach((text, i) => {
+    const shown = text.length > 8 ? "…" : text; // a formula, which the tooltip has in full
+    row.append(make("span", { className: "figure", title: text, "data-name": FIGURES[i] }, shown));
+  });
   if (line) {
     row.type = "button";
     row.dataset.line = number;
@@ -58,7 +68,10 @@ function layersOfLines() {
   everyone.forEach((i) => {
     const keys = new Set([data.places[i].join(":")]);
     for (let b = data.block_of[i]; b >= 0; b = data.blocks[b].parent) keys.add(data.blocks[b].place.join(":"));
-    for (const key of keys) inside.set(key, [...(inside.get(key) || []), i]);
+    for (const key of keys) {
+      if (!inside.has(key)) inside.set(key, []);
+      inside.get(key).push(i);
+    }
   });
   return inside;
 }
