@@ -24,7 +24,7 @@ function make(tag, props = {}, ...children) {
 
 function figure(value) {
   if (value === null || value === undefined) return "";
-  if (Array.isArray(value)) return value.map(figure).join("×");
+  if (Array.isArray(value)) return value.map(figure).map(bracketed).join("×");
   if (typeof value !== "number") return String(value);
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return "≈ " + value.toExponential(4);
   return value.toLocaleString("en-US", { maximumFractionDigits: 4 });
@@ -52,7 +52,8 @@ function time(seconds) {
   return `${(seconds / 1e-9).toFixed(2)} ns`;
 }
 
-const shape = (extents) => extents.join("×");
+const bracketed = (extent) => (/ /.test(extent) ? `(${extent})` : extent);
+const shape = (extents) => extents.map(bracketed).join("×");
 const share = (cost) => (whole && typeof cost === "number" ? cost / whole : null);
 const percent = (part) => (part === null ? "" : `${(100 * part).toFixed(1)}%`);
 const count = (n, what) => `${figure(n)} ${what}${n === 1 ? "" : "s"}`;

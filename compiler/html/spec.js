@@ -15,7 +15,8 @@ function spec() {
         buttons.set(key, row);
         row.addEventListener("click", () => {
           clicked = row;
-          select(inside.get(key), `${source.name}, line ${n + 1}`);
+          const formula = whole ? "" : ` (${data.headline} ${lines.get(key).all.cost})`;
+          select(inside.get(key), `${source.name}, line ${n + 1}${formula}`);
           clicked = null;
         });
       }
