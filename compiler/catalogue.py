@@ -825,10 +825,11 @@ _add(
 
 _add(
     "E0540",
-    "the network has too many boxes to draw",
-    "more than {most}",
+    "the network is too large to draw",
+    "{what}",
     "leave inner blocks closed: --depth 1, or --depth 0; layers that repeat are one box if the program says `* n`",
-    "A drawing holds each layer of each open block, equal repeats once. Beyond the limit it could not be read.",
+    "A drawing holds each layer of each open block, equal repeats once. Beyond the limits it could neither be laid out in "
+    "seconds nor be read.",
 )
 
 # W06: warnings

@@ -87,7 +87,7 @@ class Builder:
         shared = step.shared is not None or step.reuse
         inner = Place(place.group, path, local, place.depth, times, span, place.aux)
         alone = self.compact and is_one_box(step.region) and step.count == 1 and not shared
-        if alone or stands_open(step):
+        if alone or stands_open(step) or not step.region.totals.layers:
             inner.alone = alone
             self.enter(step, inner)
         elif self.depth is not None and place.depth >= self.depth:
@@ -108,6 +108,7 @@ class Builder:
         outer.update(zip(step.outputs, made, strict=True))
 
     def group(self, step: Call, around: Place, inner: Place, shared: bool) -> str:
+        self.check_size()
         found = totals(step.region)
         tip = "\n".join(block_tip(step, inner.path, found.params, found.work.mac, found.layers))
         name = clipped(inner.local)
@@ -139,8 +140,7 @@ class Builder:
         self, name: str, title: str, details: tuple[str, ...], family: str, place: Place, layers: tuple[str, ...],
         macs: Any, tip: str, span: Span | None = None,
     ) -> str:  # fmt: skip
-        if len(self.nodes) >= MOST_BOXES:
-            raise usage("E0540", most=MOST_BOXES)
+        self.check_size()
         id = f"n{len(self.nodes) + 1}"
         share = self.share(macs, place.times)
         where = self.span_of(span or place.span, place.span)
@@ -148,6 +148,10 @@ class Builder:
             Node(id, name, title, details, family, place.group, layers, place.times, share, tip, where, place.aux)
         )
         return id
+
+    def check_size(self) -> None:
+        if len(self.nodes) + len(self.groups) >= MOST_BOXES:
+            raise usage("E0540", what=f"more than {MOST_BOXES:,} boxes")
 
     def share(self, macs: Any, times: int) -> float | None:
         if not isinstance(self.whole, int) or not isinstance(macs, int):

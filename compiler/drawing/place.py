@@ -30,7 +30,12 @@ OPTIONS = {
     "routing": {"merge_edges": "forks", "port_sides": "facing_only"},
     "coords": {"branch_bands": False},
     "labels": {"reservation": "always"},
+    "limits": {"max_dummies": 5_000},
 }  # fmt: skip
+
+CROWDED = 60
+"""Stretches in one group from which on its lines are not polished, which would take minutes for hundreds."""
+UNPOLISHED = {"effort": "fast", "tuning": {"routing": {"port_relax_rounds": 0, "overlap_repair_rounds": 0}}}
 
 Point: TypeAlias = tuple[float, float]
 
@@ -306,10 +311,14 @@ def label_rect(line: Line) -> Rect:
 
 def _graphlay(graph: dict[str, Any]) -> Any:
     try:
-        from graphlay import layout
+        from graphlay import GraphlayError, layout
     except ModuleNotFoundError:
         raise usage("E0507", package="graphlay", extra="cnnc[draw]") from None
-    return layout(graph, options=OPTIONS).raw
+    polish = UNPOLISHED if len(graph["edges"]) > CROWDED else {}
+    try:
+        return layout(graph, options={**OPTIONS, **polish}).raw
+    except GraphlayError:
+        raise usage("E0540", what="its arrows pass by too many boxes") from None
 
 
 # Headings
