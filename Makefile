@@ -3,16 +3,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint tables golden zoo peers clean
+.PHONY: help demo test test-browser lint tables golden zoo peers screenshots clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
-	@echo "make test     set up with everything and run all tests"
+	@echo "make test     set up with everything and run all tests but those that need a browser"
+	@echo "make test-browser  run the HTML page's tests in Chromium (Debian: apt-get install chromium)"
 	@echo "make lint     ruff and mypy"
 	@echo "make tables   rebuild the grammar's tables after a change of grammar/cnn.lark"
 	@echo "make golden   rewrite the golden files; read the difference before committing it"
 	@echo "make zoo      rewrite docs/zoo.md, the table of networks"
 	@echo "make peers    measure other tools in .venv-peers, rewrite docs/peers.md and tests/data/peers.json"
+	@echo "make screenshots  draw the README's pictures in docs/images with Chromium"
 	@echo "make clean    remove .venv, .venv-peers, demo/ and caches"
 
 .venv/base: pyproject.toml
@@ -31,7 +33,11 @@ demo: .venv/base
 	$(BIN)/cnnc analyze examples/resnet50.cnn --by block
 
 test: .venv/test
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	@echo "without the tests that need Chromium: make test-browser runs them"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not browser"
+
+test-browser: .venv/test
+	$(BIN)/python -m pytest -n auto --maxprocesses 2 -m browser
 
 lint: .venv/test
 	$(BIN)/ruff check .
@@ -42,7 +48,7 @@ tables: .venv/base
 	$(BIN)/python -m cnnc.grammar.build
 
 golden: .venv/test
-	$(BIN)/python -m pytest --update-golden
+	$(BIN)/python -m pytest --update-golden -m "not browser"
 
 zoo: .venv/base
 	$(BIN)/python examples/zoo/table.py
@@ -54,6 +60,9 @@ zoo: .venv/base
 
 peers: .venv-peers/done
 	.venv-peers/bin/python benchmarks/peers.py
+
+screenshots: .venv/test
+	$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf .venv .venv-peers demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -800,6 +800,15 @@ _add(
 )
 
 _add(
+    "E0550",
+    "a page cannot show so many layers",
+    "{layers}, more than {most}",
+    "use --format json or csv, or give a smaller network",
+    "The HTML page has a line in its table, a place in its tree and a step of its memory chart for each layer of the "
+    "expanded network; a browser takes too long for more.",
+)
+
+_add(
     "E0518",
     "no {what} is called `{name}`",
     "",
@@ -815,11 +824,19 @@ _add(
 )
 
 _add(
-    "E0540",
+    "E0545",
     "`{number}` is no advice",
     "",
     "`cnnc advise` without --apply lists the advice; {numbers}",
     "`--apply N` rewrites the program as the N-th piece of advice says, and `-o` says where to.",
+)
+_add(
+    "E0540",
+    "the network is too large to draw",
+    "{what}",
+    "leave inner blocks closed: --depth 1, or --depth 0; layers that repeat are one box if the program says `* n`",
+    "A drawing holds each layer of each open block, equal repeats once. Beyond the limits it could neither be laid out in "
+    "seconds nor be read.",
 )
 
 # W06: warnings

@@ -20,6 +20,7 @@ EXAMPLES = """examples:
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc diff examples/resnet18.cnn examples/resnet50.cnn --by block
   cnnc advise examples/vgg16.cnn --apply 1 -o smaller.cnn
+  cnnc draw examples/resnet50.cnn -o resnet50.svg
   cnnc check *.cnn
   cnnc verify examples/resnet50.cnn
   cnnc weights examples/resnet50.cnn --from resnet50.pth -o resnet50.safetensors

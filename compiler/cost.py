@@ -138,14 +138,15 @@ def summarize(graph: Graph) -> Summary:
         inner = totals(graph.shared[name])
         params, buffers = params + inner.params, buffers + inner.buffers
     depth = max((d for row in whole.depth[: len(graph.outputs)] for d in row if d is not None), default=0)
-    peak = peak_elements(_without_aux(graph, steps), (False,) * len(graph.root.inputs))
+    peak = peak_elements(inference_region(graph), (False,) * len(graph.root.inputs))
     return Summary(active.layers, params, buffers, active.work, active.activations, peak, depth)
 
 
-def _without_aux(graph: Graph, steps: list[Apply | Call]) -> Region:
+def inference_region(graph: Graph) -> Region:
+    """The root region without what only `aux` outputs need."""
     if not graph.aux:
         return graph.root
     region = Region("net", graph.root.title, graph.root.key, graph.root.span)
-    region.inputs, region.steps = graph.root.inputs, steps
+    region.inputs, region.steps = graph.root.inputs, inference_steps(graph)
     region.outputs = [terminal.value for terminal in graph.outputs]
     return region

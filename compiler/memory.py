@@ -1,8 +1,8 @@
 """Memory at work: how many elements are alive at once while a network runs in order."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from .ir import Apply, Call, Region, Value, known
+from .ir import Apply, Call, Region, Value, join, known
 from .ops.base import size
 from .symbolic import largest
 
@@ -88,8 +88,12 @@ class _Liveness:
                 return value
         return None
 
+    def held(self, step: Call) -> tuple[bool, ...]:
+        """Which inputs of a call are needed afterwards."""
+        return tuple(self.uses[v] > step.inputs.count(v) or self.buffer[v][1] > 1 for v in step.inputs)
+
     def call(self, step: Call) -> None:
-        held = tuple(self.uses[v] > step.inputs.count(v) or self.buffer[v][1] > 1 for v in step.inputs)
+        held = self.held(step)
         inner = peak_elements(step.region, held, self.memo)
         if step.count > 1:  # later instances own their input
             inner = largest(
@@ -100,3 +104,51 @@ class _Liveness:
         for value in step.outputs:
             self.buffer[value] = [size(known(value)), 1]
             self.now += size(known(value))
+
+
+class Moment(NamedTuple):
+    """What is alive while one layer runs, its operands and result included. The first moment has the inputs alone."""
+
+    path: str
+    elements: Any
+
+
+def trace(region: Region, most: int) -> list[Moment]:
+    """The network's memory step by step, as `peak_elements` simulates it; the largest moment is its peak.
+
+    The first `most` layers have a moment each. After them a call is one moment, at its peak.
+    """
+    moments = [Moment("", sum(size(known(v)) for v in region.inputs))]
+    _Trace(region, (False,) * len(region.inputs), {}, "", 0, moments, most + 1).run()
+    return moments
+
+
+class _Trace(_Liveness):
+    """Runs a region as an instance at `path`, while the callers hold `base` elements that are no inputs of it."""
+
+    def __init__(
+        self, region: Region, held: tuple[bool, ...], memo: dict[Any, Any], path: str, base: Any,
+        moments: list[Moment], most: int,
+    ) -> None:  # fmt: skip
+        super().__init__(region, held, memo)
+        self.path, self.base, self.moments, self.most = path, base, moments, most
+
+    def apply(self, step: Apply) -> None:
+        super().apply(step)
+        self.moments.append(Moment(join(self.path, step.name), self.base + self.now))
+
+    def call(self, step: Call) -> None:
+        base = self.base + self.now - sum(size(known(v)) for v in step.inputs)
+        held = self.held(step)
+        for i in range(step.count):
+            path = step.shared or join(self.path, step.instance_name(i))
+            if len(self.moments) >= self.most:
+                inner = peak_elements(step.region, held, self.memo)
+                self.moments.append(Moment(path, base + inner))
+                if i:  # the rest of a repeat are like this one
+                    break
+            else:
+                _Trace(step.region, held, self.memo, path, base, self.moments, self.most).run()
+            if i == 0 and step.count > 1:  # later instances own their input
+                base, held = base + (size(known(step.inputs[0])) if held[0] else 0), (False,)
+        super().call(step)

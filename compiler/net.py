@@ -9,7 +9,7 @@ from .constraints import Constraint, constraints
 from .conventions import cost_of
 from .cost import Summary, summarize
 from .diagnostics import Diagnostic, NetworkError, usage
-from .files import project_loader, read_source
+from .files import project_loader, read_source, write_file
 from .ir import Graph, known
 from .limits import Limits
 from .pipeline import compile_source, deep_recursion
@@ -177,6 +177,18 @@ class Net:
         with deep_recursion():
             return explain(self.graph, batch)
 
+    def draw(self, form: str = "svg", depth: int | None = None, compact: bool = True) -> str:
+        """The network as a drawing. form: svg (laid out; needs the extra `draw`), mermaid or dot (Graphviz).
+
+        depth: how many levels of blocks are open, all of them unless given. compact: whether normalisations,
+        activations and dropout share the box of the layer that they follow.
+        """
+        from .drawing import WRITERS, drawing
+
+        known_as("form", form, WRITERS)
+        with deep_recursion():
+            return WRITERS[form](drawing(self.graph, depth, compact))
+
     def table(
         self,
         by: str,
@@ -246,6 +258,28 @@ class Net:
         known_as("grouping", by, ("layer", *GROUPINGS))
         with deep_recursion():
             return compare(self.graph, other.graph, by, convention_named(convention))
+
+    def to_html(
+        self,
+        path: str | Path | None = None,
+        *,
+        batch: int | str = 1,
+        dtype: str = "fp32",
+        convention: str = "torchvision",
+        device: DeviceLike = None,
+    ) -> str:
+        """The analysis as one HTML page that needs no network; written to `path` if given. Arguments as for `report`.
+
+        The graph is in it if the package for drawings is there. Raises UsageError for more layers than a page shows.
+        """
+        from .html import page
+
+        settings = self.settings(batch, dtype, convention, device)
+        with deep_recursion():
+            text = page(self, settings)
+        if path is not None:
+            write_file(path, text.encode())
+        return text
 
     def torch_source(self) -> str:
         """PyTorch source of the network: one module that imports only torch."""

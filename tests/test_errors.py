@@ -50,7 +50,8 @@ BY_REQUEST = {
     "E0531": "test_a_file_of_devices_that_cannot_be_read",
     "E0532": "test_a_device_with_a_wrong_field",
     "E0533": "test_a_type_that_a_device_has_no_rate_for",
-    "E0540": "test_a_number_that_is_no_advice",
+    "E0545": "test_a_number_that_is_no_advice",
+    "E0550": "test_a_page_of_too_many_layers",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -369,6 +370,11 @@ def test_an_unknown_input(cnnc: CLI) -> None:
     assert_refused(cnnc("analyze", "good.cnn", "--input", "image=3x9x9"), "E0514", "`image`", "inputs are input")
 
 
+def test_a_page_of_too_many_layers(cnnc: CLI) -> None:
+    long = ("analyze", "-e", "relu * 10001", "--input", "3x8x8", "--format", "html")
+    assert_refused(cnnc(*long), "E0550", "10,001, more than 10,000", "--format json")
+
+
 def test_a_place_to_run_that_is_not_there(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
@@ -411,8 +417,8 @@ def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
 @pytest.mark.parametrize("number", ["0", "99", "-1", "x", ""])
 def test_a_number_that_is_no_advice(cnnc: CLI, number: str) -> None:
     refused = cnnc("advise", "good.cnn", f"--apply={number}", "-o", "out.cnn")
-    assert_refused(refused, "E0540", f"`{number or 'no number'}` is no advice", "numbers go from 1 to 1")
-    assert_refused(cnnc("advise", "-e", "relu", "--input", "3x8x8", "-o", "out.cnn"), "E0540", "there is none")
+    assert_refused(refused, "E0545", f"`{number or 'no number'}` is no advice", "numbers go from 1 to 1")
+    assert_refused(cnnc("advise", "-e", "relu", "--input", "3x8x8", "-o", "out.cnn"), "E0545", "there is none")
     assert not Path("out.cnn").exists()
 
 

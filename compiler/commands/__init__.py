@@ -3,5 +3,7 @@
 A command turns arguments into calls of the API and prints what they give; nothing is computed here.
 """
 
-COMMANDS = ("compile", "analyze", "diff", "advise", "check", "verify", "weights", "fmt", "layers", "explain")
+COMMANDS = (
+    "compile", "analyze", "draw", "diff", "advise", "check", "verify", "weights", "fmt", "layers", "explain",
+)  # fmt: skip
 """The modules of this package that are commands, in the order of `cnnc --help`."""

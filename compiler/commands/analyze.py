@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 import sys
+from typing import Any
 
 from ..diagnostics import usage
 from .shared import add_network, batch_size, read_net
 
 HELP = "Print shapes, parameters, operations and memory."
+FORMATS = "default: table; html is a page for a browser, with the graph"
 EXAMPLE = "cnnc analyze resnet50.cnn --by block"
 
 
@@ -19,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--explain", action="store_true", help="print every figure as its formula with numbers instead")
     parser.add_argument("--print-ir", action="store_true", help="print the intermediate representation instead")
-    parser.add_argument("--format", choices=("table", "json", "csv", "md"), default="table", help="default: table")
+    parser.add_argument("--format", choices=("table", "json", "csv", "md", "html"), default="table", help=FORMATS)
+    parser.add_argument("-o", "--output", metavar="OUT", help="file to write instead of stdout")
     parser.add_argument("--at", metavar="H=N,W=N", help="numbers for the symbols of an input such as 3xHxW")
     parser.add_argument(
         "--batch",
@@ -47,20 +50,41 @@ def run(args: argparse.Namespace) -> int:
     net = read_net(args)
     if args.at is not None:
         net = net.at(**sizes_of(args.at))
-    settings = (args.batch, args.dtype, args.convention, args.device)
-    if args.print_ir:
-        print(net.ir(), end="")
-    elif args.explain:
-        print(net.explain(batch_size(args.batch)))
-    elif args.format == "json":
-        print(json.dumps(net.to_dict(*settings, by=args.by), indent=1))
-    elif args.format == "table" and sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+    if args.output in (None, "-") and draws(args):
         from ..formats import draw
 
-        draw(net.table(args.by, *settings))
-    else:
-        print(net.report(args.by, *settings, form=args.format), end="")
+        draw(net.table(args.by, args.batch, args.dtype, args.convention, args.device))
+        return 0
+    text = text_of(net, args)
+    if args.output in (None, "-"):
+        print(text, end="")
+        return 0
+    from ..files import write_file
+
+    write_file(args.output, text.encode())
+    print(f"wrote {args.output}")
     return 0
+
+
+def draws(args: argparse.Namespace) -> bool:
+    """Whether a table is asked for on a terminal that has colours."""
+    plain = args.print_ir or args.explain or args.format != "table" or "NO_COLOR" in os.environ
+    return not plain and sys.stdout.isatty()
+
+
+def text_of(net: Any, args: argparse.Namespace) -> str:
+    """What the arguments ask for, with its last line break."""
+    settings = (args.batch, args.dtype, args.convention, args.device)
+    if args.print_ir:
+        return str(net.ir())
+    if args.explain:
+        return f"{net.explain(batch_size(args.batch))}\n"
+    if args.format == "json":
+        return json.dumps(net.to_dict(*settings, by=args.by), indent=1) + "\n"
+    if args.format == "html":
+        batch, dtype, convention, device = settings
+        return str(net.to_html(batch=batch, dtype=dtype, convention=convention, device=device))
+    return str(net.report(args.by, *settings, form=args.format))
 
 
 def sizes_of(text: str) -> dict[str, int]:
