@@ -138,7 +138,7 @@ def summarize(graph: Graph) -> Summary:
         inner = totals(graph.shared[name])
         params, buffers = params + inner.params, buffers + inner.buffers
     depth = max((d for row in whole.depth[: len(graph.outputs)] for d in row if d is not None), default=0)
-    peak = peak_elements(inference_region(graph), (False,) * len(graph.root.inputs))
+    peak = peak_elements(inference_region(graph))
     return Summary(active.layers, params, buffers, active.work, active.activations, peak, depth)
 
 

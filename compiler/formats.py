@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -41,13 +42,17 @@ def _escaped(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\|*_`<[" else c for c in text)
 
 
+SEPARATOR = re.compile(r"(?<=\d),(?=\d)")
+"""Between the digits of a number; the comma in `max(H, 4)` has a blank behind it."""
+
+
 def comma_separated(table: Table) -> str:
     """The lines alone, for spreadsheets: no separators in numbers. The heading of the cost names the convention."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
     for line in table.lines:
-        writer.writerow(c.replace(",", "") if i >= table.numbers else c for i, c in enumerate(line))
+        writer.writerow(SEPARATOR.sub("", c) if i >= table.numbers else c for i, c in enumerate(line))
     return out.getvalue()
 
 

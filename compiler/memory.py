@@ -9,21 +9,44 @@ from .symbolic import largest
 DTYPE_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
 
 
-def peak_elements(region: Region, held: tuple[bool, ...], memo: dict[Any, Any] | None = None) -> Any:
+class Held(NamedTuple):
+    """What a region must know of an input: the elements of its memory, and whether the caller still needs it.
+
+    A view may hold more memory than its shape tells; that matters only where the region can free it.
+    """
+
+    elements: Any
+    kept: bool
+
+
+class Run(NamedTuple):
+    """Most elements alive at once, and for each output the input or the output whose memory it shares, and how much."""
+
+    peak: Any
+    outputs: tuple[tuple[str, int, Any], ...]
+
+
+_Memo = dict[tuple[int, tuple[Held, ...]], Run]
+
+
+def peak_elements(region: Region) -> Any:
     """Most elements alive at once while the region runs in order, its inputs and outputs included.
 
-    A tensor lives from its layer to its last use. `held` marks inputs that the caller still needs afterwards. An
-    activation, or a sum with an operand of the result's shape, overwrites an operand that nobody needs any more.
+    A tensor lives from its layer to its last use. An activation, or a sum with an operand of the result's shape,
+    overwrites an operand that nobody needs any more. A view keeps all the memory of what it looks at.
     """
-    memo = {} if memo is None else memo
-    key = (id(region), held)
+    return _run(region, tuple(Held(size(known(v)), False) for v in region.inputs), {}).peak
+
+
+def _run(region: Region, inputs: tuple[Held, ...], memo: _Memo) -> Run:
+    key = (id(region), inputs)
     if key not in memo:
-        memo[key] = _Liveness(region, held, memo).run()
+        memo[key] = _Liveness(region, inputs, memo).run()
     return memo[key]
 
 
 class _Liveness:
-    def __init__(self, region: Region, held: tuple[bool, ...], memo: dict[Any, Any]) -> None:
+    def __init__(self, region: Region, inputs: tuple[Held, ...], memo: _Memo) -> None:
         self.region, self.memo = region, memo
         self.uses: dict[Value, int] = {}
         for step in region.steps:
@@ -31,20 +54,24 @@ class _Liveness:
                 self.uses[value] = self.uses.get(value, 0) + 1
         for value in region.outputs:
             self.uses[value] = self.uses.get(value, 0) + 1
-        self.buffer: dict[Value, list[int]] = {}  # [elements, tensors that share the memory]
+        self.buffer: dict[Value, list[Any]] = {}  # [elements, tensors that share the memory]
         self.now: Any = 0
         self.peak: Any = 0
-        for value, keep in zip(region.inputs, held, strict=True):
-            self.allocate(value)
-            self.uses[value] = self.uses.get(value, 0) + int(keep)
+        for value, held in zip(region.inputs, inputs, strict=True):
+            self.allocate(value, held.elements)
+            self.uses[value] = self.uses.get(value, 0) + int(held.kept)
+        self.entered = [self.buffer[value] for value in region.inputs]
         for value in region.inputs:
             self.release(value, 0)
 
-    def allocate(self, value: Value) -> None:
-        elements = size(known(value))
+    def allocate(self, value: Value, elements: Any) -> None:
         self.buffer[value] = [elements, 1]
         self.now += elements
         self.peak = largest(self.peak, self.now)
+
+    def share(self, value: Value, block: list[Any]) -> None:
+        self.buffer[value] = block
+        block[1] += 1
 
     def release(self, value: Value, uses: int = 1) -> None:
         """Take uses off a tensor; with the last one its memory is free, unless another tensor shares it."""
@@ -55,7 +82,7 @@ class _Liveness:
             if block[1] == 0:
                 self.now -= block[0]
 
-    def run(self) -> Any:
+    def run(self) -> Run:
         for step in self.region.steps:
             if isinstance(step, Apply):
                 self.apply(step)
@@ -65,18 +92,25 @@ class _Liveness:
                 self.release(value)
             for value in step.outputs:
                 self.release(value, 0)
-        return self.peak
+        return Run(self.peak, tuple(self.shared(value) for value in self.region.outputs))
+
+    def shared(self, output: Value) -> tuple[str, int, Any]:
+        block = self.buffer[output]
+        for i, entered in enumerate(self.entered):
+            if entered is block:
+                return "in", i, block[0]
+        first = next(i for i, value in enumerate(self.region.outputs) if self.buffer[value] is block)
+        return "out", first, block[0]
 
     def apply(self, step: Apply) -> None:
         for extra in step.outputs[1:]:
-            self.allocate(extra)
+            self.allocate(extra, size(known(extra)))
         output = step.outputs[0]
         source = step.inputs[0] if step.op.view else self.overwritten(step)
         if source is None:
-            self.allocate(output)
-            return
-        self.buffer[output] = self.buffer[source]
-        self.buffer[source][1] += 1
+            self.allocate(output, size(known(output)))
+        else:
+            self.share(output, self.buffer[source])
 
     def overwritten(self, step: Apply) -> Value | None:
         """The operand whose memory the result may take, if any."""
@@ -88,22 +122,37 @@ class _Liveness:
                 return value
         return None
 
-    def held(self, step: Call) -> tuple[bool, ...]:
-        """Which inputs of a call are needed afterwards."""
-        return tuple(self.uses[v] > step.inputs.count(v) or self.buffer[v][1] > 1 for v in step.inputs)
+    def held(self, step: Call, value: Value) -> Held:
+        elements, tensors = self.buffer[value]
+        kept = self.uses[value] > step.inputs.count(value) or tensors > 1
+        return Held(size(known(value)) if kept else elements, kept)
 
     def call(self, step: Call) -> None:
-        held = self.held(step)
-        inner = peak_elements(step.region, held, self.memo)
-        if step.count > 1:  # later instances own their input
-            inner = largest(
-                inner, peak_elements(step.region, (False,), self.memo) + (size(known(step.inputs[0])) if held[0] else 0)
-            )
-        extra = inner - sum(size(known(v)) for v in step.inputs)
-        self.peak = largest(self.peak, self.now + extra)
-        for value in step.outputs:
-            self.buffer[value] = [size(known(value)), 1]
-            self.now += size(known(value))
+        """One instance, or a row of them; those after the first own their input."""
+        inputs = tuple(self.held(step, value) for value in step.inputs)
+        inner = _run(step.region, inputs, self.memo)
+        self.peak = largest(self.peak, self.now + inner.peak - sum(held.elements for held in inputs))
+        outputs = inner.outputs
+        if step.count > 1:
+            outputs = self.later(step, inputs[0], inner)
+        for i, (value, (kind, j, elements)) in enumerate(zip(step.outputs, outputs, strict=True)):
+            if kind == "in":
+                self.share(value, self.buffer[step.inputs[j]])
+            elif j < i:
+                self.share(value, self.buffer[step.outputs[j]])
+            else:
+                self.buffer[value] = [elements, 1]
+                self.now += elements
+
+    def later(self, step: Call, first: Held, inner: Run) -> tuple[tuple[str, int, Any], ...]:
+        """The instances after the first, until one finds what the one before did; where the last one's output lies."""
+        rest = self.now - (0 if first.kept else first.elements)
+        ((kind, _, elements),) = inner.outputs
+        if kind == "in":
+            return inner.outputs
+        again = _run(step.region, (Held(elements, False),), self.memo)
+        self.peak = largest(self.peak, rest + again.peak)
+        return (("out", 0, again.outputs[0][2]),)
 
 
 class Moment(NamedTuple):
@@ -118,8 +167,9 @@ def trace(region: Region, most: int) -> list[Moment]:
 
     The first `most` layers have a moment each. After them a call is one moment, at its peak.
     """
-    moments = [Moment("", sum(size(known(v)) for v in region.inputs))]
-    _Trace(region, (False,) * len(region.inputs), {}, "", 0, moments, most + 1).run()
+    inputs = tuple(Held(size(known(v)), False) for v in region.inputs)
+    moments = [Moment("", sum(held.elements for held in inputs))]
+    _Trace(region, inputs, {}, "", 0, moments, most + 1).run()
     return moments
 
 
@@ -127,10 +177,10 @@ class _Trace(_Liveness):
     """Runs a region as an instance at `path`, while the callers hold `base` elements that are no inputs of it."""
 
     def __init__(
-        self, region: Region, held: tuple[bool, ...], memo: dict[Any, Any], path: str, base: Any,
+        self, region: Region, inputs: tuple[Held, ...], memo: _Memo, path: str, base: Any,
         moments: list[Moment], most: int,
     ) -> None:  # fmt: skip
-        super().__init__(region, held, memo)
+        super().__init__(region, inputs, memo)
         self.path, self.base, self.moments, self.most = path, base, moments, most
 
     def apply(self, step: Apply) -> None:
@@ -138,17 +188,19 @@ class _Trace(_Liveness):
         self.moments.append(Moment(join(self.path, step.name), self.base + self.now))
 
     def call(self, step: Call) -> None:
-        base = self.base + self.now - sum(size(known(v)) for v in step.inputs)
-        held = self.held(step)
+        inputs = tuple(self.held(step, value) for value in step.inputs)
+        base = self.base + self.now - sum(held.elements for held in inputs)
         for i in range(step.count):
             path = step.shared or join(self.path, step.instance_name(i))
+            inner = _run(step.region, inputs, self.memo)
             if len(self.moments) >= self.most:
-                inner = peak_elements(step.region, held, self.memo)
-                self.moments.append(Moment(path, base + inner))
+                self.moments.append(Moment(path, base + inner.peak))
                 if i:  # the rest of a repeat are like this one
                     break
             else:
-                _Trace(step.region, held, self.memo, path, base, self.moments, self.most).run()
-            if i == 0 and step.count > 1:  # later instances own their input
-                base, held = base + (size(known(step.inputs[0])) if held[0] else 0), (False,)
+                _Trace(step.region, inputs, self.memo, path, base, self.moments, self.most).run()
+            kind, _, elements = inner.outputs[0]
+            if i == 0 and step.count > 1 and kind == "out":  # later instances own their input
+                base += inputs[0].elements if inputs[0].kept else 0
+                inputs = (Held(elements, False),)
         super().call(step)

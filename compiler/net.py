@@ -133,7 +133,13 @@ class Net:
             return constraints(self.graph)
 
     def at(self, **values: int) -> "Net":
-        """The network at given sizes, `net.at(H=224, W=224)`. Raises NetworkError where a layer does not fit there."""
+        """The network at given sizes, `net.at(H=224, W=224)`. Raises NetworkError where a layer does not fit there.
+
+        UsageErrors are E0331 for a symbol without a size and E0519 for what is no size of a symbol.
+        """
+        for name, value in values.items():
+            if name not in self.symbols or value < 1:
+                raise usage("E0519", text=f"{name}={value}")
         missing = [name for name in self.symbols if name not in values]
         if missing:
             raise usage("E0331", symbols=", ".join(missing))

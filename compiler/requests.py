@@ -39,7 +39,8 @@ def read_batch(batch: int | str) -> Whole:
     if isinstance(batch, str) and len(batch) == 1 and "A" <= batch <= "Z":
         return symbol(batch)
     text = str(batch)
-    if isinstance(batch, bool) or not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= LARGEST_BATCH:
+    whole = text.isascii() and text.isdigit() and len(text) < 20 and not isinstance(batch, bool)
+    if not whole or not 1 <= int(text) <= LARGEST_BATCH:
         raise usage("E0513", text=text)
     return int(text)
 
@@ -48,6 +49,8 @@ def _extent(part: Any) -> Any:
     """A number, or a capital letter as a symbol."""
     if isinstance(part, Sym):
         return part
+    if isinstance(part, str) and not (part.isascii() and part.isalnum()):  # int takes +8, 1_0 and blanks
+        raise ValueError(part)
     return symbol(part) if isinstance(part, str) and len(part) == 1 and "A" <= part <= "Z" else int(part)
 
 

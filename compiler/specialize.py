@@ -5,6 +5,7 @@ from typing import Any
 from .diagnostics import Diagnostic, Reject, Sink
 from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
 from .ops import Shape
+from .ops.base import check_extents
 from .symbolic import Sym, at, symbols_in
 
 Values = dict[str, int]
@@ -23,6 +24,8 @@ def symbols_of(graph: Graph) -> list[str]:
 def specialize(graph: Graph, values: Values) -> Graph:
     """The graph with numbers for its symbols. Raises NetworkError with what does not fit at these sizes."""
     worker = _Specializer(values)
+    for terminal in graph.inputs:
+        worker.check_input(terminal)
     for region in regions_of(graph.root):
         worker.region(region)
     for region in graph.shared.values():
@@ -63,6 +66,13 @@ class _Specializer:
 
     def shape(self, shape: Shape) -> Shape:
         return type(shape)(at(extent, self.numbers) for extent in shape)
+
+    def check_input(self, terminal: Terminal) -> None:
+        """Layers see to their own results; an input may be too large for an int64 by itself."""
+        try:
+            check_extents(self.shape(known(terminal.value)))
+        except Reject as reject:
+            self.sink.add(Diagnostic(reject.code, reject.facts, terminal.value.origin))
 
     def attribute(self, value: Any) -> Any:
         """An attribute with numbers for formulas, in tuples of any depth."""

@@ -25,7 +25,8 @@ class Floor(NamedTuple):
     divisor: int
 
     def __str__(self) -> str:
-        return f"({self.body})//{self.divisor}"
+        body = str(self.body)
+        return f"{body}//{self.divisor}" if body.isalpha() else f"({body})//{self.divisor}"
 
 
 class Gcd(NamedTuple):
@@ -33,6 +34,7 @@ class Gcd(NamedTuple):
 
     body: "Sym"
     number: int
+    kind: str = "gcd"  # a floor with equal fields would be an equal tuple, and so the same term of a sum
 
     def __str__(self) -> str:
         return f"gcd({self.body}, {self.number})"
@@ -262,8 +264,8 @@ def largest(a: Whole, b: Whole) -> Whole:
     """The larger of the two; for formulas that neither dominates, their maximum."""
     if isinstance(a, int) and isinstance(b, int):
         return max(a, b)
-    choices: list[Whole] = []
-    for choice in (*_choices(a), *_choices(b)):
+    choices = list(_choices(a))  # of which none dominates another
+    for choice in _choices(b):
         if any(_dominates(c, choice) for c in choices):
             continue
         choices = [c for c in choices if not _dominates(choice, c)]

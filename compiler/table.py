@@ -117,11 +117,17 @@ def _time(seconds: float) -> str:
 
 
 def _shape(batch: Any, shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, (batch, *shape)))
+    return "x".join(map(_extent, (batch, *shape)))
 
 
 def _shape_text(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "x".join(map(_extent, value)) if isinstance(value, list) else str(value)
+
+
+def _extent(value: Any) -> str:
+    """One factor of a shape: `1x64x(H - 2)x(W - 2)`."""
+    text = str(value)
+    return f"({text})" if " " in text or "//" in text else text
 
 
 def _footer(graph: Graph, summary: Summary, settings: Settings) -> Iterator[str]:
@@ -135,7 +141,8 @@ def _footer(graph: Graph, summary: Summary, settings: Settings) -> Iterator[str]
         yield f"{convention.headline.ljust(20)}  {_giga(totals['cost'])}"
     yield f"other operations      {_count(totals['other_ops'])}"
     yield f"activations           {whole} in all, {peak} at the peak, batch {settings.batch}"
-    yield f"bytes moved           {mebibytes(totals['bytes_moved'])}, {_ratio(totals['intensity'])} operations per byte"
+    density = f", {_ratio(totals['intensity'])} operations per byte" if totals["intensity"] is not None else ""
+    yield f"bytes moved           {mebibytes(totals['bytes_moved'])}{density}"
     yield from _training_lines(training_dict(graph, summary, settings), settings.dtype)
     yield from (f"sizes                 {constraint}" for constraint in constraints(graph))
     yield f"depth                 {totals['depth']}, {totals['layers']:,} layers"
@@ -167,7 +174,8 @@ def _giga(value: Any) -> str:
         return str(value)
     for unit, scale in (("G", 10**9), ("M", 10**6)):
         if value >= scale:
-            return f"{value:,} ({value / scale:.3f} {unit})"
+            thousandths = (1000 * value + scale // 2) // scale  # a float has too few digits for very large networks
+            return f"{value:,} ({thousandths // 1000}.{thousandths % 1000:03} {unit})"
     return f"{value:,}"
 
 

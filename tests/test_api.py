@@ -46,6 +46,14 @@ def test_reports_follow_the_schema(example: Path) -> None:
         assert report["totals"]["macs"] < every if net.graph.aux else report["totals"]["macs"] == every
 
 
+@pytest.mark.parametrize("settings", [{"batch": "N"}, {"dtype": "int8", "by": "op"}, {"batch": "N", "by": "block"}])
+def test_reports_of_formulas_follow_the_schema(settings: dict[str, str]) -> None:
+    """A letter for the batch, letters for extents, a vector, and what has no figures for training."""
+    for text, shape in (("conv3x3(4, s=2, p=same_upper) -> bn -> upsample2", "3xHxW"), ("fc(4) -> relu", "3")):
+        report = cnnc.compile(text, input=shape).to_dict(**settings)
+        jsonschema.validate(json.loads(json.dumps(report, allow_nan=False)), SCHEMA)
+
+
 def test_check_never_raises() -> None:
     assert cnnc.check(CHAIN) == []
     assert [d.code for d in cnnc.check("rellu -> conv3x3", input="3x8x8")] == ["E0301", "E0303"]

@@ -248,6 +248,20 @@ def test_analyze_forms() -> None:
     assert "- convention thop: thop 0.1.1" in markdown
 
 
+def test_formulas_keep_their_commas_and_have_brackets_in_shapes() -> None:
+    net = ("-e", "conv3x3(2000) -> adaptive_avgpool(7)", "--input", "3xHxW")
+    (conv, pool) = csv.DictReader(io.StringIO(cnnc("analyze", *net, "--format", "csv").stdout))
+    assert (conv["params"], conv["output"]) == ("56000", "1x2000x(H - 2)x(W - 2)")
+    assert "gcd(H - 2, 7)" in pool["other ops"]
+
+
+def test_figures_of_networks_that_move_nothing_or_very_much() -> None:
+    nothing = cnnc("analyze", "-e", "flatten", "--input", "3x4x4").stdout
+    assert "bytes moved           0 B\n" in nothing
+    much = ("-e", "conv1x1(900000000) -> conv1x1(900000000)", "--input", "3x30x30", "--batch", "2147483647")
+    assert "1,565,515,583,881,385,262,210,000,000,000 (1565515583881385262210.000 G)" in cnnc("analyze", *much).stdout
+
+
 def test_analyze_with_a_symbolic_batch() -> None:
     report = json.loads(cnnc("analyze", "-e", "fc(4)", "--input", "3", "--batch", "N", "--format", "json").stdout)
     assert report["outputs"][0]["shape"] == ["N", 4]

@@ -24,8 +24,9 @@ def texts(text: str) -> list[str]:
         ("input 3xH -> (conv2(3) * (conv3(3, s=2) -> upsample2))", "H must leave 1 when divided by 2: the product at"),
         ("input 3xHxW -> reshape((3, 100))", "300 must be 3*H*W: `reshape` at 1:16"),
         ("input 3xHxW -> maxpool2 as p -> conv2x2(3) -> pad(1) -> conv2x2(3) -> unpool(p)", ""),
-        ("input 3xH -> (maxpool3 + maxpool2)", "(H)//3 must be (H)//2, which no large H allows: the sum at 1:15"),
+        ("input 3xH -> (maxpool3 + maxpool2)", "H//3 must be H//2, which no large H allows: the sum at 1:15"),
         ("input 3xHxW -> conv7x7(8, s=2, p=3) -> maxpool3(s=2, p=1)", ""),
+        ("input 3xHxW -> conv3x3(8, s=2, p=1) -> (id * (gap -> sigmoid)) -> se(2)", ""),  # a gate stretches to any size
     ],
 )
 def test_conditions(text: str, expected: str) -> None:

@@ -53,7 +53,27 @@ def test_peak_memory_of_resnet50() -> None:
 def test_peak_by_hand(text: str, shape: tuple[int, ...], peak: int) -> None:
     net = cnnc.compile(text, input=shape)
     assert net.totals.peak == peak
-    assert peak_elements(net.graph.root, (False,)) == peak
+    assert peak_elements(net.graph.root) == peak
+
+
+@pytest.mark.parametrize(
+    ("blocks", "flow"),
+    [
+        ("block part = slice(1)", "part -> maxpool2"),  # the other channels stay where they are
+        ("block part = crop(p=1)", "bn -> part -> [id, bn] -> conv1x1(3)"),
+        ("block part = conv1x1(3) -> slice(1)", "part -> bn -> bn"),
+        ("block part = flatten", "bn as t -> part -> fc(9) -> [id, t -> gap -> flatten]"),  # no second copy
+        ("block part = pad(1) -> crop(p=1)", "part * 3 -> bn"),
+        ("block part = bn -> (id + relu)", "bn as t -> part * 3 -> [id, t]"),
+        ("block part = relu", "bn as t -> part * 3 -> [id, t]"),
+    ],
+)
+def test_peak_is_the_same_with_and_without_blocks(blocks: str, flow: str) -> None:
+    """What shares memory within a block still does behind it."""
+    body = blocks.partition(" = ")[2]
+    within = cnnc.compile(f"{blocks}\ninput 3x8x8 -> {flow}")
+    spelled = flow.replace("part * 3", " -> ".join([body] * 3)).replace("part", body)
+    assert within.totals.peak == cnnc.compile(f"input 3x8x8 -> {spelled}").totals.peak
 
 
 def test_peak_of_folded_repeats_is_that_of_the_expanded_net() -> None:

@@ -163,3 +163,61 @@ def test_sizes_that_do_not_fit(text: str, code: str) -> None:
     with pytest.raises(cnnc.NetworkError) as caught:
         net.at(W=1)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("layer", "extent"),
+    [
+        ("maxpool3(s=2, ceil=true)", "H//2"),
+        ("maxpool2(p=1, ceil=true)", "H//2 + 1"),
+        ("avgpool3(s=2, p=1, ceil=true)", "H//2 + 1"),
+        ("conv3x3(3, s=2, p=same_upper)", "(H + 1)//2"),
+        ("conv5x5(3, s=3, d=2, p=same_upper)", "(H + 2)//3"),
+        ("conv1x1(3, s=2, p=same_upper)", "(H + 1)//2"),
+    ],
+)
+def test_rounding_up_has_one_short_formula(layer: str, extent: str) -> None:
+    """No maximum, which would be written out twice in every layer behind it."""
+    net = cnnc.compile(layer, input="3xHxW")
+    assert str(net.layers[0].output[1]) == extent
+    for height in (5, 6, 7, 8, 9, 10, 23):
+        assert net.at(H=height, W=9).to_dict() == cnnc.compile(layer, input=(3, height, 9)).to_dict()
+
+
+@pytest.mark.parametrize("name", ["googlenet", "c3d", "se_resnet50", "zoo/mobilenet"])
+def test_networks_have_tables_that_can_be_read(name: str) -> None:
+    net = cnnc.load(ROOT / "examples" / f"{name}.cnn")
+    symbolic = cnnc.load(
+        ROOT / "examples" / f"{name}.cnn", input=(3, *(symbol(s) for s in "DHW"[4 - len(net.input_shape[1:]) :]))
+    )
+    assert symbolic.constraints == [] and max(map(len, symbolic.report().splitlines())) < 1500
+
+
+def test_a_floor_and_a_gcd_of_the_same_numbers_are_two_terms() -> None:
+    """Half of H, and the pooling bins of two that begin within an element."""
+    assert str(symbol("H") // 2 + gcd(symbol("H"), 2)) == "H//2 + gcd(H, 2)"
+    net = cnnc.compile("input x: 1xH\noutput a = x -> maxpool2, b = x -> adaptive_avgpool(2)")
+    for length in (8, 9):
+        concrete = net.at(H=length).totals.work
+        assert tuple(at(n, {"H": length}) for n in net.totals.work) == tuple(concrete)
+
+
+def test_formulas_that_shrink_with_every_layer() -> None:
+    """The peak is the largest of one formula for each layer; none of them is compared twice with the same."""
+    net = cnnc.compile("conv3x3(3) * 60", input="3xHxW")
+    peak = at(net.totals.peak, {"H": 130, "W": 125})
+    assert peak == net.at(H=130, W=125).totals.peak == 3 * (130 * 125 + 128 * 123)
+
+
+@pytest.mark.parametrize(("sizes", "told"), [({"H": 0, "W": 3}, "H=0"), ({"H": 8, "W": 8, "Q": 8}, "Q=8")])
+def test_what_is_no_size_of_the_input(sizes: dict[str, int], told: str) -> None:
+    with pytest.raises(cnnc.UsageError) as caught:
+        cnnc.compile("relu", input="3xHxW").at(**sizes)
+    assert caught.value.code == "E0519" and told in str(caught.value)
+
+
+def test_sizes_beyond_64_bits() -> None:
+    """Also where no layer computes a shape of its own."""
+    with pytest.raises(cnnc.NetworkError) as caught:
+        cnnc.compile("relu", input="3xHxW").at(H=2**32, W=2**32)
+    assert caught.value.code == "E0209"

@@ -29,7 +29,7 @@ def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
     if len(x) != len(y) or isinstance(x, Tokens) != isinstance(y, Tokens):
         raise Reject("E0203", left=x, right=y)
     for m, n in zip(x, y, strict=True):
-        if differs(m, n) and m != 1 and n != 1:
+        if m != 1 and n != 1 and differs(m, n):
             raise Reject("E0203", left=x, right=y)
     return check_extents(type(x)(n if m == 1 else m for m, n in zip(x, y, strict=True)))
 

@@ -32,7 +32,8 @@ def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, cei
             cover=d * (k - 1) + 1,
         )
     if ceil:
-        return smallest(-(-room // s), (extent + pad[0] - 1) // s) + 1  # type: ignore[return-value]
+        last = smallest(room + s - 1, extent + pad[0] - 1)  # formulas can tell, unlike of their quotients
+        return last // s + 1  # type: ignore[return-value]
     return room // s + 1
 
 
@@ -64,7 +65,10 @@ def _same(k: int, d: int) -> tuple[int, int]:
 
 
 def _same_upper(extent: int, k: int, s: int, d: int) -> tuple[int, int]:
-    total: Any = largest(0, (-(-extent // s) - 1) * s + d * (k - 1) + 1 - extent)
+    cover = d * (k - 1) + 1
+    total: Any = (extent + s - 1) // s * s - s + cover - extent
+    if cover < s:  # else even the full windows reach as far as the input
+        total = largest(0, total) if cover > 1 else 0
     return total // 2, total - total // 2
 
 
@@ -97,6 +101,6 @@ def _extent_text(extent: int, n: int, k: int, s: int, pad: tuple[int, int], d: i
     quotient = f"({factor(extent)} + {sides} − {text(d)}·({text(k)} − 1) − 1)/{text(s)}"
     if not ceil:
         return f"⌊{quotient}⌋ + 1"
-    if -(-(extent + sum(pad) - d * (k - 1) - 1) // s) + 1 == n:
+    if (extent + sum(pad) - d * (k - 1) - 1 + s - 1) // s + 1 == n:
         return f"⌈{quotient}⌉ + 1"
     return f"min(⌈{quotient}⌉, ⌊({factor(extent)} + {factor(pad[0])} − 1)/{text(s)}⌋) + 1"
