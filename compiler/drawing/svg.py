@@ -5,7 +5,8 @@ from html import escape
 
 from .model import Drawing, Group, Node
 from .palette import GROUND, PALETTE
-from .place import ABOVE, HEADING, LABEL, LEADING, TITLE, Line, Placed, Point, Port, Rect, place, sized_lines
+from .place import ABOVE, HEADING, LABEL, LEADING, TITLE, Line, Placed, Point, Rect, place, sized_lines
+from .stretches import Port
 
 MARGIN = 6.0
 CORNER = 5.0
@@ -51,8 +52,8 @@ def style() -> str:
         f"@media (prefers-color-scheme:dark){{{declare(dark)}}}",
         '.cnnc-drawing text{font-family:"Helvetica Neue",Helvetica,Arial,"DejaVu Sans",sans-serif;}',
         use("text", fill="text"),
-        use(".name, .label", fill="muted"),
-        use(".label", stroke="ground"),
+        use(".name", fill="muted"),
+        use(".label", fill="muted", stroke="ground"),
         use(".ground", fill="ground"),
         use(".edge", stroke="line"),
         use(".tip", fill="line"),
