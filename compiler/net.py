@@ -50,6 +50,13 @@ class Net:
     def __repr__(self) -> str:
         return f"<cnnc net {self.name}: {self.params:,} parameters, {self.macs:,} MACs>"
 
+    def _repr_html_(self) -> str:
+        """The table and the drawing, for notebooks."""
+        from .drawing.notebook import html
+
+        with deep_recursion():
+            return html(self.graph, self.report())
+
     @property
     def name(self) -> str:
         return self.graph.name

@@ -50,6 +50,7 @@ BY_REQUEST = {
     "E0531": "test_a_file_of_devices_that_cannot_be_read",
     "E0532": "test_a_device_with_a_wrong_field",
     "E0533": "test_a_type_that_a_device_has_no_rate_for",
+    "E0540": "test_a_network_too_large_to_draw",
     "E0550": "test_a_page_of_too_many_layers",
     "E0901": "test_a_fault",
 }
@@ -282,6 +283,13 @@ def test_a_package_that_verify_needs(cnnc: CLI, monkeypatch: pytest.MonkeyPatch,
     assert_refused(result, "E0507", f"the package {package} is needed", f"pip install '{extra}'")
 
 
+def test_a_package_that_drawings_need(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SVG needs it; the forms that are only text do not."""
+    hide_package(monkeypatch, "graphlay")
+    assert_refused(cnnc("draw", "good.cnn"), "E0507", "the package graphlay", "pip install 'cnnc[draw]'")
+    assert cnnc("draw", "good.cnn", "-o", "net.mmd")[0] == cnnc("draw", "good.cnn", "-o", "net.dot")[0] == 0
+
+
 def write_weights(**changes: Any) -> None:
     """Weights of good.cnn in w.safetensors, with tensors replaced, or left out where None is given."""
     import numpy as np
@@ -411,6 +419,17 @@ def test_a_device_with_a_wrong_field(cnnc: CLI) -> None:
 def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
     refused = cnnc(*on_device("v100", "--dtype", "int8"))
     assert_refused(refused, "E0533", "v100 has no peak rate for int8", "it has fp32, fp16")
+
+
+def test_a_network_too_large_to_draw(cnnc: CLI) -> None:
+    """Refused at once; closed blocks are a way out, and so is counting equal layers."""
+    layers = " -> ".join(["conv1x1(8)"] * 3001)
+    Path("long.cnn").write_text(f"block long = {layers}\ninput 3x8x8 -> long", encoding="utf-8")
+    assert_refused(cnnc("draw", "long.cnn", "-o", "net.dot"), "E0540", "more than 3,000 boxes", "--depth 0")
+    assert cnnc("draw", "long.cnn", "-o", "net.dot", "--depth", "0")[0] == 0
+    tensors = [f"a{i} = a{i - 1} -> (relu + {' + '.join(f'a{j}' for j in range(i))})" for i in range(1, 60)]
+    tangle = "\n".join(["input x: 8x8x8", "a0 = x -> relu", *tensors, "output y = a59 -> relu"])
+    assert_refused(cnnc("draw", "-e", tangle), "E0540", "its arrows pass by too many boxes")
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

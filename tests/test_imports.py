@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-HEAVY = ("torch", "onnx", "numpy", "rich")
+HEAVY = ("torch", "onnx", "numpy", "rich", "graphlay")
 
 
 def loaded_after(code: str) -> set[str]:
@@ -100,6 +100,7 @@ def test_imports_point_backwards() -> None:
         "formats",
         "files",
         "devices",
+        "drawing",
         "html",
         "net",
         "reference",

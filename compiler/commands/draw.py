@@ -13,7 +13,9 @@ EXAMPLE = "cnnc draw googlenet.cnn -o googlenet.svg --depth 1"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
-    parser.add_argument("--to", metavar="FORM", help="svg, mermaid or dot; otherwise the ending of -o decides, else svg")
+    parser.add_argument(
+        "--to", metavar="FORM", help="svg, mermaid or dot; otherwise the ending of -o decides, else svg"
+    )
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
     )

@@ -1,6 +1,7 @@
-"""From the graph to a drawing: regions become groups, repeats one instance with its count, each use a box of its own."""
+"""From the graph to a drawing: a region is a group, a repeat one instance with its count, each use a box of its own."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from ..cost import inference_steps, layer_cost, totals
@@ -125,9 +126,7 @@ class Builder:
         count = f" × {step.count}" if step.count > 1 else ""
         details = (f"{step.count * found.layers:,} layers{', shared' if shared else ''}",)
         tip = "\n".join(block_tip(step, path, found.params, found.work.mac, found.layers))
-        inside = Place(
-            place.group, path, local, place.depth, place.times * step.count, place.span, place.aux
-        )
+        inside = Place(place.group, path, local, place.depth, place.times * step.count, place.span, place.aux)
         node = self.node(
             clipped(local), f"{block_text(step.region)}{count}", details, "block", inside, (path,), found.work.mac,
             tip, step.span,
@@ -180,9 +179,9 @@ def stands_open(step: Call) -> bool:
 def is_one_box(region: Region) -> bool:
     """Whether a region is a single layer with followers, so that a frame around it would say nothing."""
     steps: Sequence[Apply | Call] = region.steps
-    if not steps or any(isinstance(step, Call) for step in steps):
+    if not steps or any(isinstance(step, Call) for step in steps) or region.outputs != steps[-1].outputs:
         return False
     return all(
         isinstance(after, Apply) and after.inputs == before.outputs and FAMILY.get(after.op.name) in FOLLOWERS
-        for before, after in zip(steps, steps[1:], strict=False)
+        for before, after in pairwise(steps)
     )

@@ -37,7 +37,19 @@ FOLLOWERS = ("norm", "activation", "dropout")
 SIGNS = {"add": "+", "sub": "−", "mul": "×", "div": "÷"}
 FIRST = ("k", "c", "n", "size", "heads", "groups", "p")
 """Arguments whose bare value comes first, in this order: `conv 3×3, 64`."""
-HIDDEN = ("bias", "eps", "momentum", "affine", "reparam", "pad_mode", "ceil", "count_pad", "align_corners", "learn", "op")
+HIDDEN = (
+    "bias",
+    "eps",
+    "momentum",
+    "affine",
+    "reparam",
+    "pad_mode",
+    "ceil",
+    "count_pad",
+    "align_corners",
+    "learn",
+    "op",
+)
 """Arguments that only the tooltip tells."""
 LONGEST, BLOCK = 44, 34
 """How many characters a line has at most, and a block's heading before arguments are left out."""
@@ -68,7 +80,9 @@ def _arguments(step: Apply) -> dict[str, Any]:
         kind = step.op.params.get(key)
         plain = value is not None and not isinstance(value, bool)
         padding = key == "p" and isinstance(value, tuple)
-        usual = kind is not None and kind.default is not REQUIRED and key not in FIRST and _is_default(value, kind.default)
+        usual = (
+            kind is not None and kind.default is not REQUIRED and key not in FIRST and _is_default(value, kind.default)
+        )
         if plain and not padding and not usual and key not in HIDDEN:
             kept[key] = value
     if kept.get("s") == kept.get("k"):

@@ -15,7 +15,7 @@ def dot_text(drawing: Drawing) -> str:
         '  node [shape=box, style="rounded,filled", fontname="Helvetica", fontsize=11];',
         '  edge [fontname="Helvetica", fontsize=9, color="#56606e"];',
         '  graph [fontname="Helvetica", fontsize=11, color="#b4bccb", labeljust=l];',
-        *_inside(drawing, "", 1),
+        *_inside(drawing.members(), "", 1),
     ]
     for edge in drawing.edges:
         attributes = f"label={_quoted(edge.text)}, style={STYLES[edge.kind]}"
@@ -23,17 +23,15 @@ def dot_text(drawing: Drawing) -> str:
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _inside(drawing: Drawing, within: str, level: int) -> Iterator[str]:
-    items: dict[str, Group | Node] = {item.id: item for item in (*drawing.groups, *drawing.nodes)}
+def _inside(members: dict[str, list[Group | Node]], within: str, level: int) -> Iterator[str]:
     indent = "  " * level
-    for id in drawing.members(within):
-        item = items[id]
+    for item in members[within]:
         if isinstance(item, Node):
-            yield f"{indent}{id} [{_attributes(item)}];"
+            yield f"{indent}{item.id} [{_attributes(item)}];"
         else:
-            yield f"{indent}subgraph cluster_{id} {{"
+            yield f"{indent}subgraph cluster_{item.id} {{"
             yield f"{indent}  label={_quoted(item.text)};"
-            yield from _inside(drawing, id, level + 1)
+            yield from _inside(members, item.id, level + 1)
             yield f"{indent}}}"
 
 

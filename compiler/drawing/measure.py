@@ -8,7 +8,7 @@ from unicodedata import combining, east_asian_width
 
 WIDTHS = {
     **dict.fromkeys("ijlI|'.,:;! ", 0.40),
-    **dict.fromkeys("frt()[]{}/\\-\"`", 0.50),
+    **dict.fromkeys('frt()[]{}/\\-"`', 0.50),
     **dict.fromkeys("abcdeghknopqsuvxyzEFLJ*?^_0123456789TSZ", 0.74),
     **dict.fromkeys("ABCDGHKNOPQRUVXY$+=<>~&#×−÷→≤≥", 0.88),
     **dict.fromkeys("mwMW@%…", 1.11),

@@ -11,7 +11,7 @@ ARROWS = {"data": "-->", "tap": "-.->", "aux": "-.->"}
 def mermaid_text(drawing: Drawing) -> str:
     """Groups are subgraphs, families classes."""
     families = sorted({node.family for node in drawing.nodes})
-    lines = ["flowchart TD", *_inside(drawing, "", 1)]
+    lines = ["flowchart TD", *_inside(drawing.members(), "", 1)]
     for edge in drawing.edges:
         lines.append(f'  {edge.source} {ARROWS[edge.kind]}|"{_escaped(edge.text)}"| {edge.target}')
     for family in families:
@@ -22,18 +22,15 @@ def mermaid_text(drawing: Drawing) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _inside(drawing: Drawing, within: str, level: int) -> Iterator[str]:
-    members = drawing.members(within)
-    inner: dict[str, Group | Node] = {item.id: item for item in (*drawing.groups, *drawing.nodes)}
+def _inside(members: dict[str, list[Group | Node]], within: str, level: int) -> Iterator[str]:
     indent = "  " * level
-    for id in members:
-        item = inner[id]
+    for item in members[within]:
         if isinstance(item, Node):
             label = "<br>".join(map(_escaped, item.lines))
-            yield f'{indent}{id}["{label}"]'
+            yield f'{indent}{item.id}["{label}"]'
         else:
-            yield f'{indent}subgraph {id}["{_escaped(item.text)}"]'
-            yield from _inside(drawing, id, level + 1)
+            yield f'{indent}subgraph {item.id}["{_escaped(item.text)}"]'
+            yield from _inside(members, item.id, level + 1)
             yield f"{indent}end"
 
 

@@ -1,4 +1,4 @@
-"""What a drawing shows, as plain data: boxes, arrows with shapes on them, and groups that nest. Writers read only this."""
+"""What a drawing shows, as plain data that writers read: boxes, arrows with shapes on them, groups that nest."""
 
 from typing import NamedTuple
 
@@ -78,6 +78,11 @@ class Drawing(NamedTuple):
     edges: tuple[Edge, ...]
     groups: tuple[Group, ...]
 
-    def members(self, group: str) -> list[str]:
-        """What lies directly in a group, or in none: groups and boxes."""
-        return [g.id for g in self.groups if g.parent == group] + [n.id for n in self.nodes if n.group == group]
+    def members(self) -> "dict[str, list[Group | Node]]":
+        """What lies directly in each group, and under the empty name what lies in none: groups, then boxes."""
+        found: dict[str, list[Group | Node]] = {"": [], **{group.id: [] for group in self.groups}}
+        for group in self.groups:
+            found[group.parent].append(group)
+        for node in self.nodes:
+            found[node.group].append(node)
+        return found

@@ -2,17 +2,17 @@
 
 The layers, orders, coordinates and orthogonal routes come from graphlay (MIT or Apache-2.0, a Rust wheel without
 further requirements), once for each group: its inside is laid out first and is a box of that size in the group around
-it. A tensor crosses a frame at a port, so that it enters once however many layers read it, and no line runs under a
-frame. Of the libraries that pip installs alone, fast-sugiyama takes one size for all vertices and routes no edges, and
-grandalf, which does both, is pure Python under the GPL and no longer maintained; graphlay takes node sizes, ports and
-room for labels, is deterministic, and lays out hundreds of boxes in milliseconds.
+it. Of the libraries that pip installs alone, fast-sugiyama (MIT) takes one size for all vertices and routes no edges;
+grandalf, which does both, stands under the GPL or EPL and is no longer maintained. graphlay takes sizes, ports and room
+for labels, routes around boxes, gives the same result every time, and lays out hundreds of boxes in milliseconds.
 """
 
 from typing import Any, NamedTuple, TypeAlias
 
 from ..diagnostics import usage
 from .measure import text_width
-from .model import Drawing, Edge, Group, Node
+from .model import Drawing, Group, Node
+from .stretches import End, Port, Stretch, stretches_of
 
 TITLE, DETAIL, NAME, LABEL, HEADING = 12.0, 11.0, 10.0, 10.0, 11.0
 """Font sizes."""
@@ -50,29 +50,6 @@ class Rect(NamedTuple):
 
     def moved(self, x: float, y: float) -> "Rect":
         return self._replace(x=self.x + x, y=self.y + y)
-
-
-class Port(NamedTuple):
-    """Where a tensor enters or leaves a group."""
-
-    group: str
-    entering: bool
-    source: str
-    text: str
-    kind: str
-
-
-End: TypeAlias = str | Port
-"""What a stretch of a line connects: a box, or a port, seen from inside of its group or from outside."""
-
-
-class Stretch(NamedTuple):
-    """A part of an arrow within one group."""
-
-    start: End
-    end: End
-    text: str
-    kind: str
 
 
 class Line(NamedTuple):
@@ -136,12 +113,12 @@ def sized_lines(node: Node) -> list[tuple[str, float]]:
 
 def place(drawing: Drawing) -> Placed:
     """Lay the drawing out, innermost groups first."""
-    stretches = levels_of(drawing)
+    stretches = stretches_of(drawing)
     levels: dict[str, Level] = {}
-    nodes = {node.id: node for node in drawing.nodes}
+    members = drawing.members()
     for group in (*reversed(drawing.groups), None):
         id = group.id if group else ""
-        levels[id] = lay_out(group, drawing.members(id), stretches.get(id, []), nodes, levels)
+        levels[id] = lay_out(group, members[id], stretches.get(id, []), levels)
     root = levels[""]
     boxes, lines = dict(root.boxes), list(root.lines)
     for group in drawing.groups:
@@ -152,40 +129,6 @@ def place(drawing: Drawing) -> Placed:
     return Placed(root.width, root.height, boxes, lines, headings)
 
 
-# Arrows, cut at frames
-
-
-def levels_of(drawing: Drawing) -> dict[str, list[Stretch]]:
-    """Each arrow as one stretch for each group that it passes, by the group; equal stretches once."""
-    parents = {group.id: group.parent for group in drawing.groups}
-    homes = {node.id: node.group for node in drawing.nodes}
-    found: dict[str, dict[Stretch, None]] = {}
-    for edge in drawing.edges:
-        leaving, entering = _around(homes[edge.source], parents), _around(homes[edge.target], parents)
-        shared = set(leaving) & set(entering)
-        exits = [_port(group, False, edge) for group in leaving if group not in shared]
-        entries = [_port(group, True, edge) for group in reversed(entering) if group not in shared]
-        ends: list[End] = [edge.source, *exits, *entries, edge.target]
-        top = next(group for group in leaving if group in shared)
-        groups = [*(port.group for port in exits), top, *(port.group for port in entries)]
-        for start, end, group in zip(ends[:-1], ends[1:], groups, strict=True):
-            found.setdefault(group, {})[Stretch(start, end, edge.text, edge.kind)] = None
-    return {group: list(stretches) for group, stretches in found.items()}
-
-
-def _around(group: str, parents: dict[str, str]) -> list[str]:
-    """The groups around a box from the inside out; the network itself is the last."""
-    found = [group]
-    while group:
-        group = parents[group]
-        found.append(group)
-    return found
-
-
-def _port(group: str, entering: bool, edge: Edge) -> Port:
-    return Port(group, entering, edge.source, edge.text, edge.kind)
-
-
 # One group
 
 
@@ -193,16 +136,19 @@ class Inside:
     """What one group holds, and how graphlay is asked to lay it out."""
 
     def __init__(
-        self, group: Group | None, members: list[str], stretches: list[Stretch], nodes: dict[str, Node],
-        levels: dict[str, Level],
-    ) -> None:  # fmt: skip
+        self, group: Group | None, members: list[Group | Node], stretches: list[Stretch], levels: dict[str, Level]
+    ) -> None:
         self.id = group.id if group else ""
-        self.group, self.members, self.stretches, self.levels = group, members, stretches, levels
+        self.members, self.stretches, self.levels = [m.id for m in members], stretches, levels
         ends = [end for s in stretches for end in (s.start, s.end)]
         self.ports = list(dict.fromkeys(end for end in ends if isinstance(end, Port) and end.group == self.id))
-        self.index: dict[End, int] = {end: i for i, end in enumerate([*members, *self.ports])}
-        self.sizes = {m: node_size(nodes[m]) if m in nodes else (levels[m].width, levels[m].height) for m in members}
-        self.axes = {m: levels[m].axis if m in levels else self.sizes[m][0] / 2 for m in members}
+        everything: list[End] = [*self.members, *self.ports]
+        self.index = {end: i for i, end in enumerate(everything)}
+        self.sizes = {
+            m.id: node_size(m) if isinstance(m, Node) else (levels[m.id].width, levels[m.id].height) for m in members
+        }
+        self.axes = {m: levels[m].axis if m in levels else self.sizes[m][0] / 2 for m in self.members}
+        # a tensor's shape stands once, beside the layer that makes it
         first = {(s.start, s.text, s.kind): i for i, s in reversed(list(enumerate(stretches)))}
         self.labelled = {i for (start, *_), i in first.items() if isinstance(start, str)}
 
@@ -233,10 +179,10 @@ class Inside:
 
 
 def lay_out(
-    group: Group | None, members: list[str], stretches: list[Stretch], nodes: dict[str, Node], levels: dict[str, Level]
+    group: Group | None, members: list[Group | Node], stretches: list[Stretch], levels: dict[str, Level]
 ) -> Level:
     """The inside of a group, whose own groups are laid out already."""
-    inside = Inside(group, members, stretches, nodes, levels)
+    inside = Inside(group, members, stretches, levels)
     found = _graphlay(inside.request())
     boxes, lines, ports = read_layout(inside, found)
     rects = [*boxes.values(), *(label_rect(line) for line in lines if line.label)]

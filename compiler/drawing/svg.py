@@ -5,7 +5,8 @@ from html import escape
 
 from .model import Drawing, Group, Node
 from .palette import GROUND, PALETTE
-from .place import ABOVE, HEADING, LABEL, LEADING, TITLE, Line, Placed, Point, Port, Rect, place, sized_lines
+from .place import ABOVE, HEADING, LABEL, LEADING, TITLE, Line, Placed, Point, Rect, place, sized_lines
+from .stretches import Port
 
 MARGIN = 6.0
 CORNER = 5.0
@@ -90,7 +91,9 @@ def frame(group: Group, placed: Placed, prefix: str) -> str:
     for i, line in enumerate(heading.lines):
         y = box.y + ABOVE + HEADING + i * HEADING * LEADING
         kind = ' class="more"' if i else ""
-        texts.append(f'<text{kind} x="{_n(box.x + heading.x)}" y="{_n(y)}" font-size="{_n(HEADING)}">{_text(line)}</text>')
+        texts.append(
+            f'<text{kind} x="{_n(box.x + heading.x)}" y="{_n(y)}" font-size="{_n(HEADING)}">{_text(line)}</text>'
+        )
     return (
         f'<g class="group" id="{prefix}{group.id}" data-line="{group.span.line}"{_share(group.share)}>'
         f"<title>{_text(_tip(group.tip, group.share, group.times))}</title>{_rect(box)}{''.join(texts)}</g>"
