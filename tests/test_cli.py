@@ -44,6 +44,14 @@ def test_analyze_json() -> None:
     assert report["layers"][0]["span"] == {"file": "resnet50.cnn", "line": 11, "column": 4}
 
 
+@pytest.mark.parametrize("form", ["table", "json", "csv", "md"])
+def test_analyze_writes_a_file(form: str, tmp_path: Path) -> None:
+    command = ("analyze", RESNET50, "--format", form, "-o")
+    result = cnnc(*command, "report.txt", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, "wrote report.txt\n")
+    assert (tmp_path / "report.txt").read_text() == cnnc(*command, "-").stdout
+
+
 @pytest.mark.parametrize("by", ["layer", "block", "op"])
 def test_analyze_by(by: str) -> None:
     result = cnnc("analyze", RESNET50, "--by", by)
