@@ -800,7 +800,7 @@ _add(
 )
 
 _add(
-    "E0550",
+    "E0571",
     "a page cannot show so many layers",
     "{layers}, more than {most}",
     "use --format json or csv, or give a smaller network",
@@ -824,14 +824,14 @@ _add(
 )
 
 _add(
-    "E0545",
+    "E0572",
     "`{number}` is no advice",
     "",
     "`cnnc advise` without --apply lists the advice; {numbers}",
     "`--apply N` rewrites the program as the N-th piece of advice says, and `-o` says where to.",
 )
 _add(
-    "E0540",
+    "E0570",
     "the network is too large to draw",
     "{what}",
     "leave inner blocks closed: --depth 1, or --depth 0; layers that repeat are one box if the program says `* n`",

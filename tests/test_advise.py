@@ -264,7 +264,7 @@ def test_command_reads_stdin_and_parameters() -> None:
         (("-e", "rellu", "--input", "3x8x8"), 1, "E0301"),
         (("-e", "relu -> (", "--input", "3x8x8"), 1, "E0109"),
         (("-e", "conv3x3(8)", "--input", "3xHxW"), 2, "E0331"),
-        ((VGG16, "--apply", "99"), 2, "E0545"),
+        ((VGG16, "--apply", "99"), 2, "E0572"),
         ((VGG16, "--apply", "1", "-o", "/nowhere/x.cnn"), 2, "E0503"),
     ],
 )

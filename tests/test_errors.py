@@ -50,9 +50,9 @@ BY_REQUEST = {
     "E0531": "test_a_file_of_devices_that_cannot_be_read",
     "E0532": "test_a_device_with_a_wrong_field",
     "E0533": "test_a_type_that_a_device_has_no_rate_for",
-    "E0545": "test_a_number_that_is_no_advice",
-    "E0550": "test_a_page_of_too_many_layers",
-    "E0540": "test_a_network_too_large_to_draw",
+    "E0572": "test_a_number_that_is_no_advice",
+    "E0571": "test_a_page_of_too_many_layers",
+    "E0570": "test_a_network_too_large_to_draw",
     "E0901": "test_a_fault",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
@@ -393,7 +393,7 @@ def test_an_unknown_input(cnnc: CLI) -> None:
 
 def test_a_page_of_too_many_layers(cnnc: CLI) -> None:
     long = ("analyze", "-e", "relu * 10001", "--input", "3x8x8", "--format", "html")
-    assert_refused(cnnc(*long), "E0550", "10,001, more than 10,000", "--format json")
+    assert_refused(cnnc(*long), "E0571", "10,001, more than 10,000", "--format json")
 
 
 def test_a_place_to_run_that_is_not_there(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -438,8 +438,8 @@ def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
 @pytest.mark.parametrize("number", ["0", "99", "-1", "x", ""])
 def test_a_number_that_is_no_advice(cnnc: CLI, number: str) -> None:
     refused = cnnc("advise", "good.cnn", f"--apply={number}", "-o", "out.cnn")
-    assert_refused(refused, "E0545", f"`{number or 'no number'}` is no advice", "numbers go from 1 to 1")
-    assert_refused(cnnc("advise", "-e", "relu", "--input", "3x8x8", "-o", "out.cnn"), "E0545", "there is none")
+    assert_refused(refused, "E0572", f"`{number or 'no number'}` is no advice", "numbers go from 1 to 1")
+    assert_refused(cnnc("advise", "-e", "relu", "--input", "3x8x8", "-o", "out.cnn"), "E0572", "there is none")
     assert not Path("out.cnn").exists()
 
 
@@ -447,11 +447,11 @@ def test_a_network_too_large_to_draw(cnnc: CLI) -> None:
     """Refused at once; closed blocks are a way out, and so is counting equal layers."""
     layers = " -> ".join(["conv1x1(8)"] * 3001)
     Path("long.cnn").write_text(f"block long = {layers}\ninput 3x8x8 -> long", encoding="utf-8")
-    assert_refused(cnnc("draw", "long.cnn", "-o", "net.dot"), "E0540", "more than 3,000 boxes", "--depth 0")
+    assert_refused(cnnc("draw", "long.cnn", "-o", "net.dot"), "E0570", "more than 3,000 boxes", "--depth 0")
     assert cnnc("draw", "long.cnn", "-o", "net.dot", "--depth", "0")[0] == 0
     tensors = [f"a{i} = a{i - 1} -> (relu + {' + '.join(f'a{j}' for j in range(i))})" for i in range(1, 60)]
     tangle = "\n".join(["input x: 8x8x8", "a0 = x -> relu", *tensors, "output y = a59 -> relu"])
-    assert_refused(cnnc("draw", "-e", tangle), "E0540", "its arrows pass by too many boxes")
+    assert_refused(cnnc("draw", "-e", tangle), "E0570", "its arrows pass by too many boxes")
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,7 +64,7 @@ def write_rewritten(args: argparse.Namespace, found: "Advised") -> int:
     number, most = args.apply or "", len(found.advice)
     if not (number.isascii() and number.isdigit() and len(number) < 6 and 1 <= int(number) <= most):
         numbers = f"numbers go from 1 to {most}" if most else "there is none for this program"
-        raise usage("E0545", number=number or "no number", numbers=numbers)
+        raise usage("E0572", number=number or "no number", numbers=numbers)
     one = found.advice[int(number) - 1]
     if args.output in (None, "-"):
         sys.stdout.flush()

@@ -19,7 +19,7 @@ def drawing(graph: Graph, depth: int | None = None, compact: bool = True) -> Dra
     """A network as boxes, arrows and groups.
 
     depth: how many levels of blocks are open; deeper ones are one box each. compact: whether normalisations,
-    activations and dropout join the box of the layer that they follow. Raises UsageError (E0540) for too many boxes.
+    activations and dropout join the box of the layer that they follow. Raises UsageError (E0570) for too many boxes.
     """
     found = Builder(graph, depth, compact).build()
     return compacted(found) if compact else found

@@ -150,7 +150,7 @@ class Builder:
 
     def check_size(self) -> None:
         if len(self.nodes) + len(self.groups) >= MOST_BOXES:
-            raise usage("E0540", what=f"more than {MOST_BOXES:,} boxes")
+            raise usage("E0570", what=f"more than {MOST_BOXES:,} boxes")
 
     def share(self, macs: Any, times: int) -> float | None:
         if not isinstance(self.whole, int) or not isinstance(macs, int):

@@ -264,7 +264,7 @@ def _graphlay(graph: dict[str, Any]) -> Any:
     try:
         return layout(graph, options={**OPTIONS, **polish}).raw
     except GraphlayError:
-        raise usage("E0540", what="its arrows pass by too many boxes") from None
+        raise usage("E0570", what="its arrows pass by too many boxes") from None
 
 
 # Headings

@@ -25,9 +25,9 @@ FOLDER = Path(__file__).parent
 
 
 def page(net: Any, settings: Settings) -> str:
-    """The page of a network. Raises UsageError (E0550) for more layers than a page may show."""
+    """The page of a network. Raises UsageError (E0571) for more layers than a page may show."""
     if net.totals.layers > PAGE_LAYERS:
-        raise usage("E0550", layers=net.totals.layers, most=PAGE_LAYERS)
+        raise usage("E0571", layers=net.totals.layers, most=PAGE_LAYERS)
     script = f'"use strict";\n{{\n{"".join(_part(f"{name}.js") for name in SCRIPTS)}}}\n'
     parts = {
         "policy": _policy(script),
@@ -47,7 +47,7 @@ def drawing(net: Any) -> str:
             return str(net.draw("svg", depth))
         except UsageError as error:
             found = error.diagnostics[0]
-            if found.code != "E0540":  # too many boxes, of which closed blocks need fewer
+            if found.code != "E0570":  # too many boxes, of which closed blocks need fewer
                 break
     said = ": ".join(filter(None, (found.title, found.label)))
     return f'<p class="missing">{escape(said)}. {escape(found.help or "")}</p>'
