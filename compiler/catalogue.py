@@ -743,7 +743,7 @@ _add(
     "E0513",
     "`{text}` is no batch size",
     "",
-    "a whole number of at least 1, or dynamic where ONNX is written",
+    "a whole number of at least 1, dynamic where ONNX is written, or for formulas a letter that the input does not have",
     "The batch is the leading axis of all shapes.",
 )
 _add(

@@ -221,6 +221,8 @@ class Net:
 
     def settings(self, batch: int | str, dtype: str, convention: str, device: DeviceLike) -> Settings:
         settings = read_settings(batch, dtype, convention, self.on_device(device))
+        if isinstance(settings.batch, Sym) and str(settings.batch) in self.symbols:
+            raise usage("E0513", text=str(batch))
         if settings.device is not None and isinstance(settings.batch, Sym):
             raise usage("E0331", symbols=str(settings.batch))
         return settings

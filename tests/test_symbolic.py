@@ -221,3 +221,9 @@ def test_sizes_beyond_64_bits() -> None:
     with pytest.raises(cnnc.NetworkError) as caught:
         cnnc.compile("relu", input="3xHxW").at(H=2**32, W=2**32)
     assert caught.value.code == "E0209"
+
+
+def test_a_batch_with_the_letter_of_an_extent() -> None:
+    with pytest.raises(cnnc.UsageError) as caught:
+        cnnc.compile("input 3xHxW -> relu").report(batch="H")
+    assert caught.value.code == "E0513"
