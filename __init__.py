@@ -7,6 +7,7 @@
 """
 
 from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
+from .compiler.fitting import Fit, fit
 from .compiler.limits import Limits
 from .compiler.net import Net, check, compile, load
 
@@ -15,6 +16,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CnncError",
     "Diagnostic",
+    "Fit",
     "InternalError",
     "Limits",
     "Net",
@@ -22,5 +24,6 @@ __all__ = [
     "UsageError",
     "check",
     "compile",
+    "fit",
     "load",
 ]

@@ -814,6 +814,49 @@ _add(
     "Symbols stand for whole extents of at least 1.",
 )
 
+_add(
+    "E0540",
+    "there is nothing to scale",
+    "{reason}",
+    "name a numeric parameter of the net line with --vary, such as --vary width, or --vary input for the input's side",
+    "`cnnc fit` scales numeric build parameters, those of `net NAME(width=1.0)`, and the input's size.",
+)
+_add(
+    "E0541",
+    "`{name}` cannot be scaled",
+    "{reason}",
+    "what can be scaled: {known}",
+    "`--vary` names a numeric build parameter of the net line, or `input`, the shorter side of the first input.",
+)
+_add(
+    "E0542",
+    "`{text}` is no range",
+    "{reason}",
+    "write --vary NAME=LOW..HIGH or NAME=LOW..HIGH:STEP, such as width=0.25..2 or input=96..288:32",
+    "A range has two bounds, and after a colon a step; without one it is 1, or a thousandth where numbers are not whole.",
+)
+_add(
+    "E0543",
+    "`{text}` is no budget",
+    "",
+    "write a number of at least 1, with K, M or G: --params 5M, --macs 300M, --peak 256K",
+    "K, M and G are 10³, 10⁶ and 10⁹ for counts, and 2¹⁰, 2²⁰ and 2³⁰ for the bytes of --peak.",
+)
+_add(
+    "E0544",
+    "the smallest network is over the budget",
+    "{values}: {used} {unit}, {over} more than {limit}",
+    "raise the budget, or let more parameters go lower with --vary NAME=LOW..HIGH",
+    "Every scaled parameter is at the cheap end of its range, and a budget is exceeded all the same.",
+)
+_add(
+    "E0545",
+    "no budget is given",
+    "",
+    "give one or more of --params 5M, --macs 300M and --peak 256K",
+    "`cnnc fit` looks for the largest network within a budget.",
+)
+
 # W06: warnings
 
 _add(

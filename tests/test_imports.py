@@ -101,6 +101,8 @@ def test_imports_point_backwards() -> None:
         "files",
         "devices",
         "net",
+        "scaling",
+        "fitting",
         "reference",
         "commands",
         "cli",

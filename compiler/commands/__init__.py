@@ -3,5 +3,15 @@
 A command turns arguments into calls of the API and prints what they give; nothing is computed here.
 """
 
-COMMANDS = ("compile", "analyze", "check", "verify", "weights", "fmt", "layers", "explain")
+COMMANDS = (
+    "compile",
+    "analyze",
+    "fit",
+    "check",
+    "verify",
+    "weights",
+    "fmt",
+    "layers",
+    "explain",
+)
 """The modules of this package that are commands, in the order of `cnnc --help`."""
