@@ -9,6 +9,7 @@ COMMANDS = (
     "fit",
     "check",
     "verify",
+    "run",
     "weights",
     "fmt",
     "layers",
