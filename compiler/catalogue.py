@@ -893,6 +893,14 @@ _add(
     "The first line is the label of class 0.",
 )
 
+_add(
+    "E0560",
+    "there is no file to watch",
+    "",
+    "give --watch the name of a file, not - or -e",
+    "`cnnc analyze FILE --watch` prints the network again whenever the file, or one that it uses, is saved.",
+)
+
 # W06: warnings
 
 _add(

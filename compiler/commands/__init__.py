@@ -12,7 +12,9 @@ COMMANDS = (
     "run",
     "weights",
     "fmt",
+    "new",
     "layers",
     "explain",
+    "completion",
 )
 """The modules of this package that are commands, in the order of `cnnc --help`."""

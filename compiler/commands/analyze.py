@@ -6,6 +6,7 @@ import os
 import sys
 
 from ..diagnostics import usage
+from ..ir import Graph
 from .shared import add_network, batch_size, read_net
 
 HELP = "Print shapes, parameters, operations and memory."
@@ -42,8 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="add the roofline model's least times on a device, such as h100 or cpu, or one of a .toml file",
     )
 
+    parser.add_argument("--watch", action="store_true", help="again after every save of the file, until interrupted")
+
 
 def run(args: argparse.Namespace) -> int:
+    if args.watch:
+        from .watching import watch
+
+        return watch(args.file, lambda: show(args))
+    show(args)
+    return 0
+
+
+def show(args: argparse.Namespace) -> Graph:
+    """Print what is asked for and give the network."""
     net = read_net(args)
     if args.at is not None:
         net = net.at(**sizes_of(args.at))
@@ -60,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
         draw(net.table(args.by, *settings))
     else:
         print(net.report(args.by, *settings, form=args.format), end="")
-    return 0
+    graph: Graph = net.graph
+    return graph
 
 
 def sizes_of(text: str) -> dict[str, int]:
