@@ -6,10 +6,14 @@
 ((1, 32, 55, 55), 960, 10454400)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
-from .compiler.fitting import Fit, fit
 from .compiler.limits import Limits
 from .compiler.net import Net, check, compile, load
+
+if TYPE_CHECKING:
+    from .compiler.fitting import Fit, fit
 
 __version__ = "0.1.0"
 
@@ -27,3 +31,12 @@ __all__ = [
     "fit",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`fit` and what it gives, which few programs need, when they are first asked for."""
+    if name in ("Fit", "fit"):
+        from .compiler import fitting
+
+        return getattr(fitting, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -163,7 +163,9 @@ def test_wrong_command_lines(args: tuple[str, ...], tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["", "compile", "analyze", "check", "verify", "fmt", "layers", "explain"])
+@pytest.mark.parametrize(
+    "command", ["", "compile", "analyze", "fit", "check", "verify", "run", "fmt", "new", "layers", "explain"]
+)
 def test_help_teaches_by_example(command: str) -> None:
     result = cnnc(*command.split(), "--help")
     assert result.returncode == 0

@@ -145,7 +145,7 @@ def test_wheel_works_on_its_own(tmp_path: Path) -> None:
         names = archive.namelist()
     sources = [p.relative_to(ROOT) for top in ("compiler", "grammar", "backends") for p in (ROOT / top).rglob("*.py")]
     assert {f"cnnc/{p}" for p in sources} <= set(names)
-    assert "cnnc/compiler/devices.toml" in names
+    assert "cnnc/compiler/devices.toml" in names and "cnnc/grammar/templates/unet.cnn" in names
     assert "cnnc/grammar/cnn.lark" in names and "cnnc/py.typed" in names
     code = "import cnnc; print(cnnc.__file__, cnnc.compile('conv3x3(8) -> relu', input='3x8x8').params)"
     result = subprocess.run([sys.executable, "-c", code], cwd=site, capture_output=True, text=True, check=True)
