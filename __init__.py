@@ -6,15 +6,21 @@
 ((1, 32, 55, 55), 960, 10454400)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
 from .compiler.limits import Limits
 from .compiler.net import Net, check, compile, load
+
+if TYPE_CHECKING:
+    from .compiler.fitting import Fit, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CnncError",
     "Diagnostic",
+    "Fit",
     "InternalError",
     "Limits",
     "Net",
@@ -22,5 +28,15 @@ __all__ = [
     "UsageError",
     "check",
     "compile",
+    "fit",
     "load",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`fit` and what it gives, which few programs need, when they are first asked for."""
+    if name in ("Fit", "fit"):
+        from .compiler import fitting
+
+        return getattr(fitting, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

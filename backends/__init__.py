@@ -11,7 +11,7 @@ TARGETS = {"torch": ".py", "onnx": ".onnx"}
 BACKENDS = (*TARGETS, "numpy")
 """The targets, and the reference that they are judged by, of which no file can be made."""
 
-EXTRAS = {"torch": "cnnc[torch]", "onnxruntime": "cnnc[verify]"}
+EXTRAS = {"torch": "cnnc[torch]", "onnxruntime": "cnnc[verify]", "PIL": "cnnc[run]", "shtab": "cnnc[completion]"}
 """What installs a package that the base installation lacks."""
 
 

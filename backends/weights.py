@@ -68,7 +68,7 @@ def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph)
             raise usage(
                 "E0508", reason=f"{name} is {show(tuple(found[name].shape))}, the network needs {show(weight.shape)}"
             )
-    return {name: np.ascontiguousarray(found[name]) for name in wanted}
+    return {name: np.asarray(found[name], order="C") for name in wanted}
 
 
 def _few(names: list[str]) -> str:

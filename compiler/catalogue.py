@@ -750,8 +750,8 @@ _add(
     "E0515",
     "the network cannot be run on {on}",
     "{reason}",
-    "use --on cpu, a smaller --input or a smaller --batch",
-    "`cnnc verify` runs the network; `--on cuda` needs a GPU and a PyTorch that supports it.",
+    "use --on cpu, or a smaller input or batch",
+    "`cnnc verify` and `cnnc run` run the network; `--on cuda` needs a GPU and a PyTorch that supports it.",
 )
 _add(
     "E0516",
@@ -838,6 +838,92 @@ _add(
     "A drawing holds each layer of each open block, equal repeats once. Beyond the limits it could neither be laid out in "
     "seconds nor be read.",
 )
+_add(
+    "E0540",
+    "there is nothing to scale",
+    "{reason}",
+    "name a numeric parameter of the net line with --vary, such as --vary width, or --vary input for the input's side",
+    "`cnnc fit` scales numeric build parameters, those of `net NAME(width=1.0)`, and the input's size.",
+)
+_add(
+    "E0541",
+    "`{name}` cannot be scaled",
+    "{reason}",
+    "what can be scaled: {known}",
+    "`--vary` names a numeric build parameter of the net line, or `input`, the shorter side of the first input.",
+)
+_add(
+    "E0542",
+    "`{text}` is no range",
+    "{reason}",
+    "write --vary NAME=LOW..HIGH or NAME=LOW..HIGH:STEP, such as width=0.25..2 or input=96..288:32",
+    "A range has two bounds, and after a colon a step; without one it is 1, or a thousandth where numbers are not whole.",
+)
+_add(
+    "E0543",
+    "`{text}` is no budget",
+    "",
+    "write a number of at least 1, with K, M or G: --params 5M, --macs 300M, --peak 256K",
+    "K, M and G are 10³, 10⁶ and 10⁹ for counts, and 2¹⁰, 2²⁰ and 2³⁰ for the bytes of --peak.",
+)
+_add(
+    "E0544",
+    "the smallest network is over the budget",
+    "{values}: {used} {unit}, {over} more than {limit}",
+    "raise the budget, or let more parameters go lower with --vary NAME=LOW..HIGH",
+    "Every scaled parameter is at the cheap end of its range, and a budget is exceeded all the same.",
+)
+_add(
+    "E0545",
+    "no budget is given",
+    "",
+    "give one or more of --params 5M, --macs 300M and --peak 256K",
+    "`cnnc fit` looks for the largest network within a budget.",
+)
+
+_add(
+    "E0550",
+    "the network takes no image",
+    "{reason}",
+    "`cnnc run` gives an image to a network with one input of 1 or 3 channels, height and width; see --shape",
+    "An image has 1 channel (grey) or 3 (red, green, blue), and two axes.",
+)
+_add(
+    "E0551",
+    "cannot read the image {path}",
+    "{reason}",
+    "give a PNG, a JPEG or another file that Pillow reads, or a folder of them",
+    "Images that are broken, no images at all, or so large that unpacking them could exhaust the machine are refused.",
+)
+_add(
+    "E0552",
+    "the results cannot be written to {path}",
+    "{reason}",
+    "-o out.npy stores any output, -o out.png a map of at most 256 classes",
+    "A map is stored as its scores (.npy), or as an image that has the best class at every position (.png).",
+)
+_add(
+    "E0553",
+    "`{text}` is no list of numbers for {channels} channels",
+    "",
+    "give one number, or one for each channel: --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
+    "Pixels between 0 and 1 are shifted by the mean and divided by the standard deviation, which is above 0.",
+)
+_add(
+    "E0554",
+    "the labels in {path} do not fit",
+    "{reason}",
+    "give a file with one label a line, as many as the network has classes",
+    "The first line is the label of class 0.",
+)
+
+_add(
+    "E0560",
+    "there is no file to watch",
+    "",
+    "give --watch the name of a file, not - or -e",
+    "`cnnc analyze FILE --watch` prints the network again whenever the file, or one that it uses, is saved.",
+)
 
 # W06: warnings
 
@@ -870,6 +956,14 @@ _add(
     "rename the label if its tensor is meant",
     "Labels have names of their own, so `fc(10) as fc` is fine. But a bare name that is a layer's always means the layer, "
     "never the tensor that a label of the same name stands for.",
+)
+
+_add(
+    "W0610",
+    "the weights are random",
+    "drawn from the seed {seed}: the results mean nothing",
+    "give trained ones with --weights W.safetensors",
+    "Without a file of weights a network is run with the initial ones, which shows that it runs and how long it takes.",
 )
 
 # E09: faults of cnnc

@@ -16,6 +16,7 @@ EXAMPLES = """examples:
   cnnc analyze examples/resnet50.cnn --by block
   cnnc analyze examples/resnet50.cnn --device h100 --dtype fp16 --batch 32
   cnnc analyze examples/lenet5.cnn --explain
+  cnnc fit examples/zoo/mobilenet_v2.cnn --params 5M --macs 300M
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc diff examples/resnet18.cnn examples/resnet50.cnn --by block
@@ -24,6 +25,7 @@ EXAMPLES = """examples:
   cnnc check *.cnn
   cnnc verify examples/resnet50.cnn
   cnnc weights examples/resnet50.cnn --from resnet50.pth -o resnet50.safetensors
+  cnnc run examples/resnet50.cnn --input cat.jpg --weights resnet50.safetensors
   cnnc fmt *.cnn
   cnnc layers conv
   cnnc explain E0201

@@ -99,6 +99,18 @@ def write_file(path: str | Path, data: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def create_file(path: Path, data: bytes) -> None:
+    """Write a file that does not exist yet. Raises UsageError where it does, or cannot be written."""
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise usage("E0503", path=str(path), reason="it exists already") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise usage("E0503", path=str(path), reason=reason) from None
+
+
 def _mode(path: Path) -> int:
     """The permissions of the file that is replaced, or those that a new file gets by default."""
     if path.exists():

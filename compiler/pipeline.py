@@ -42,6 +42,13 @@ def compile_source(
         return elaborate(source, tree, sink, shapes, params, limits, loader)
 
 
+def parses(text: str) -> bool:
+    """Whether a text is a program as far as its syntax goes."""
+    sink = Sink()
+    parse(Source(text), sink, Limits())
+    return not sink.has_errors
+
+
 def elaborate(
     source: Source,
     tree: File,

@@ -55,7 +55,7 @@ def verify(
     from ..backends import backend, packages
 
     _check_request(backends, batch, on)
-    _check_memory(net, batch, on)
+    check_memory(net, batch, on)
     try:
         with deep_recursion(), packages():
             places = {name: backend(name).place(on) for name in backends}
@@ -100,7 +100,7 @@ def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
         raise usage("E0515", on=on, reason="only cpu and cuda are known")
 
 
-def _check_memory(net: Any, batch: int, on: str) -> None:
+def check_memory(net: Any, batch: int, on: str) -> None:
     """Refuse what cannot fit: the reference alone holds activations and weights in eight bytes an element."""
     needed = 8 * (batch * net.totals.activations + net.params + net.buffers)
     try:

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
 
 OPTIONS = {"parser": "lalr", "lexer": "basic", "keep_all_tokens": True, "maybe_placeholders": False}
 
+TEMPLATES = ("classifier", "resnet", "mobilenet", "unet", "siamese")
+"""What `cnnc new` can write; the files of templates/."""
+
 
 def grammar_text() -> str:
     """The text of `cnn.lark`."""
@@ -17,6 +20,11 @@ def grammar_text() -> str:
 def prelude_text() -> str:
     """The text of `prelude.cnn`, the blocks that every program may use."""
     return files(__package__).joinpath("prelude.cnn").read_text(encoding="utf-8")
+
+
+def template_text(name: str) -> str:
+    """The text of one of TEMPLATES."""
+    return files(__package__).joinpath("templates", f"{name}.cnn").read_text(encoding="utf-8")
 
 
 def load_tables(**hooks: Any) -> "Lark":

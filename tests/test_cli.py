@@ -172,7 +172,23 @@ def test_wrong_command_lines(args: tuple[str, ...], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "compile", "analyze", "diff", "advise", "check", "verify", "fmt", "layers", "explain"]
+    "command",
+    [
+        "",
+        "compile",
+        "analyze",
+        "draw",
+        "diff",
+        "advise",
+        "fit",
+        "check",
+        "verify",
+        "run",
+        "fmt",
+        "new",
+        "layers",
+        "explain",
+    ],
 )
 def test_help_teaches_by_example(command: str) -> None:
     result = cnnc(*command.split(), "--help")

@@ -53,7 +53,20 @@ BY_REQUEST = {
     "E0572": "test_a_number_that_is_no_advice",
     "E0571": "test_a_page_of_too_many_layers",
     "E0570": "test_a_network_too_large_to_draw",
+    "E0540": "test_nothing_to_scale",
+    "E0541": "test_a_parameter_that_cannot_be_scaled",
+    "E0542": "test_a_wrong_range",
+    "E0543": "test_a_wrong_budget",
+    "E0544": "test_an_impossible_budget",
+    "E0545": "test_no_budget",
+    "E0550": "test_a_network_that_takes_no_image",
+    "E0551": "test_an_image_that_cannot_be_read",
+    "E0552": "test_results_that_cannot_be_written",
+    "E0553": "test_a_wrong_normalisation",
+    "E0554": "test_labels_that_do_not_fit",
+    "E0560": "test_watching_no_file",
     "E0901": "test_a_fault",
+    "W0610": "test_random_weights",
 }
 """Codes that depend on the request rather than on a program's text, and the test of each."""
 
@@ -452,6 +465,79 @@ def test_a_network_too_large_to_draw(cnnc: CLI) -> None:
     tensors = [f"a{i} = a{i - 1} -> (relu + {' + '.join(f'a{j}' for j in range(i))})" for i in range(1, 60)]
     tangle = "\n".join(["input x: 8x8x8", "a0 = x -> relu", *tensors, "output y = a59 -> relu"])
     assert_refused(cnnc("draw", "-e", tangle), "E0570", "its arrows pass by too many boxes")
+
+
+def test_nothing_to_scale(cnnc: CLI) -> None:
+    assert_refused(cnnc("fit", "good.cnn", "--params", "1M"), "E0540", "declares no numeric build parameter")
+
+
+def test_a_parameter_that_cannot_be_scaled(cnnc: CLI) -> None:
+    refused = cnnc("fit", "good.cnn", "--params", "1M", "--vary", "width")
+    assert_refused(refused, "E0541", "`width` cannot be scaled", "no such parameter", "can be scaled: input")
+
+
+def test_a_wrong_range(cnnc: CLI) -> None:
+    refused = cnnc("fit", "good.cnn", "--params", "1M", "--vary", "input=9..3")
+    assert_refused(refused, "E0542", "`input=9..3:1` is no range", "NAME=LOW..HIGH")
+
+
+def test_a_wrong_budget(cnnc: CLI) -> None:
+    assert_refused(cnnc("fit", "good.cnn", "--peak", "many"), "E0543", "`many` is no budget", "--peak 256K")
+
+
+def test_an_impossible_budget(cnnc: CLI) -> None:
+    refused = cnnc("fit", "good.cnn", "--params", "60", "--vary", "input=8..9")
+    assert_refused(refused, "E0544", "input=8: 120 parameters, 100.0 % more than 60")
+
+
+def test_no_budget(cnnc: CLI) -> None:
+    assert_refused(cnnc("fit", "good.cnn"), "E0545", "no budget is given", "--macs 300M")
+
+
+def on_image(*more: str) -> tuple[str, ...]:
+    """`cnnc run` of good.cnn on a small picture."""
+    from PIL import Image
+
+    Image.new("RGB", (12, 9), (200, 100, 50)).save("a.png")
+    return ("run", "good.cnn", "--input", "a.png", *more)
+
+
+def test_a_network_that_takes_no_image(cnnc: CLI) -> None:
+    refused = cnnc("run", "-e", "input 2x8x8 -> relu", "--input", "a.png")
+    assert_refused(refused, "E0550", "its input is 2×8×8", "--shape")
+
+
+def test_an_image_that_cannot_be_read(cnnc: CLI) -> None:
+    write_weights()
+    weights = ("--weights", "w.safetensors")
+    assert_refused(cnnc("run", "good.cnn", "--input", "no.png", *weights), "E0551", "no.png", "no such file")
+    assert_refused(cnnc("run", "good.cnn", "--input", "good.cnn", *weights), "E0551", "good.cnn", "it is no image")
+
+
+def test_results_that_cannot_be_written(cnnc: CLI) -> None:
+    assert_refused(cnnc(*on_image("-o", "out.gif")), "E0552", "out.gif", ".npy or .png")
+
+
+def test_a_wrong_normalisation(cnnc: CLI) -> None:
+    assert_refused(cnnc(*on_image("--std", "1,2")), "E0553", "`1,2`", "3 channels")
+
+
+def test_labels_that_do_not_fit(cnnc: CLI) -> None:
+    write_weights()
+    Path("labels.txt").write_text("cat\ndog\n", encoding="utf-8")
+    text = GOOD.replace("relu", "relu -> gap")
+    Path("good.cnn").write_text(text, encoding="utf-8")
+    refused = cnnc(*on_image("--weights", "w.safetensors", "--labels", "labels.txt"))
+    assert_refused(refused, "E0554", "labels.txt", "it has 2 lines, output 4 classes")
+
+
+def test_random_weights(cnnc: CLI) -> None:
+    status, message = cnnc(*on_image("--seed", "5"))
+    assert status == 0 and message.startswith("warning[W0610]: the weights are random") and "seed 5" in message
+
+
+def test_watching_no_file(cnnc: CLI) -> None:
+    assert_refused(cnnc("analyze", "-e", GOOD, "--watch"), "E0560", "no file to watch")
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,8 @@ def test_imports_point_backwards() -> None:
         "html",
         "net",
         "advice",
+        "scaling",
+        "fitting",
         "reference",
         "commands",
         "cli",
@@ -149,7 +151,7 @@ def test_wheel_works_on_its_own(tmp_path: Path) -> None:
         names = archive.namelist()
     sources = [p.relative_to(ROOT) for top in ("compiler", "grammar", "backends") for p in (ROOT / top).rglob("*.py")]
     assert {f"cnnc/{p}" for p in sources} <= set(names)
-    assert "cnnc/compiler/devices.toml" in names
+    assert "cnnc/compiler/devices.toml" in names and "cnnc/grammar/templates/unet.cnn" in names
     page = [p.name for p in (ROOT / "compiler/html").iterdir() if p.suffix in (".html", ".css", ".js")]
     assert page and {f"cnnc/compiler/html/{name}" for name in page} <= set(names)
     assert "cnnc/grammar/cnn.lark" in names and "cnnc/py.typed" in names

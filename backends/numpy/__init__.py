@@ -1,6 +1,7 @@
 """The NumPy reference: a graph evaluated by its definitions in double precision. `cnnc verify` judges by it."""
 
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
     Inputs = Sequence[ArrayLike] | Mapping[str, ArrayLike]
 
 
-def run(net: "Net | Graph", inputs: "Inputs", weights: "Mapping[str, ArrayLike]") -> dict[str, Array]:
+def run(
+    net: "Net | Graph",
+    inputs: "Inputs",
+    weights: "Mapping[str, ArrayLike]",
+    times: dict[str, float] | None = None,
+) -> dict[str, Array]:
     """The outputs of a network in inference mode by name, in float64; the batch leads all shapes.
 
     inputs: one array for each input of the network, in order or by name. weights: every stored tensor by its full
-    name. Raises UsageError (E0512) for an op that has no lowering.
+    name. times: where the seconds of each layer are added up. Raises UsageError (E0512) for an op that has no lowering.
     """
     graph: Graph = net if isinstance(net, Graph) else net.graph
     names = [terminal.name for terminal in graph.inputs]
@@ -31,25 +37,36 @@ def run(net: "Net | Graph", inputs: "Inputs", weights: "Mapping[str, ArrayLike]"
     values = {terminal.value: np.asarray(given[terminal.name], np.float64) for terminal in graph.inputs}
     stored = {name: np.asarray(array, np.float64) for name, array in weights.items()}
     with deep_recursion(), np.errstate(all="ignore"):
-        _run_steps(inference_steps(graph), "", values, stored)
+        _run_steps(inference_steps(graph), "", values, stored, {} if times is None else times)
     return {terminal.name: values[terminal.value] for terminal in graph.outputs}
 
 
-def _run_steps(steps: list[Apply | Call], prefix: str, values: dict[Value, Array], weights: dict[str, Array]) -> None:
+def _run_steps(
+    steps: list[Apply | Call],
+    prefix: str,
+    values: dict[Value, Array],
+    weights: dict[str, Array],
+    times: dict[str, float],
+) -> None:
     """Run a region's steps in order; `values` holds its inputs, and everything it computed afterwards."""
     for step in steps:
         xs = [values[v] for v in step.inputs]
-        results = _apply(step, prefix, xs, weights) if isinstance(step, Apply) else _call(step, prefix, xs, weights)
+        if isinstance(step, Apply):
+            begun = perf_counter()
+            results, path = _apply(step, prefix, xs, weights), join(prefix, step.name)
+            times[path] = times.get(path, 0.0) + perf_counter() - begun
+        else:
+            results = _call(step, prefix, xs, weights, times)
         values.update(zip(step.outputs, results, strict=True))
 
 
-def _call(call: Call, prefix: str, xs: list[Array], weights: dict[str, Array]) -> list[Array]:
+def _call(call: Call, prefix: str, xs: list[Array], weights: dict[str, Array], times: dict[str, float]) -> list[Array]:
     """A region's outputs, each of its instances applied to what the one before gave."""
     region: Region = call.region
     for i in range(call.count):
         path = call.shared or join(prefix, call.instance_name(i))
         values = dict(zip(region.inputs, xs, strict=True))
-        _run_steps(region.steps, path, values, weights)
+        _run_steps(region.steps, path, values, weights, times)
         xs = [values[v] for v in region.outputs]
     return xs
 

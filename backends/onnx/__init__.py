@@ -14,7 +14,7 @@ from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
 from ..weights import draw, read_weights
 from .builder import Builder
 from .ops import LOWERINGS
-from .run import place, run
+from .run import place, prepare, run
 
 OPSET = 20
 OPSETS = range(18, onnx.defs.onnx_opset_version() + 1)
@@ -107,4 +107,4 @@ def _externalize(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     return outside
 
 
-__all__ = ["model", "place", "run"]
+__all__ = ["model", "place", "prepare", "run"]

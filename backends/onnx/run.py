@@ -1,5 +1,6 @@
 """Running the ONNX model of a network in ONNX Runtime."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,11 @@ def place(on: str) -> str:
 
 def run(net: Any, inputs: "Arrays", weights: "Arrays", on: str = "cpu") -> "Arrays":
     """The outputs of a network's model by name, in single precision throughout (no TF32 on a GPU)."""
+    return prepare(net, weights, on)(inputs)
+
+
+def prepare(net: Any, weights: "Arrays", on: str = "cpu") -> "Callable[[Arrays], Arrays]":
+    """What runs a network's model, as `run` does, again and again."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -36,7 +42,11 @@ def run(net: Any, inputs: "Arrays", weights: "Arrays", on: str = "cpu") -> "Arra
             session = onnxruntime.InferenceSession(path, options, providers=[*providers, "CPUExecutionProvider"])
     if on == "cuda" and CUDA not in session.get_providers():  # then it has fallen back to the CPU
         raise usage("E0515", on=on, reason="ONNX Runtime cannot use the GPU")
-    feeds = {i.name: x for i, x in zip(session.get_inputs(), inputs.values(), strict=True)}
     names = [terminal.name for terminal in net.graph.outputs]
-    with running():
-        return dict(zip(names, session.run(None, feeds), strict=True))
+
+    def call(inputs: "Arrays") -> "Arrays":
+        feeds = {i.name: x for i, x in zip(session.get_inputs(), inputs.values(), strict=True)}
+        with running():
+            return dict(zip(names, session.run(None, feeds), strict=True))
+
+    return call

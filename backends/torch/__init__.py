@@ -8,7 +8,7 @@ from .classes import ClassCode, Classes
 from .emit import Writer
 from .initial import initial_lines
 from .ops import HELPERS
-from .run import place, run
+from .run import place, prepare, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,4 +97,4 @@ def module(net: Any, seed: int | None, weights: "str | Path | Mapping[str, Any] 
     return result
 
 
-__all__ = ["ClassCode", "module", "place", "run", "source"]
+__all__ = ["ClassCode", "module", "place", "prepare", "run", "source"]

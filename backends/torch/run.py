@@ -1,5 +1,7 @@
 """Running the PyTorch module of a network."""
 
+from collections.abc import Callable
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from ...compiler.diagnostics import usage
@@ -22,11 +24,53 @@ def place(on: str) -> str:
 
 def run(net: Any, inputs: "Arrays", weights: "Arrays", on: str = "cpu") -> "Arrays":
     """The outputs of a network in evaluation mode by name, in single precision throughout (no TF32 on a GPU)."""
+    return prepare(net, weights, on)(inputs)
+
+
+def prepare(
+    net: Any, weights: "Arrays", on: str = "cpu", times: "dict[str, float] | None" = None
+) -> "Callable[[Arrays], Arrays]":
+    """What runs a network, as `run` does, again and again; in `times` it adds up the seconds of each module."""
     import torch
 
     module = net.to_torch(weights=weights).eval().to(on)
-    with running(), torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        result = module(*(torch.tensor(x, device=on) for x in inputs.values()))
-    tensors = result.values() if isinstance(result, dict) else [result]
     names = [terminal.name for terminal in net.graph.outputs]
-    return {name: tensor.cpu().numpy() for name, tensor in zip(names, tensors, strict=True)}
+    if times is not None:
+        _time(module, on, times)
+
+    def call(inputs: "Arrays") -> "Arrays":
+        with running(), torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            result = module(*(torch.tensor(x, device=on) for x in inputs.values()))
+        tensors = result.values() if isinstance(result, dict) else [result]
+        return {name: tensor.cpu().numpy() for name, tensor in zip(names, tensors, strict=True)}
+
+    return call
+
+
+def _time(module: Any, on: str, times: dict[str, float]) -> None:
+    """Let every module without parts of its own add its seconds under its name, which is that of the layer."""
+    import torch
+
+    begun: dict[str, float] = {}
+
+    def now() -> float:
+        if on == "cuda":
+            torch.cuda.synchronize()
+        return perf_counter()
+
+    def before(name: str) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            begun[name] = now()
+
+        return hook
+
+    def after(name: str) -> Callable[..., None]:
+        def hook(*_: Any) -> None:
+            times[name] = times.get(name, 0.0) + now() - begun[name]
+
+        return hook
+
+    for name, part in module.named_modules():
+        if not any(part.children()):
+            part.register_forward_pre_hook(before(name))
+            part.register_forward_hook(after(name))

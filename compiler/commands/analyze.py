@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from ..diagnostics import usage
+from ..ir import Graph
 from .shared import add_network, batch_size, read_net
 
 HELP = "Print shapes, parameters, operations and memory."
@@ -45,8 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="add the roofline model's least times on a device, such as h100 or cpu, or one of a .toml file",
     )
 
+    parser.add_argument("--watch", action="store_true", help="again after every save of the file, until interrupted")
+
 
 def run(args: argparse.Namespace) -> int:
+    if args.watch:
+        from .watching import watch
+
+        return watch(args.file, lambda: show(args))
+    show(args)
+    return 0
+
+
+def show(args: argparse.Namespace) -> Graph:
+    """Print what is asked for and give the network."""
     net = read_net(args)
     if args.at is not None:
         net = net.at(**sizes_of(args.at))
@@ -54,16 +67,15 @@ def run(args: argparse.Namespace) -> int:
         from ..formats import draw
 
         draw(net.table(args.by, args.batch, args.dtype, args.convention, args.device))
-        return 0
-    text = text_of(net, args)
-    if args.output in (None, "-"):
-        print(text, end="")
-        return 0
-    from ..files import write_file
+    elif args.output in (None, "-"):
+        print(text_of(net, args), end="")
+    else:
+        from ..files import write_file
 
-    write_file(args.output, text.encode())
-    print(f"wrote {args.output}")
-    return 0
+        write_file(args.output, text_of(net, args).encode())
+        print(f"wrote {args.output}")
+    graph: Graph = net.graph
+    return graph
 
 
 def draws(args: argparse.Namespace) -> bool:

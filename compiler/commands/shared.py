@@ -41,12 +41,26 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def check_source(args: argparse.Namespace) -> None:
+    """Refuse a command line that names no network, or two (E0501)."""
+    if (args.text is None) == (args.file is None):
+        raise usage("E0501", path="the network", reason="give a file, `-`, or -e TEXT")
+
+
+def network_source(args: argparse.Namespace) -> Any:
+    """The text of the network that the arguments name."""
+    from ..files import read_source
+    from ..source import Source
+
+    check_source(args)
+    return read_source(args.file, limits_of(args)) if args.text is None else Source(args.text, "<command line>")
+
+
 def read_net(args: argparse.Namespace) -> Any:
     """The compiled network that the arguments name; its warnings go to stderr."""
     from ..net import compile, load
 
-    if (args.text is None) == (args.file is None):
-        raise usage("E0501", path="the network", reason="give a file, `-`, or -e TEXT")
+    check_source(args)
     shapes, values, limits = shapes_of(args), definitions_of(args), limits_of(args)
     if args.text is not None:
         net = compile(args.text, shapes, values, name="<command line>", limits=limits)

@@ -1,0 +1,178 @@
+"""`cnnc run`: images through a network."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
+from .shared import add_limits, positive, read_net, show_diagnostics
+
+HELP = "Run a network on an image, or on all images of a folder."
+EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="program to read, - for stdin")
+    parser.add_argument("-e", dest="text", metavar="TEXT", help="the program itself instead of a file")
+    parser.add_argument("--input", dest="image", required=True, metavar="IMAGE", help="image file, or a folder of them")
+    parser.add_argument(
+        "--shape",
+        dest="input",
+        action="append",
+        metavar="SHAPE",
+        help="input shape, such as 3x224x224 (--input elsewhere)",
+    )
+    parser.add_argument("-D", dest="define", action="append", metavar="NAME=VALUE", help="value of a build parameter")
+    parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of random weights without --weights (default 0)"
+    )
+    parser.add_argument(
+        "--on", choices=("cpu", "cuda", "onnx", "numpy"), default="cpu", help="what runs it (default: cpu)"
+    )
+    parser.add_argument("--labels", metavar="FILE", help="the classes' names, one a line")
+    parser.add_argument("--top", type=positive, default=5, metavar="N", help="how many classes are shown (default 5)")
+    parser.add_argument("--mean", metavar="A,B,C", help="of pixels between 0 and 1 (default: ImageNet's)")
+    parser.add_argument("--std", metavar="A,B,C", help="their standard deviation (default: ImageNet's)")
+    parser.add_argument("--no-normalize", action="store_true", help="leave pixels between 0 and 1")
+    parser.add_argument("-o", "--output", metavar="OUT", help="store outputs as .npy, or maps as .png masks")
+    parser.add_argument("--profile", action="store_true", help="show the time of each layer beside its share of MACs")
+    add_limits(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit status 2 where an image cannot be read; the others of a folder are run all the same."""
+    from ...backends import packages
+
+    net = read_network(args)
+    with packages():
+        from ...backends.images import find_images
+        from ...backends.inference import Runner, image_shape
+
+        shape = image_shape(net)
+        mean, std = normalisation(args, shape[0])
+        images = find_images(Path(args.image))
+    labels, targets = read_labels(args.labels), output_paths(args.output, images)
+    runner = Runner(net, args.on, args.weights and Path(args.weights), args.seed, args.profile)
+    if args.weights is None:
+        show_diagnostics([Diagnostic("W0610", {"seed": args.seed}, None)])
+    status = 0
+    for image, target in zip(images, targets, strict=True):
+        try:
+            run_one(runner, image, shape, (mean, std), labels, target, args)
+        except CnncError as error:
+            if len(images) == 1 or error.code != "E0551":
+                raise
+            show_diagnostics(error.diagnostics)
+            status = error.exit_code
+    return status
+
+
+def run_one(
+    runner: Any, image: Path, shape: Any, normal: Any, labels: list[str], target: Path | None, args: argparse.Namespace
+) -> None:
+    """Run one image, print what comes out and store it."""
+    from ...backends.images import load
+    from ...backends.inference import profile_lines, results
+
+    pixels = load(image, shape, *normal)
+    if runner.times is not None:
+        print("\n".join(profile_lines(runner.net, *runner.profile(pixels))), end="\n\n")
+    found = results(runner.net, runner(pixels))
+    for result in found:
+        print(show(image) if len(found) == 1 else f"{show(image)}: {result.name}")
+        print("\n".join(result_lines(result, labels, args)))
+        if target is not None:
+            store(result, target if len(found) == 1 else target.with_stem(f"{target.stem}-{result.name}"))
+    sys.stdout.flush()
+
+
+def result_lines(result: Any, labels: list[str], args: argparse.Namespace) -> list[str]:
+    """The best classes, or what a map is like."""
+    if not result.is_vector:
+        shape, low, high = "×".join(map(str, result.array.shape)), result.array.min(), result.array.max()
+        return [f"  {shape}, from {low:.4g} to {high:.4g}" + ("" if args.output else "; -o out.png stores the mask")]
+    if labels and len(labels) != result.array.size:
+        reason = f"it has {len(labels):,} lines, {result.name} {result.array.size:,} classes"
+        raise usage("E0554", path=args.labels, reason=reason)
+    best = result.best(args.top)
+    names = [show(labels[i]) if labels else "" for i, _ in best]
+    return [f"  {p:8.4f}  {i:>5}  {name}".rstrip() for (i, p), name in zip(best, names, strict=True)]
+
+
+def store(result: Any, target: Path) -> None:
+    from ..files import write_file
+
+    write_file(target, result.encoded(target))
+    print(f"wrote {target}", file=sys.stderr)
+
+
+def output_paths(output: str | None, images: list[Path]) -> list[Path] | list[None]:
+    """Where each image's outputs go: the file asked for, with the image's name in it where there are several."""
+    from ...backends.inference import ENDINGS
+
+    if output is None:
+        return [None] * len(images)
+    target = Path(output)
+    if target.suffix not in ENDINGS:
+        raise usage("E0552", path=output, reason=f"the ending must be {' or '.join(ENDINGS)}")
+    if len(images) == 1:
+        return [target]
+    stems = [image.stem for image in images]
+    unique = len(set(stems)) == len(stems)
+    return [target.with_stem(f"{target.stem}-{image.stem if unique else image.name}") for image in images]
+
+
+# Requests
+
+
+def read_network(args: argparse.Namespace) -> Any:
+    """The network, with numbers for all extents; where they are missing, the way to give them is --shape here."""
+    help = "start with `input 3x224x224 -> …`, or pass --shape 3x224x224"
+    try:
+        net = read_net(args)
+    except NetworkError as error:
+        named = [d._replace(facts={**d.facts, "help": help}) if d.code == "E0211" else d for d in error.diagnostics]
+        raise NetworkError(named) from None
+    if net.symbols:
+        raise usage(
+            "E0331", symbols=", ".join(net.symbols), help="pass --shape with numbers, such as --shape 3x224x224"
+        )
+    return net
+
+
+def normalisation(args: argparse.Namespace, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation, by channel or for all; nothing for both where pixels stay as they are."""
+    from ...backends.images import MEAN, STD, usual
+
+    if args.no_normalize:
+        return (), ()
+    mean = usual(channels, MEAN) if args.mean is None else numbers(args.mean, channels)
+    std = usual(channels, STD) if args.std is None else numbers(args.std, channels)
+    if min(std) <= 0:
+        raise usage("E0553", text=args.std, channels=channels)
+    return mean, std
+
+
+def numbers(text: str, channels: int) -> tuple[float, ...]:
+    from math import isfinite
+
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if len(found) not in (1, channels) or not all(map(isfinite, found)):
+        raise usage("E0553", text=text, channels=channels)
+    return found
+
+
+def read_labels(path: str | None) -> list[str]:
+    if path is None:
+        return []
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise usage("E0501", path=path, reason="it is not UTF-8 text") from None
+    except OSError as error:
+        raise usage("E0501", path=path, reason=error.strerror or str(error)) from None
