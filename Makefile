@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test test-browser lint tables golden zoo peers screenshots clean
+.PHONY: help demo test test-browser lint tables golden zoo peers commands screenshots clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
@@ -14,6 +14,7 @@ help:
 	@echo "make golden   rewrite the golden files; read the difference before committing it"
 	@echo "make zoo      rewrite docs/zoo.md, the table of networks"
 	@echo "make peers    measure other tools in .venv-peers, rewrite docs/peers.md and tests/data/peers.json"
+	@echo "make commands  write docs/commands, a page for each command with what it prints"
 	@echo "make screenshots  draw the README's pictures in docs/images with Chromium"
 	@echo "make clean    remove .venv, .venv-peers, demo/ and caches"
 
@@ -60,6 +61,9 @@ zoo: .venv/base
 
 peers: .venv-peers/done
 	.venv-peers/bin/python benchmarks/peers.py
+
+commands: .venv/test
+	$(BIN)/python docs/commands.py
 
 screenshots: .venv/test
 	$(BIN)/python docs/screenshots.py

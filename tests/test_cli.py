@@ -301,3 +301,14 @@ def test_explain_the_first_layer() -> None:
         "64·112·112·(3·7·7) = 118,013,952",
     ):
         assert line in printed
+
+
+def test_every_command_has_a_page() -> None:
+    """docs/commands, written by `make commands`, with the help that the command gives now."""
+    from cnnc.compiler.commands import COMMANDS
+
+    folder = ROOT / "docs" / "commands"
+    assert {page.stem for page in folder.iterdir()} == set(COMMANDS)
+    for name in COMMANDS:
+        shown = cnnc(name, "--help", COLUMNS="110", NO_COLOR="1").stdout.rstrip()
+        assert shown in (folder / f"{name}.md").read_text(encoding="utf-8"), name

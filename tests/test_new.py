@@ -181,7 +181,10 @@ def watching(folder: Path, terminal: bool) -> Iterator[Watched]:
 
     ours, theirs = pty.openpty() if terminal else os.pipe()
     command = [CNNC, "analyze", "net.cnn", "--watch"]
-    process = subprocess.Popen(command, cwd=folder, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": "120"})
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=theirs, stderr=theirs, env={**os.environ, "COLUMNS": "120"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells ignore it in the background
+    )  # fmt: skip
     os.close(theirs)
     try:
         yield Watched(process, ours)
