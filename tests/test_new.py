@@ -118,7 +118,6 @@ def complete(words: str, folder: Path) -> list[str]:
     return [line.strip() for line in result.stdout.splitlines() if line.strip()]
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_bash_completes_commands_options_and_files(tmp_path: Path) -> None:
     (tmp_path / "mine.cnn").write_text("relu")
     assert complete("cnnc ana", tmp_path) == ["analyze"]

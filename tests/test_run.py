@@ -49,7 +49,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("size", [(300, 200), (200, 300), (224, 224), (97, 641), (30, 20)])
 @pytest.mark.parametrize("target", [224, 32])
 def test_preprocessing_is_torchvisions(tmp_path: Path, size: tuple[int, int], target: int) -> None:
-    transforms = pytest.importorskip("torchvision.transforms")
+    from torchvision import transforms
+
     path = picture(tmp_path / "a.png", *size)
     steps = [
         transforms.Resize(round(target * 256 / 224)),
