@@ -607,6 +607,79 @@ _add(
     "for one kind each. The methods are those of torch.nn.init, `default` is what PyTorch does without being told.",
 )
 
+# E035: the train section
+
+_add(
+    "E0350",
+    "`{name}` is no option of a train section",
+    "not an option",
+    "{see}",
+    "A `train` section sets loss, optimizer, schedule, clip, augment, init, batch, epochs, ema, label_smoothing, l1, weight_decay, "
+    "precision and seed, each once, as `name = value`.",
+)
+_add(
+    "E0351",
+    "unknown {what}",
+    "not the name of a known {what}",
+    "{see}",
+    "Losses, optimizers, schedules and augmentations are chosen by name, with arguments where they take some, such as "
+    "`sgd(lr=0.1, momentum=0.9)`. The language reference lists them.",
+)
+_add(
+    "E0352",
+    "a loss is a weighted sum",
+    "{what}",
+    "{way}",
+    "A loss is one loss, a sum of losses with numbers as weights, such as `cross_entropy(y) + 0.4 * mse(z)`, or a list with one "
+    "loss for each output.",
+)
+_add(
+    "E0353",
+    "a loss with the wrong outputs",
+    "{what}",
+    "{way}",
+    "A loss is computed from outputs of the network, `aux` outputs among them: most from one, triplet from three, contrastive from "
+    "two, quadruplet from four. Without names it takes all outputs in their order, which must be as many.",
+)
+_add(
+    "E0354",
+    "options of the train section do not go together",
+    "{what}",
+    "{way}",
+    "Two options contradict each other, or one needs another that is missing. In a chain of schedules every part but the last says how "
+    "long it lasts, all count the same unit, and together they last as long as the run.",
+)
+_add(
+    "E0355",
+    "the schedule is longer than the run",
+    "this reaches epoch {reach}, its part of the run ends after epoch {end}; the run has {epochs}",
+    "train for more epochs, `epochs = …`, or shorten the schedule",
+    "A part of the schedule, or a change of the rate in it, lies beyond the last epoch and would never happen. `epochs` is 10 unless given.",
+)
+_add(
+    "E0356",
+    "`{loss}` does not fit its output",
+    "needs {need}; `{output}` is {shape}",
+    "{way}",
+    "Every loss expects outputs of a certain form: cross_entropy and nll a vector of class scores (with `dense=true` a map of them), "
+    "losses of embeddings a vector for each input, the others any shape, which their target then has too.",
+)
+_add(
+    "E0357",
+    "an embedding must come from one input of its own",
+    "{what}",
+    "declare an input for each: `input a: 1x28x28, b: 1x28x28`, and `a -> embed`, `b -> embed`",
+    "For losses of embeddings, samples are drawn for the inputs behind the outputs: an anchor, a positive, a negative. So each output "
+    "must come from exactly one input, and from another one than the rest.",
+)
+_add(
+    "E0358",
+    "the train section says nothing of the {what}",
+    "no `{what} = …` in it",
+    "{way}",
+    "What was asked for needs that option: a training script needs a loss and an optimizer.",
+)
+
 # E04: limits
 
 _add(
@@ -958,6 +1031,21 @@ _add(
     "never the tensor that a label of the same name stands for.",
 )
 
+_add(
+    "W0611",
+    "output `{name}` is in no term of the loss",
+    "it is not trained",
+    "add a term for it, or leave the output out",
+    "Weights that only lead to this output get no gradient and stay as they were drawn.",
+)
+_add(
+    "W0612",
+    "`{last}` before `{loss}`",
+    "the output comes from `{last}`",
+    "{way}",
+    "Some losses have their activation built in: cross_entropy takes logits, so a softmax before it is applied twice and learning "
+    "slows down. Others expect it: nll needs log-probabilities, bce probabilities.",
+)
 _add(
     "W0610",
     "the weights are random",

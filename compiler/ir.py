@@ -6,11 +6,14 @@ and a repeat is one call with a count; so a network of a million layers can be a
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .ops import Op, Shape, Weight
 from .ops.initial import Initials, initialised
 from .source import Span
+
+if TYPE_CHECKING:
+    from .recipe.recipe import Recipe
 
 
 class Value:
@@ -149,6 +152,8 @@ class Graph(NamedTuple):
     shared: dict[str, Region]
     """Weights that several calls use, by the name that they are stored under."""
     initials: Initials = ()
+    recipe: "Recipe | None" = None
+    """What the `train` section says, if there is one."""
 
 
 def known(value: Value) -> Shape:

@@ -22,6 +22,7 @@ from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
 from .ops import REGISTRY
 from .ops.base import Tokens
 from .ops.initial import Initial
+from .recipe.recipe import Recipe, plain, recipe_of
 from .source import Source, Span
 from .symbolic import Sym, gcd, largest, symbol
 
@@ -54,6 +55,8 @@ class _Printer:
         lines += [f"shared {name} @{self.regions[id(region)]}" for name, region in graph.shared.items()]
         for word, terminals in (("input", graph.inputs), ("output", graph.outputs), ("aux", graph.aux)):
             lines += [f"{word} {t.name} {self.value(t.value)}" for t in terminals]
+        if graph.recipe is not None:
+            lines.append(f"train {plain(graph.recipe)!r}")
         return lines
 
     def region(self, region: Region) -> list[str]:
@@ -126,13 +129,14 @@ def read_graph(text: str) -> Graph:
         except (AttributeError, KeyError, IndexError, SyntaxError) as error:
             raise ValueError(f"line {number} is no IR: {line[:80]}") from error
     inputs, outputs, aux = (tuple(terminals) for terminals in reader.terminals.values())
-    return Graph(reader.name, reader.root(), inputs, outputs, aux, reader.shared, tuple(reader.initials))
+    return Graph(reader.name, reader.root(), inputs, outputs, aux, reader.shared, tuple(reader.initials), reader.recipe)
 
 
 class _Reader:
     def __init__(self) -> None:
         self.name = ""
         self.initials: list[tuple[str, Initial]] = []
+        self.recipe: Recipe | None = None
         self.values: dict[str, Value] = {}
         self.regions: list[Region] = []
         self.shared: dict[str, Region] = {}
@@ -149,6 +153,8 @@ class _Reader:
         elif word == "init":
             kind, _, initial = rest.partition(" ")
             self.initials.append((kind, Initial(*_literal(initial))))
+        elif word == "train":
+            self.recipe = recipe_of(_literal(rest))
         elif word == "region":
             self.region(line)
         elif word == "in":

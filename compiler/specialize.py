@@ -40,7 +40,7 @@ def specialize(graph: Graph, values: Values) -> Graph:
     shared = {name: worker.regions[id(region)] for name, region in graph.shared.items()}
     root = worker.regions[id(graph.root)]
     ends = (terminals(graph.inputs), terminals(graph.outputs), terminals(graph.aux))
-    return Graph(graph.name, root, *ends, shared, graph.initials)
+    return Graph(graph.name, root, *ends, shared, graph.initials, graph.recipe)
 
 
 class _Specializer:

@@ -8,13 +8,13 @@ from ..diagnostics import Reject
 from ..ir import Value
 from ..ops import Op
 from ..ops.composite import Composite
-from ..ops.initial import Method
+from ..ops.entry import Entry as Named
 from ..ops.kinds import REQUIRED, Kind
 from ..source import Span
 from .evaluate import Evaluator
 from .scope import UNKNOWN, BlockDecl, Env, Problem, Ref
 
-Entry = Op[Any] | Composite | Method
+Entry = Op[Any] | Composite | Named
 
 
 class Given:
@@ -56,7 +56,7 @@ def where_to_look(ref: Ref) -> str:
     """Where a reader finds the signature of what was used."""
     if isinstance(ref.target, BlockDecl):
         return f"it is declared at {ref.target.env.span(ref.target.node)}"
-    if isinstance(ref.target, Method):
+    if isinstance(ref.target, Named):
         return f"`{ref.name}` takes {', '.join(ref.target.params) or 'no arguments'}"
     return f"`cnnc layers {ref.target.name}` shows its signature"
 
@@ -80,7 +80,7 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
     Raises Problem for unknown, missing, surplus, duplicate and ill-typed arguments.
     """
     entry = ref.target
-    assert isinstance(entry, (Op, Composite, Method))
+    assert isinstance(entry, (Op, Composite, Named))
     if ref.suffix is not None and entry.suffix is None:
         raise evaluator.problem("E0321", node, env, layer=entry.name)
     given = Given(evaluator, ref, list(entry.params), entry.suffix, node, env)
@@ -133,6 +133,8 @@ def _argument_value(evaluator: Evaluator, argument: ast.Argument, kind: Kind, na
     except Problem as problem:
         if problem.code != "E0301" or not kind.words or not isinstance(argument.value, ast.Name):
             raise
+        if argument.value.id in kind.words:
+            return argument.value.id  # a word with a meaning here alone
         close = get_close_matches(argument.value.id, kind.words, 1, 0.5)
         way = f"did you mean `{close[0]}`?" if close else where_to_look(ref)
         got = f"the unknown word `{argument.value.id}`"

@@ -1,6 +1,6 @@
 """A whole file: declarations are collected first, then inputs, bindings, the flow and outputs are run in order."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import syntax as ast
 from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, usage
@@ -22,6 +22,9 @@ from .evaluate import COMBINATORS, EXTENTS, is_layer, split_suffix
 from .initials import INIT, initials_of
 from .modules import Loader, prelude_block, prelude_names
 from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
+
+if TYPE_CHECKING:
+    from ..recipe.recipe import Recipe
 
 Shapes = dict[str, Shape]
 
@@ -45,6 +48,7 @@ class Program(Applier):
         self.aux: list[Terminal] = []
         self.params: dict[str, Any] = {}
         self.initials: dict[str, Initial] = {}
+        self.recipe: Recipe | None = None
         self.title = ""
         self.flow_end: Value | None = None
         self.places: dict[str, Span] = {}
@@ -58,6 +62,8 @@ class Program(Applier):
             self.frame.positional = self.frame.region.positional = self.is_sequence()
             self.check_count()
             self.execute(settings, shapes)
+            self.end_flow()
+            self.train()
             self.check_shape_names(shapes)
             self.check_unused_blocks()
             self.check_layers()
@@ -392,6 +398,25 @@ class Program(Applier):
                 self.env.used.add(name)
             self.outputs.append(Terminal(name, self.frame.bring(value)))
 
+    def end_flow(self) -> None:
+        """Without `output`, the end of the flow is the output."""
+        if not self.outputs and self.flow_end is not None:
+            self.outputs = [Terminal("output", self.frame.bring(self.flow_end))]
+
+    def train(self) -> None:
+        """The `train` section, read when the outputs are known. Its tables are loaded for it alone."""
+        sections = [item for item in self.tree.items if isinstance(item, ast.Train)]
+        for surplus in sections[1:]:
+            way = "write all options in one"
+            self.report(self.problem("E0318", surplus, self.env, what="`train` section", way=way))
+        if sections and self.outputs:
+            from .losses import LossReader
+            from .train import Section
+
+            section = Section(self, self.env, self.inputs, LossReader(self, self.env, self.outputs, self.aux))
+            self.recipe = section.recipe(sections[0])
+            self.initials = {**section.initials, **self.initials}
+
     # The result
 
     def check_shape_names(self, shapes: Shapes | Shape | None) -> None:
@@ -438,8 +463,6 @@ class Program(Applier):
             raise Fatal("E0404", span, count=self.frame.layers, most=self.limits.max_layers, bound="")
 
     def graph(self) -> Graph | None:
-        if not self.outputs and self.flow_end is not None:
-            self.outputs = [Terminal("output", self.frame.bring(self.flow_end))]
         if not self.outputs:
             return None
         self.frame.region.outputs = [t.value for t in (*self.outputs, *self.aux)]
@@ -455,6 +478,7 @@ class Program(Applier):
             tuple(self.aux),
             self.shared_regions,
             tuple((kind, self.initials[kind]) for kind in KINDS if kind in self.initials),
+            self.recipe,
         )
 
     def warn_unused_names(self) -> None:

@@ -6,7 +6,7 @@ from .. import syntax as ast
 from ..ir import Region, Value
 from ..ops import Op
 from ..ops.composite import Composite
-from ..ops.initial import Method
+from ..ops.entry import Entry
 from ..source import Source, Span
 
 
@@ -80,7 +80,7 @@ class Combinator:
         self.doc = doc
 
 
-Target = Op[Any] | Composite | Method | BlockDecl | SharedDecl | Combinator
+Target = Op[Any] | Composite | Entry | BlockDecl | SharedDecl | Combinator
 
 
 class Ref:

@@ -1,9 +1,10 @@
 """Initial values: what `set init(…)` may name, and which weights it reaches."""
 
-from typing import Annotated, Any, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple
 
 from .base import NoParams, Op, Weight
-from .kinds import Kind, Number, Word
+from .entry import Entry
+from .kinds import Number, Word
 
 KINDS = ("conv", "deconv", "fc", "bias")
 """What can be given initial values of its own: the weights of three kinds of layer, and the biases of all of them."""
@@ -42,18 +43,8 @@ class Uniform(NamedTuple):
     b: Annotated[float, Number("largest value", 1.0)]
 
 
-class Method:
+class Method(Entry):
     """A rule for initial values, under the name that it has in torch.nn.init."""
-
-    suffix = None
-
-    def __init__(self, name: str, signature: type[Any]) -> None:
-        self.name = self.family = name
-        self.signature = signature
-        self.params: dict[str, Kind] = {
-            field: next(m for m in get_args(hint) if isinstance(m, Kind))
-            for field, hint in signature.__annotations__.items()
-        }
 
 
 class Initial(NamedTuple):

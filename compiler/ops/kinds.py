@@ -106,26 +106,34 @@ LARGEST = 3.4028234663852886e38
 
 
 class Number(Kind):
-    """A real number between `low` and `high`, both allowed unless `open_low`."""
+    """A real number between `low` and `high`, both allowed unless `open_low` or `open_high`."""
 
     type_name = "a number"
 
     def __init__(
-        self, doc: str, default: Any = REQUIRED, low: float = -LARGEST, high: float = LARGEST, open_low: bool = False
+        self,
+        doc: str,
+        default: Any = REQUIRED,
+        low: float = -LARGEST,
+        high: float = LARGEST,
+        open_low: bool = False,
+        open_high: bool = False,
     ) -> None:
         super().__init__(doc, default)
-        self.low, self.high, self.open_low = low, high, open_low
+        self.low, self.high, self.open_low, self.open_high = low, high, open_low, open_high
 
     def read(self, value: Any, rank: int) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise self.wrong(value)
-        if not self.low <= value <= self.high or (self.open_low and value == self.low):
+        at_open_end = (self.open_low and value == self.low) or (self.open_high and value == self.high)
+        if not self.low <= value <= self.high or at_open_end:
             raise Reject("E0305", got=value, bound=self._bound())
         return float(value)
 
     def _bound(self) -> str:
         low = f"above {self.low:g}" if self.open_low else f"at least {self.low:g}"
-        return low if self.high >= LARGEST and self.low > -LARGEST else f"{low} and at most {self.high:g}"
+        high = f"below {self.high:g}" if self.open_high else f"at most {self.high:g}"
+        return low if self.high >= LARGEST and self.low > -LARGEST else f"{low} and {high}"
 
 
 class Flag(Kind):

@@ -1,0 +1,71 @@
+"""Optimizers as PyTorch expressions."""
+
+from ...compiler.recipe.recipe import Chosen
+from .text import call
+
+
+def _sgd(o: Chosen, params: str, momentum: float, nesterov: bool) -> str:
+    return call(
+        "torch.optim.SGD",
+        params,
+        lr=(o.of("lr"), None),
+        momentum=(momentum, 0.0),
+        dampening=(o.of("dampening") or 0.0, 0.0),
+        weight_decay=(o.of("weight_decay"), 0.0),
+        nesterov=(nesterov, False),
+    )
+
+
+def _adam(name: str, o: Chosen, params: str, decay: float) -> str:
+    return call(
+        f"torch.optim.{name}",
+        params,
+        lr=(o.of("lr"), None),
+        betas=((o.of("beta1"), o.of("beta2")), (0.9, 0.999)),
+        eps=(o.of("eps"), 1e-8),
+        weight_decay=(o.of("weight_decay"), decay),
+        amsgrad=(o.of("amsgrad"), False),
+    )
+
+
+def expression(o: Chosen, params: str) -> str:
+    """The optimizer of `params`, an expression for parameters or groups of them."""
+    lr, decay = (o.of("lr"), None), (o.of("weight_decay"), 0.0)
+    match o.name:
+        case "gd":
+            return _sgd(o, params, 0.0, False)
+        case "sgd":
+            return _sgd(o, params, o.of("momentum"), o.of("nesterov"))
+        case "momentum":
+            return _sgd(o, params, o.of("momentum"), False)
+        case "nag":
+            return _sgd(o, params, o.of("momentum"), o.of("momentum") > 0)
+        case "adagrad":
+            rest = {"lr_decay": (o.of("lr_decay"), 0.0), "weight_decay": decay, "eps": (o.of("eps"), 1e-10)}
+            return call("torch.optim.Adagrad", params, lr=lr, **rest)
+        case "adadelta":
+            rest = {"rho": (o.of("rho"), 0.9), "eps": (o.of("eps"), 1e-6), "weight_decay": decay}
+            return call("torch.optim.Adadelta", params, lr=lr, **rest)
+        case "rmsprop":
+            rest = {"alpha": (o.of("alpha"), 0.99), "eps": (o.of("eps"), 1e-8), "weight_decay": decay}
+            rest |= {"momentum": (o.of("momentum"), 0.0), "centered": (o.of("centered"), False)}
+            return call("torch.optim.RMSprop", params, lr=lr, **rest)
+        case "adam":
+            return _adam("Adam", o, params, 0.0)
+        case _:
+            return _adam("AdamW", o, params, 0.01)
+
+
+def lines(o: Chosen) -> list[str]:
+    """The function `make_optimizer`."""
+    head = ["def make_optimizer(params):", '    """The optimizer of some parameters."""']
+    if o.of("decay") == "all" or not o.of("weight_decay"):
+        return [*head, f"    return {expression(o, 'params')}"]
+    return [
+        *head,
+        "    params = list(params)",
+        "    weights = [p for p in params if p.ndim > 1]",
+        "    rest = [p for p in params if p.ndim <= 1]  # biases and parameters of norms, which do not decay",
+        '    groups = [{"params": weights}, {"params": rest, "weight_decay": 0.0}]',
+        f"    return {expression(o, 'groups')}",
+    ]
