@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-TARGETS = {"torch": ".py", "onnx": ".onnx"}
-"""Each target with the file ending that selects it."""
+TARGETS = {"torch": ".py", "onnx": ".onnx", "train": "_train.py"}
+"""Each target with the end of its files' names; the first two are selected by it."""
+
+RUNNERS = ("torch", "onnx")
+"""The targets whose results are compared with the reference."""
 
 BACKENDS = (*TARGETS, "numpy")
 """The targets, and the reference that they are judged by, of which no file can be made."""

@@ -680,6 +680,14 @@ _add(
     "What was asked for needs that option: a training script needs a loss and an optimizer.",
 )
 
+_add(
+    "E0359",
+    "the schedule needs the number of steps in an epoch",
+    "it counts optimizer steps, and how many there are depends on the data",
+    "give it: `net.schedule(optimizer, steps_per_epoch=len(loader))`",
+    "A schedule that counts steps, such as onecycle, is as long as the run: epochs times the steps of an epoch.",
+)
+
 # E04: limits
 
 _add(

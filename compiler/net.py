@@ -1,9 +1,9 @@
 """The Python API: a compiled network, and the functions that make one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .constraints import Constraint, constraints
 from .conventions import cost_of
@@ -317,6 +317,39 @@ class Net:
 
         module: torch.nn.Module = backend("torch").module(self, seed, weights)
         return module
+
+    def loss(self) -> "Callable[..., torch.Tensor]":
+        """The loss of the `train` section as a function `loss(y, t)`, the mean over the batch.
+
+        y: what the module returns: a tensor, or for several outputs a dictionary by name. t: the target, or a
+        dictionary by name for several; none for triplet and quadruplet. An l1 penalty, which is of weights, is not in it.
+        Raises UsageError where the program names no loss (E0358).
+        """
+        return cast("Callable[..., torch.Tensor]", self._training().loss(self.graph))
+
+    def optimizer(self, params: "torch.nn.Module | Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
+        """The optimizer of the `train` section for parameters, or for those of a module.
+
+        Raises UsageError where the program names no optimizer (E0358).
+        """
+        return cast("torch.optim.Optimizer", self._training().optimizer(self.graph, params))
+
+    def schedule(
+        self, optimizer: "torch.optim.Optimizer", steps_per_epoch: int | None = None
+    ) -> "torch.optim.lr_scheduler.LRScheduler":
+        """The schedule of the `train` section, a constant rate where it has none. Its `step()` is called after each
+        epoch, or with `by=step` after each optimizer step: then `steps_per_epoch` says how many an epoch has.
+
+        Raises UsageError where the program names no optimizer (E0358) or the number of steps is missing (E0359).
+        """
+        schedule = self._training().schedule(self.graph, optimizer, steps_per_epoch)
+        return cast("torch.optim.lr_scheduler.LRScheduler", schedule)
+
+    def _training(self) -> Any:
+        self.needs_numbers()
+        from ..backends import backend
+
+        return backend("train")
 
     def import_weights(self, path: str | Path, order: str = "file") -> "dict[str, NDArray[Any]]":
         """Tensors of a foreign .pth or .safetensors state_dict under this network's names, for `weights=`.

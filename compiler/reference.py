@@ -1,8 +1,10 @@
 """The reference of layers, diagnostics and devices, generated from their entries."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from . import syntax as ast
@@ -13,9 +15,23 @@ from .elaborate.scope import Env, Problem, Scope
 from .limits import Limits
 from .ops import NAMES, REGISTRY
 from .ops.composite import COMPOSITES
+from .ops.entry import Entry
 from .ops.kinds import REQUIRED, Kind, Optional
 from .parse import parse
+from .recipe.losses import LOSSES, Loss
+from .recipe.optimizers import OPTIMIZERS
+from .recipe.options import AUGMENTS, CLIPS
+from .recipe.schedules import SCHEDULES
 from .source import Source
+
+TRAINING: dict[str, Mapping[str, Entry]] = {
+    "losses": LOSSES,
+    "optimizers": OPTIMIZERS,
+    "schedules": SCHEDULES,
+    "augmentations": AUGMENTS,
+    "ways to clip": CLIPS,
+}
+"""What a `train` section chooses from."""
 
 
 def entries() -> dict[str, Any]:
@@ -33,6 +49,9 @@ def describe_all() -> str:
         for entry in entries().values()
     ]
     lines += [f"{name:60} {c.doc}" for name, c in COMBINATORS.items()]
+    for what, table in TRAINING.items():
+        lines += ["", f"{what} of a train section:"]
+        lines += [f"{signature(entry)}\n{'':60} {entry.doc}" for entry in table.values()]
     return "\n".join(lines)
 
 
@@ -52,28 +71,50 @@ def show_default(kind: Kind) -> str:
 
 
 def describe_layer(name: str) -> str:
-    """A layer's signature, arguments and uses. Raises UsageError (E0510) for an unknown name."""
+    """A layer's signature, arguments and uses, or those of a loss, an optimizer, a schedule.
+
+    Raises UsageError (E0510) for an unknown name.
+    """
     entry = NAMES.get(name) or COMPOSITES.get(name)
+    training = [(what, table[name]) for what, table in TRAINING.items() if name in table]
     if entry is None:
         if name in COMBINATORS:
             return f"{name}\n\n{COMBINATORS[name].doc}"
-        close = get_close_matches(name, [*NAMES, *COMPOSITES, *COMBINATORS], 1)
+        if training:
+            return "\n\n".join(describe_choice(what, found) for what, found in training)
+        close = get_close_matches(name, [*NAMES, *COMPOSITES, *COMBINATORS, *chain(*TRAINING.values())], 1)
         raise usage(
             "E0510", name=name, help=f"did you mean `{close[0]}`?" if close else "`cnnc layers` lists all layers"
         )
     lines = [signature(entry), "", entry.doc]
     if entry.aliases:
         lines.append(f"Also written {', '.join(entry.aliases)}.")
-    if entry.params:
-        width = max(map(len, entry.params))
-        lines += ["", "arguments, in positional order:"]
-        for param, kind in entry.params.items():
-            default = "" if kind.default is REQUIRED else f" (default {show_default(kind)})"
-            lines.append(f"  {param:{width}}  {kind.doc}: {kind.type_name}{default}")
+    lines += describe_params(entry, "arguments, in positional order:")
     if entry.suffix:
         lines += ["", f"A kernel suffix sets {entry.suffix}: {entry.name}3, {entry.name}3x3."]
     lines += ["", "uses (chain @ input shape):", *(f"  {sample}" for sample in entry.samples)]
     return "\n".join(lines)
+
+
+def describe_params(entry: Any, head: str) -> list[str]:
+    """A line for each parameter."""
+    if not entry.params:
+        return []
+    width, lines = max(map(len, entry.params)), ["", head]
+    for param, kind in entry.params.items():
+        default = "" if kind.default is REQUIRED else f" (default {show_default(kind)})"
+        lines.append(f"  {param:{width}}  {kind.doc}: {kind.type_name}{default}")
+    return lines
+
+
+def describe_choice(what: str, entry: Entry) -> str:
+    """An entry of a `train` section: signature, formula and its source, arguments."""
+    lines = [signature(entry), "", f"{entry.doc} One of the {what} of a train section."]
+    for title in ("formula", "update", "source"):
+        text = getattr(entry, title, "")
+        lines += [f"{title:8} {text}"] if text else []
+    head = "settings, by name after the outputs:" if isinstance(entry, Loss) else "arguments, in positional order:"
+    return "\n".join(lines + describe_params(entry, head))
 
 
 def describe_code(code: str) -> str:

@@ -89,11 +89,11 @@ def _compare(output: str, name: str, result: "Arrays | str", want: "NDArray[Any]
 
 
 def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
-    from ..backends import TARGETS
+    from ..backends import RUNNERS
 
     for name in backends:
-        if name not in TARGETS:
-            raise usage("E0504", name=name, known=", ".join(TARGETS))
+        if name not in RUNNERS:
+            raise usage("E0504", name=name, known=", ".join(RUNNERS))
     if batch < 1:
         raise usage("E0513", text=batch)
     if on not in ("cpu", "cuda"):

@@ -27,6 +27,8 @@ SHOWN = re.compile(r"^(?:error|warning)\[([EW]\d{4})\]: ", re.MULTILINE)
 BY_REQUEST = {
     "E0331": "test_symbols_without_values",
     "E0343": "test_a_structure_that_depends_on_the_size",
+    "E0358": "test_a_recipe_without_what_is_asked_for",
+    "E0359": "test_a_schedule_in_steps_without_their_number",
     "E0401": "test_a_text_over_the_limit",
     "E0501": "test_a_file_that_cannot_be_read",
     "E0503": "test_a_file_that_cannot_be_written",
@@ -534,6 +536,22 @@ def test_labels_that_do_not_fit(cnnc: CLI) -> None:
 def test_random_weights(cnnc: CLI) -> None:
     status, message = cnnc(*on_image("--seed", "5"))
     assert status == 0 and message.startswith("warning[W0610]: the weights are random") and "seed 5" in message
+
+
+def test_a_recipe_without_what_is_asked_for() -> None:
+    with pytest.raises(CnncError) as raised:
+        api.compile(GOOD).loss()
+    assert raised.value.code == "E0358" and "train { loss = cross_entropy }" in str(raised.value)
+    with pytest.raises(CnncError) as raised:
+        api.compile(f"{GOOD} train {{ loss = mse }}").optimizer([])
+    assert raised.value.code == "E0358" and "nothing of the optimizer" in str(raised.value)
+
+
+def test_a_schedule_in_steps_without_their_number() -> None:
+    net = api.compile(f"{GOOD} train {{ optimizer = adam, schedule = onecycle(max_lr=0.1) }}")
+    with pytest.raises(CnncError) as raised:
+        net.schedule(net.optimizer(net.to_torch()))
+    assert raised.value.code == "E0359" and "steps_per_epoch" in str(raised.value)
 
 
 def test_watching_no_file(cnnc: CLI) -> None:

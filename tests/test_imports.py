@@ -74,6 +74,7 @@ def test_imports_point_backwards() -> None:
         "syntax_errors",
         "parse",
         "ops",
+        "recipe",
         "ir",
         "ir_text",
         "verify_ir",

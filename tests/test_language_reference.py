@@ -1,6 +1,7 @@
 """grammar/language.md: every example does what the page says, and nothing of the language is left out."""
 
 import re
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,8 @@ from cnnc.compiler.elaborate.modules import prelude_names
 from cnnc.compiler.ir import weights_of
 from cnnc.compiler.limits import Limits
 from cnnc.compiler.ops.kinds import Padding
-from cnnc.compiler.reference import entries
+from cnnc.compiler.recipe.options import OPTIONS
+from cnnc.compiler.reference import TRAINING, entries
 from cnnc.grammar import grammar_text, prelude_text
 from conftest import ROOT
 
@@ -143,8 +145,19 @@ def test_layers_in_the_table_exist() -> None:
     assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(entries())
 
 
+def test_train_section_is_complete() -> None:
+    """Every option, and every entry with the parameters that are its own, stands in the section on `train`."""
+    section = prose().split("## `train`")[1].split("## Weight names")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section.split("### Losses")[0], re.MULTILINE)) == sorted(OPTIONS)
+    shared = {"weight_decay", "decay", "by"}
+    for entry in chain(*(table.values() for table in TRAINING.values())):
+        own = [param for param in entry.params if param not in shared]
+        shown = f"`{entry.name}({', '.join(own)})`" if own else f"`{entry.name}`"
+        assert shown in section or entry.name == "adamw", f"add {shown} to the section on train"
+
+
 def test_prelude_table_shows_the_signatures() -> None:
-    shown = re.findall(r"^\| `(\w+\(.*\))` \|", prose().split("## The prelude")[1], re.MULTILINE)
+    shown = re.findall(r"^\| `(\w+\(.*\))` \|", prose().split("## The prelude")[1].split("\n## ")[0], re.MULTILINE)
     assert shown == re.findall(r"^block (\w+\(.*\)) =", prelude_text(), re.MULTILINE)
 
 

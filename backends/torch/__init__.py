@@ -8,7 +8,7 @@ from .classes import ClassCode, Classes
 from .emit import Writer
 from .initial import initial_lines
 from .ops import HELPERS
-from .run import place, prepare, run
+from .run import execute, place, prepare, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,18 +77,12 @@ def _unique(name: str, taken: set[str]) -> str:
 
 def module(net: Any, seed: int | None, weights: "str | Path | Mapping[str, Any] | None") -> "torch.nn.Module":
     """The network as a module, by running its source; see `Net.to_torch`."""
-    import linecache
-
     import torch
 
     from ..weights import draw, read_weights
 
     text = source(net.graph)
-    name = f"<cnnc {net.name} {abs(hash(text)) % 10**8}>"
-    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)  # tracebacks show the source
-    namespace: dict[str, Any] = {"__name__": net.name}
-    exec(compile(text, name, "exec"), namespace)
-    result: torch.nn.Module = namespace[net_class(net.graph)]()
+    result: torch.nn.Module = execute(text, net.name)[net_class(net.graph)]()
     arrays = (
         read_weights(weights, net.graph) if weights is not None else draw(net.graph, seed) if seed is not None else None
     )
@@ -97,4 +91,4 @@ def module(net: Any, seed: int | None, weights: "str | Path | Mapping[str, Any] 
     return result
 
 
-__all__ = ["ClassCode", "module", "place", "prepare", "run", "source"]
+__all__ = ["ClassCode", "execute", "module", "place", "prepare", "run", "source"]

@@ -1,5 +1,6 @@
 """Running the PyTorch module of a network."""
 
+import linecache
 from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,15 @@ def place(on: str) -> str:
     if on == "cuda" and not torch.cuda.is_available():
         raise usage("E0515", on=on, reason="PyTorch finds no GPU")
     return on
+
+
+def execute(text: str, title: str) -> dict[str, Any]:
+    """The namespace that running a generated source leaves. Tracebacks and `inspect` show its lines."""
+    name = f"<cnnc {title} {abs(hash(text)) % 10**8}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+    namespace: dict[str, Any] = {"__name__": title}
+    exec(compile(text, name, "exec"), namespace)
+    return namespace
 
 
 def run(net: Any, inputs: "Arrays", weights: "Arrays", on: str = "cpu") -> "Arrays":

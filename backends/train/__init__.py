@@ -1,0 +1,45 @@
+"""The training target: a script with the model, its data and the loop; losses, optimizers and schedules one by one."""
+
+from typing import TYPE_CHECKING, Any
+
+from ...compiler.diagnostics import usage
+from ...compiler.ir import Graph
+from .recipe import recipe_of, source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import torch
+
+
+def _function(graph: Graph, option: str, name: str) -> Any:
+    """A function of the recipe, made by running its source."""
+    from ..torch.run import execute
+
+    return execute(source(graph, option), f"{graph.name} {option}")[name]
+
+
+def loss(graph: Graph) -> "Callable[..., torch.Tensor]":
+    """The loss; see `Net.loss`."""
+    compute: Callable[..., torch.Tensor] = _function(graph, "loss", "compute_loss")
+    return compute
+
+
+def optimizer(graph: Graph, params: "torch.nn.Module | Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
+    """The optimizer of some parameters; see `Net.optimizer`."""
+    import torch
+
+    if isinstance(params, torch.nn.Module):
+        params = params.parameters()
+    made: torch.optim.Optimizer = _function(graph, "optimizer", "make_optimizer")(params)
+    return made
+
+
+def schedule(graph: Graph, optimizer: "torch.optim.Optimizer", steps_per_epoch: int | None) -> Any:
+    """The schedule of an optimizer; see `Net.schedule`."""
+    make = _function(graph, "schedule", "make_schedule")
+    if recipe_of(graph).by != "step":
+        return make(optimizer)
+    if steps_per_epoch is None:
+        raise usage("E0359")
+    return make(optimizer, steps_per_epoch)
