@@ -687,6 +687,14 @@ _add(
     "give it: `net.schedule(optimizer, steps_per_epoch=len(loader))`",
     "A schedule that counts steps, such as onecycle, is as long as the run: epochs times the steps of an epoch.",
 )
+_add(
+    "E0360",
+    "two losses want different things of the target `{name}`",
+    "`{loss}` wants {other}, `{first}` before it {one}",
+    "give one of them a target of its own: `{loss}(…, target={name}2)`",
+    "Losses of one output are compared with one target, and so are all that name it. It is a class number, or numbers of the shape of "
+    "the output, not both; `target=name` gives a loss another one.",
+)
 
 # E04: limits
 

@@ -1,12 +1,15 @@
 """A graph with symbolic extents at given sizes: every rule is run again with numbers, so what fails there is found."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .diagnostics import Diagnostic, Reject, Sink
 from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
 from .ops import Shape
 from .ops.base import check_extents
 from .symbolic import Sym, at, symbols_in
+
+if TYPE_CHECKING:
+    from .recipe.recipe import Recipe
 
 Values = dict[str, int]
 
@@ -40,7 +43,23 @@ def specialize(graph: Graph, values: Values) -> Graph:
     shared = {name: worker.regions[id(region)] for name, region in graph.shared.items()}
     root = worker.regions[id(graph.root)]
     ends = (terminals(graph.inputs), terminals(graph.outputs), terminals(graph.aux))
-    return Graph(graph.name, root, *ends, shared, graph.initials, graph.recipe)
+    recipe = _refitted(graph.recipe, {t.name: t.value for t in (*ends[1], *ends[2])})
+    return Graph(graph.name, root, *ends, shared, graph.initials, recipe)
+
+
+def _refitted(recipe: "Recipe | None", ends: dict[str, Value]) -> "Recipe | None":
+    """The recipe with targets for these sizes of the outputs. Raises NetworkError where a loss does not fit them."""
+    if recipe is None:
+        return None
+    from .recipe.fit import refit
+
+    sink = Sink()
+    try:
+        return refit(recipe, {name: known(value) for name, value in ends.items()})
+    except Reject as reject:
+        sink.add(Diagnostic(reject.code, reject.facts, next(iter(ends.values())).origin))
+    sink.stop_on_error()
+    return None
 
 
 class _Specializer:

@@ -10,6 +10,9 @@ from . import losses, optimizers, schedules
 WIDTH = 110
 """Columns that a line of a sum may take."""
 
+SAME = "same"
+"""The target of pairs, whether both are of one class, among several targets."""
+
 
 def recipe_of(graph: Graph) -> Recipe:
     """The recipe of a network, an empty one if it has no `train` section."""
@@ -27,8 +30,9 @@ def needs(graph: Graph, *options: str) -> Recipe:
 
 
 def targets(recipe: Recipe) -> list[str]:
-    """The names of the targets that the losses read, each once; `same` of pairs has none of the program's."""
-    return list(dict.fromkeys(term.target for term in recipe.terms if term.target is not None))
+    """The names of the targets that the losses read, each once; that of pairs is not the program's but SAME."""
+    named = (SAME if term.wants and term.wants.kind == "same" else term.target for term in recipe.terms)
+    return list(dict.fromkeys(name for name in named if name is not None))
 
 
 def loss_lines(graph: Graph, recipe: Recipe) -> list[str]:
@@ -45,14 +49,13 @@ def loss_lines(graph: Graph, recipe: Recipe) -> list[str]:
 
     def text(term: Term) -> str:
         outputs = ["y"] if one else [f'y["{name}"]' for name in term.outputs]
-        target = f't["{term.target}"]' if len(wanted) > 1 and term.target is not None else "t"
+        target = f't["{term.target or SAME}"]' if len(wanted) > 1 else "t"
         found = losses.expression(term, outputs, target, [shapes[name] for name in term.outputs])
         return found if term.weight == 1 else f"{term.weight!r} * {found}"
 
     main = [term for term in recipe.terms if not aux.intersection(term.outputs)]
     extra = [term for term in recipe.terms if aux.intersection(term.outputs)]
-    without = not wanted and all(term.wants is None for term in recipe.terms)
-    parts += [f"def compute_loss(y, t{'=None' if without else ''}):", f'    """{_summary(recipe)}"""']
+    parts += [f"def compute_loss(y, t{'' if wanted else '=None'}):", f'    """{_summary(recipe)}"""']
     if extra and len(graph.outputs) == 1:
         parts.append(f'    y = y if isinstance(y, dict) else {{"{graph.outputs[0].name}": y}}')
     if not extra:
@@ -78,7 +81,8 @@ def _sum(head: str, terms: list[Term], text: Callable[[Term], str]) -> list[str]
 
 def _summary(recipe: Recipe) -> str:
     weights = ["" if term.weight == 1 else f"{term.weight:g} * " for term in recipe.terms]
-    return "The loss: " + " + ".join(w + term.loss.name for w, term in zip(weights, recipe.terms, strict=True)) + "."
+    line = " + ".join(w + term.loss.name for w, term in zip(weights, recipe.terms, strict=True))
+    return f"The loss: {line}." if len(line) < WIDTH - 20 else f"The loss: a weighted sum of {len(weights)} terms."
 
 
 def source(graph: Graph, *options: str) -> str:

@@ -1,17 +1,21 @@
 """The loss of a `train` section: a weighted sum of terms, each computed from outputs."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from .. import syntax as ast
 from ..diagnostics import Diagnostic, Reject
 from ..ir import Apply, Call, Terminal, Value
 from ..ops.kinds import describe
+from ..recipe.fit import check_target, target_of
 from ..recipe.losses import LOSSES, Loss
 from ..recipe.recipe import Target, Term
-from ..symbolic import Sym
 from .choices import Reader, bare_name, called, closest
 from .evaluate import Evaluator
 from .scope import UNKNOWN, Env
+
+T = TypeVar("T")
 
 Weighted = tuple[float, ast.Expr, int | None]
 """A factor, a use of a loss, and which output it is for where the losses are listed by outputs."""
@@ -39,6 +43,8 @@ class LossReader(Reader):
         if None in terms:
             return None
         known = tuple(term for term in terms if term is not None)
+        for i, (_, use, _) in enumerate(found):
+            self.checked(use, partial(check_target, known[: i + 1]))
         read = {name for term in known for name in term.outputs}
         for name in self.by_name:
             if name not in read:
@@ -108,7 +114,7 @@ class LossReader(Reader):
         targets = [a for a in args if a.name == "target"]
         wants = self.fitted(loss, loss.signature(*(value for _, value in chosen.args)), names, node)
         inputs = self.shown(names, node) if loss.operands > 1 else ()
-        target = self.target(targets, names) if wants is not None and wants.kind != "same" else None
+        target = self.target(targets, names) if loss.operands == 1 else None
         return Term(chosen, weight, names, inputs, target, wants)
 
     def operands(self, loss: Loss, node: ast.Expr, given: list[ast.Argument], output: int | None) -> tuple[str, ...]:
@@ -130,21 +136,18 @@ class LossReader(Reader):
 
     def fitted(self, loss: Loss, args: Any, names: tuple[str, ...], node: ast.Expr) -> Target | None:
         """The target that fits the outputs; raises Problem E0356 where they do not fit the loss."""
-        wants: Target | None = None
-        shapes = [self.by_name[name].shape for name in names]
-        for name, shape in zip(names, shapes, strict=True):
-            if shape is None or any(isinstance(extent, Sym) for extent in shape):
-                continue
-            try:
-                wants = loss.fit(args, shape)
-            except Reject as reject:
-                raise self.problem(
-                    reject.code, node, loss=loss.name, output=name, shape=shape, **reject.facts
-                ) from None
+        shapes = {name: self.by_name[name].shape for name in names}
+        wants = self.checked(node, partial(target_of, loss, args, shapes))
+        for name in names:
             self.remark(loss, name, node)
-        if loss.operands > 1 and None not in shapes and len(set(shapes)) > 1:
-            raise self.problem("E0353", node, what="its embeddings differ in shape", way="end the branches alike")
         return wants
+
+    def checked(self, node: ast.Expr, check: Callable[[], T]) -> T:
+        """What a check gives; its Reject becomes a Problem at the use of a loss."""
+        try:
+            return check()
+        except Reject as reject:
+            raise self.problem(reject.code, node, **reject.facts) from None
 
     def remark(self, loss: Loss, name: str, node: ast.Expr) -> None:
         """Warn where the last layer does not go with the loss, such as softmax before cross_entropy."""

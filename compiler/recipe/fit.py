@@ -1,0 +1,64 @@
+"""Whether losses fit the outputs that they are computed from, and whether those of one target want the same of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..diagnostics import Reject
+from ..ops.base import Shape
+from ..symbolic import Sym
+from .losses import LOSSES, Loss
+from .recipe import Recipe, Target, Term
+
+
+def target_of(loss: Loss, args: Any, outputs: Mapping[str, Shape | None]) -> Target | None:
+    """The target that fits outputs of these shapes; None where there is none, or where extents are symbols.
+
+    Raises Reject (E0356 for an output that does not fit, E0353 for embeddings that differ).
+    """
+    wants: Target | None = None
+    for name, shape in outputs.items():
+        if shape is None or any(isinstance(extent, Sym) for extent in shape):
+            return None
+        try:
+            wants = loss.fit(args, shape)
+        except Reject as reject:
+            raise Reject(reject.code, loss=loss.name, output=name, shape=shape, **reject.facts) from None
+    if len(set(outputs.values())) > 1:
+        raise Reject("E0353", what="its embeddings differ in shape", way="end the branches alike")
+    return wants
+
+
+def refit(recipe: Recipe, shapes: Mapping[str, Shape]) -> Recipe:
+    """The recipe for other sizes of the outputs. Raises Reject (E0353, E0356, E0360)."""
+    terms: list[Term] = []
+    for term in recipe.terms:
+        loss = LOSSES[term.loss.name]
+        args = loss.signature(*(value for _, value in term.loss.args))
+        terms.append(term._replace(wants=target_of(loss, args, {name: shapes[name] for name in term.outputs})))
+        check_target(terms)
+    return recipe._replace(terms=tuple(terms))
+
+
+def check_target(terms: Sequence[Term]) -> None:
+    """The last term wants of its target what those before it want. Raises Reject E0360."""
+    last = terms[-1]
+    for term in terms[:-1]:
+        if last.target is not None and term.target == last.target and not agree(term.wants, last.wants):
+            facts = {"first": term.loss.name, "one": describe(term.wants), "other": describe(last.wants)}
+            raise Reject("E0360", name=last.target, loss=last.loss.name, **facts)
+
+
+def agree(a: Target | None, b: Target | None) -> bool:
+    """Whether one tensor serves both: numbers of one shape, or classes of one number."""
+    if a is None or b is None:
+        return True
+    return (a.kind == "index") == (b.kind == "index") and a[1:] == b[1:]
+
+
+def describe(wants: Target | None) -> str:
+    if wants is None:
+        return "nothing"
+    extents = "×".join(map(str, wants.shape))
+    if wants.kind != "index":
+        return f"{extents} numbers"
+    return f"one of {wants.classes} classes" + (f" at each of {extents} positions" if extents else "")
