@@ -1,4 +1,4 @@
-"""Optimizers, with PyTorch's defaults where it has the same parameter."""
+"""Optimizers, with PyTorch's defaults where it has the same parameter, but for the rate of SGD."""
 
 from typing import Annotated, Any, NamedTuple
 
