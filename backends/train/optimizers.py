@@ -1,7 +1,7 @@
 """Optimizers as PyTorch expressions."""
 
 from ...compiler.recipe.recipe import Chosen
-from .text import call
+from .text import call, wrapped
 
 
 def _sgd(o: Chosen, params: str, momentum: float, nesterov: bool) -> str:
@@ -60,12 +60,12 @@ def lines(o: Chosen) -> list[str]:
     """The function `make_optimizer`."""
     head = ["def make_optimizer(params):", '    """The optimizer of some parameters."""']
     if o.of("decay") == "all" or not o.of("weight_decay"):
-        return [*head, f"    return {expression(o, 'params')}"]
+        return [*head, *wrapped(f"    return {expression(o, 'params')}")]
     return [
         *head,
         "    params = list(params)",
         "    weights = [p for p in params if p.ndim > 1]",
         "    rest = [p for p in params if p.ndim <= 1]  # biases and parameters of norms, which do not decay",
         '    groups = [{"params": weights}, {"params": rest, "weight_decay": 0.0}]',
-        f"    return {expression(o, 'groups')}",
+        *wrapped(f"    return {expression(o, 'groups')}"),
     ]

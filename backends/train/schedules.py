@@ -1,11 +1,11 @@
 """Schedules as PyTorch expressions."""
 
 from ...compiler.recipe.recipe import Chosen, Recipe
-from .text import call
+from .text import call, wrapped
 
 
-def expression(phase: Chosen, lr: float, length: str) -> str:
-    """One phase. lr: the optimizer's rate; length: an expression for how long the phase lasts."""
+def expression(phase: Chosen, lr: float, length: str, epochs: int) -> str:
+    """One phase. lr: the optimizer's rate; length: an expression for how long the phase lasts; epochs: of the run."""
     name = "lr_scheduler."
     match phase.name:
         case "constant":
@@ -24,7 +24,7 @@ def expression(phase: Chosen, lr: float, length: str) -> str:
         case "cyclic":
             return _cyclic(phase, lr)
         case "onecycle":
-            return _onecycle(phase, length)
+            return _onecycle(phase, length, epochs)
         case "cosine":
             return call(
                 f"{name}CosineAnnealingLR", "optimizer", T_max=(length, None), eta_min=(phase.of("min_lr"), 0.0)
@@ -43,6 +43,7 @@ def _plateau(phase: Chosen) -> str:
         threshold=(phase.of("threshold"), 1e-4),
         cooldown=(phase.of("cooldown"), 0),
         min_lr=(phase.of("min_lr"), 0.0),
+        eps=(0.0, 1e-8),  # or else a small rate would stop falling
     )
 
 
@@ -60,13 +61,17 @@ def _cyclic(phase: Chosen, lr: float) -> str:
     )
 
 
-def _onecycle(phase: Chosen, length: str) -> str:
+def _onecycle(phase: Chosen, length: str, epochs: int) -> str:
+    rise = phase.of("rise")
+    times = round(1 / rise) if rise else 0
+    if times and times % epochs == 0 and abs(rise * times - 1) < 1e-9:
+        rise = f"{rise!r} + 1e-12"  # a rise of one step, which PyTorch divides by 0 for
     return call(
         "lr_scheduler.OneCycleLR",
         "optimizer",
         max_lr=(phase.of("max_lr"), None),
         total_steps=(length, None),
-        pct_start=(phase.of("rise"), 0.3),
+        pct_start=(rise, 0.3),
         anneal_strategy=(f'"{phase.of("anneal")}"', '"cos"'),
         cycle_momentum=(phase.of("momentum"), True),
         div_factor=(phase.of("div"), 25.0),
@@ -85,16 +90,17 @@ def lines(recipe: Recipe) -> list[str]:
     total = "EPOCHS * steps_per_epoch" if stepwise else "EPOCHS"
     for i, phase in enumerate(phases):
         known = phase.of("length")
-        length = str(known) if known is not None else f"{total} - {begin}" if begin else total
-        text = expression(phase, recipe.optimizer.of("lr"), length)
+        rest = f"max(1, {total} - {begin})" if stepwise else f"{total} - {begin}"
+        length = str(known) if known is not None else rest if begin else total
+        text = expression(phase, recipe.optimizer.of("lr"), length, recipe.epochs)
         if len(phases) == 1:
-            body.append(f"    return {text}")
+            body += wrapped(f"    return {text}")
             break
         names.append(phase.name if [p.name for p in phases].count(phase.name) == 1 else f"{phase.name}{i + 1}")
-        body.append(f"    {names[-1]} = {text}")
+        body += wrapped(f"    {names[-1]} = {text}")
         begin += known or 0
         milestones.append(begin)
     if len(phases) > 1:
         listed = f"[{', '.join(names)}]"
-        body.append(f"    return lr_scheduler.SequentialLR(optimizer, {listed}, milestones={milestones[:-1]})")
+        body += wrapped(f"    return lr_scheduler.SequentialLR(optimizer, {listed}, milestones={milestones[:-1]})")
     return [head, f'    """The schedule of the learning rate, counted in {unit}."""', *body]

@@ -15,3 +15,19 @@ def call(function: str, *args: str, **given: tuple[Any, Any]) -> str:
 def literal(value: Any) -> str:
     """A value as a person writes it; a string is an expression already."""
     return value if isinstance(value, str) else repr(value)
+
+
+def wrapped(line: str, width: int = 110) -> list[str]:
+    """A statement that ends in a call, with an argument a line where it is long."""
+    if len(line) <= width:
+        return [line]
+    indent = " " * (len(line) - len(line.lstrip()))
+    head, _, rest = line.partition("(")
+    arguments, depth = [""], 0
+    for c in rest[:-1]:
+        depth += (c in "([{") - (c in ")]}")
+        if c == "," and not depth:
+            arguments.append("")
+        else:
+            arguments[-1] += c
+    return [f"{head}(", *(f"{indent}    {argument.strip()}," for argument in arguments), f"{indent})"]

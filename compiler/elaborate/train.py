@@ -151,7 +151,12 @@ class Section(Reader):
         self.found["terms"] = tuple(_smoothed(term, self.found["label_smoothing"]) for term in terms)
 
     def check_schedule(self) -> None:
-        """Phases in epochs fit the run. Steps are counted when the training set is there."""
+        """Phases in epochs fit the run; steps are counted when the training set is there. A momentum can be moved."""
+        optimizer: Chosen | None = self.found.get("optimizer")
+        moved = any(phase.of("momentum") for phase in self.found.get("schedule", ()))
+        if moved and optimizer and optimizer.of("momentum") is None and optimizer.of("beta1") is None:
+            what = f"onecycle moves the momentum, and `{optimizer.name}` has none"
+            raise self.clash("schedule", what, "leave out `momentum=true`, or use sgd or adam")
         failed = "epochs" in self.given and "epochs" not in self.found
         if self.found.get("schedule") and self.found["by"] == "epoch" and not failed:
             epochs = self.found.get("epochs", Recipe().epochs)

@@ -67,7 +67,12 @@ class Exponential(NamedTuple):
 
 class Plateau(NamedTuple):
     factor: Annotated[float, Number("factor", 0.1, low=0.0, high=1.0, open_low=True, open_high=True)]
-    patience: Annotated[int, Integer("epochs without a better validation loss before the rate falls", 10, least=0)]
+    patience: Annotated[
+        int,
+        Integer(
+            "epochs in a row without a better validation loss that are borne; at the next the rate falls", 10, least=0
+        ),
+    ]
     threshold: Annotated[float, Number("relative improvement that counts", 1e-4, low=0.0)]
     cooldown: Annotated[int, Integer("epochs after a fall that are not counted", 0, least=0)]
     min_lr: Annotated[float, floor()]
@@ -92,12 +97,11 @@ class Cyclic(NamedTuple):
 
 class OneCycle(NamedTuple):
     max_lr: Annotated[float, Number("rate at the top", low=0.0, open_low=True)]
-    rise: Annotated[float, Number("share of the run in which it rises", 0.3, low=0.0, high=1.0)]
+    rise: Annotated[float, Number("share of the run in which it rises", 0.3, low=0.0, high=1.0, open_high=True)]
     anneal: Annotated[str, Word("form of the flanks", ("cos", "linear"), "cos")]
     div: Annotated[float, Number("the first rate is max_lr / div", 25.0, low=1.0)]
     final_div: Annotated[float, Number("the last rate is max_lr / div / final_div", 1e4, low=1.0)]
     momentum: Annotated[bool, Flag("move the momentum the other way, from 0.95 to 0.85 and back", False)]
-    length: Annotated[int | None, LENGTH]
     by: Annotated[str | None, STEPWISE]
 
 
@@ -132,7 +136,7 @@ SCHEDULES: dict[str, Schedule] = {
             "plateau",
             Plateau,
             "Falls when the validation loss has stopped falling.",
-            formula="lr·factor after `patience` epochs without a loss below best·(1 − threshold)",
+            formula="lr·factor at each epoch that ends more than `patience` in a row without a loss below best·(1 − threshold)",
             source="the rule by which AlexNet's rate was lowered by hand",
             alone="it waits for the validation loss",
         ),
