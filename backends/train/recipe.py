@@ -4,14 +4,12 @@ from collections.abc import Callable
 
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Graph, known
+from ...compiler.recipe.fit import target_name
 from ...compiler.recipe.recipe import Recipe, Term
 from . import losses, optimizers, schedules
 
 WIDTH = 110
 """Columns that a line of a sum may take."""
-
-SAME = "same"
-"""The target of pairs, whether both are of one class, among several targets."""
 
 
 def recipe_of(graph: Graph) -> Recipe:
@@ -30,9 +28,8 @@ def needs(graph: Graph, *options: str) -> Recipe:
 
 
 def targets(recipe: Recipe) -> list[str]:
-    """The names of the targets that the losses read, each once; that of pairs is not the program's but SAME."""
-    named = (SAME if term.wants and term.wants.kind == "same" else term.target for term in recipe.terms)
-    return list(dict.fromkeys(name for name in named if name is not None))
+    """The names of the targets that the losses read, each once."""
+    return list(dict.fromkeys(name for name in map(target_name, recipe.terms) if name is not None))
 
 
 def loss_lines(graph: Graph, recipe: Recipe) -> list[str]:
@@ -49,7 +46,7 @@ def loss_lines(graph: Graph, recipe: Recipe) -> list[str]:
 
     def text(term: Term) -> str:
         outputs = ["y"] if one else [f'y["{name}"]' for name in term.outputs]
-        target = f't["{term.target or SAME}"]' if len(wanted) > 1 else "t"
+        target = f't["{target_name(term)}"]' if len(wanted) > 1 else "t"
         found = losses.expression(term, outputs, target, [shapes[name] for name in term.outputs])
         return found if term.weight == 1 else f"{term.weight!r} * {found}"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import isfinite
 from typing import Any, TypeVar
 
 from .. import syntax as ast
@@ -16,6 +17,9 @@ from .evaluate import Evaluator
 from .scope import UNKNOWN, Env
 
 T = TypeVar("T")
+
+MOST = 500
+"""Terms of a loss, which Python reads as one nested expression."""
 
 Weighted = tuple[float, ast.Expr, int | None]
 """A factor, a use of a loss, and which output it is for where the losses are listed by outputs."""
@@ -39,6 +43,8 @@ class LossReader(Reader):
             raise self.problem("E0352", node, what=what, way="list one for each output, in their order")
         else:
             found = [(w, use, i) for i, item in enumerate(node.items) for w, use, _ in self.terms(item, 1.0)]
+        if len(found) > MOST:
+            raise self.not_a_sum(node, f"it has {len(found):,} terms, more than {MOST}")
         terms = [self.term(*weighted) for weighted in found]
         if None in terms:
             return None
@@ -86,6 +92,8 @@ class LossReader(Reader):
             factor = factor * value if op == "*" else factor / value
         if inner is None:
             raise self.not_a_sum(node, "this is a number")
+        if not isfinite(factor):
+            raise self.not_a_sum(node, "a weight is beyond all numbers")
         return self.terms(inner, factor)
 
     def holds_loss(self, node: ast.Expr) -> bool:
@@ -112,6 +120,11 @@ class LossReader(Reader):
         if chosen is UNKNOWN:
             return None
         targets = [a for a in args if a.name == "target"]
+        if targets and loss.operands > 1:
+            what = f"`{loss.name}` compares its outputs with one another"
+            raise self.problem("E0353", targets[0], what=what, way="leave `target` out")
+        for surplus in targets[1:]:
+            raise self.problem("E0306", surplus, name="target", layer=loss.name)
         wants = self.fitted(loss, loss.signature(*(value for _, value in chosen.args)), names, node)
         inputs = self.shown(names, node) if loss.operands > 1 else ()
         target = self.target(targets, names) if loss.operands == 1 else None

@@ -63,5 +63,5 @@ def links_of(node: ast.Expr) -> tuple[ast.Expr, ...]:
 def last_change(phase: Chosen) -> int:
     """When a phase changes the rate for the last time that the program gives; 0 where it gives none."""
     if phase.name == "multistep":
-        return int(max(phase.of("milestones")))
+        return max(phase.of("milestones"), default=0)
     return int(phase.of("size")) if phase.name == "step" else 0

@@ -9,6 +9,9 @@ from ..symbolic import Sym
 from .losses import LOSSES, Loss
 from .recipe import Recipe, Target, Term
 
+SAME = "same"
+"""What the target of pairs is called among several."""
+
 
 def target_of(loss: Loss, args: Any, outputs: Mapping[str, Shape | None]) -> Target | None:
     """The target that fits outputs of these shapes; None where there is none, or where extents are symbols.
@@ -43,21 +46,28 @@ def check_target(terms: Sequence[Term]) -> None:
     """The last term wants of its target what those before it want. Raises Reject E0360."""
     last = terms[-1]
     for term in terms[:-1]:
-        if last.target is not None and term.target == last.target and not agree(term.wants, last.wants):
+        name = target_name(last)
+        if name is not None and target_name(term) == name and not agree(term.wants, last.wants):
             facts = {"first": term.loss.name, "one": describe(term.wants), "other": describe(last.wants)}
-            raise Reject("E0360", name=last.target, loss=last.loss.name, **facts)
+            raise Reject("E0360", name=name, loss=last.loss.name, **facts)
+
+
+def target_name(term: Term) -> str | None:
+    """What the target of a loss is called; that of pairs, whether both are of one class, is always SAME."""
+    return SAME if term.wants is not None and term.wants.kind == "same" else term.target
 
 
 def agree(a: Target | None, b: Target | None) -> bool:
     """Whether one tensor serves both: numbers of one shape, or classes of one number."""
     if a is None or b is None:
         return True
-    return (a.kind == "index") == (b.kind == "index") and a[1:] == b[1:]
+    real, other = ("real" if wants.kind == "binary" else wants.kind for wants in (a, b))
+    return real == other and a[1:] == b[1:]
 
 
 def describe(wants: Target | None) -> str:
-    if wants is None:
-        return "nothing"
+    if wants is None or wants.kind == "same":
+        return "whether pairs are of one class"
     extents = "×".join(map(str, wants.shape))
     if wants.kind != "index":
         return f"{extents} numbers"

@@ -112,7 +112,10 @@ PLAIN: dict[str, Kind] = {
     "batch": Integer("samples of one step, over all processes; `full` for the whole training set", 32),
     "epochs": Integer("passes over the training set", 10),
     "ema": Number(
-        "decay of the moving average of the weights, which is what is evaluated and exported", low=0.0, high=1.0
+        "decay of the moving average of the weights, which is what is evaluated and exported",
+        low=0.0,
+        high=1.0,
+        open_high=True,
     ),
     "label_smoothing": Number("for every cross_entropy of the loss", low=0.0, high=1.0),
     "l1": Number("this times the sum of the absolute weights is added to the loss", 0.0, low=0.0),
