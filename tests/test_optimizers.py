@@ -267,7 +267,8 @@ def test_defaults_are_those_of_torch(name: str) -> None:
 def test_what_decays(name: str) -> None:
     """decay=weights: kernels and matrices; biases and the parameters of norms do not. Every parameter is stepped."""
     net = cnnc.compile(
-        "input 3x8x8 -> conv3x3(4) -> bn -> prelu -> tokens -> ln -> fc(5)\n"
+        "input 3x8x8 -> conv3x3(4) -> bn -> prelu -> grn -> ln(axes=all) -> conv3x3(4) -> gn(2) -> scale -> tokens\n"
+        "-> ln -> fc(5)\n"
         f"train {{ optimizer = {name}(decay=weights), weight_decay = 0.25 }}"
     )
     module = net.to_torch()

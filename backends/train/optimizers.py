@@ -1,5 +1,6 @@
 """Optimizers as PyTorch expressions."""
 
+from ...compiler.ir import Graph, weights_of
 from ...compiler.recipe.recipe import Chosen
 from .text import call, wrapped
 
@@ -56,16 +57,27 @@ def expression(o: Chosen, params: str) -> str:
             return _adam("AdamW", o, params, 0.01)
 
 
-def lines(o: Chosen) -> list[str]:
+def tables(graph: Graph) -> list[tuple[int, ...]]:
+    """Shapes of several axes that only parameters of norms and scales have, which do not begin as random numbers."""
+    stored = [weight for _, weight, trained in weights_of(graph) if trained and len(weight.shape) > 1]
+    fixed = {weight.shape for weight in stored if weight.init == "constant" and not weight.args}
+    return sorted(fixed - {weight.shape for weight in stored if weight.init != "constant" or weight.args})
+
+
+def lines(graph: Graph, o: Chosen) -> list[str]:
     """The function `make_optimizer`."""
     head = ["def make_optimizer(params):", '    """The optimizer of some parameters."""']
     if o.of("decay") == "all" or not o.of("weight_decay"):
         return [*head, *wrapped(f"    return {expression(o, 'params')}")]
+    spared = tables(graph)
+    weight = "p.ndim > 1 and tuple(p.shape) not in norms" if spared else "p.ndim > 1"
+    other = "p.ndim <= 1 or tuple(p.shape) in norms" if spared else "p.ndim <= 1"
     return [
         *head,
         "    params = list(params)",
-        "    weights = [p for p in params if p.ndim > 1]",
-        "    rest = [p for p in params if p.ndim <= 1]  # biases and parameters of norms, which do not decay",
+        *([f"    norms = {spared}"] if spared else []),
+        f"    weights = [p for p in params if {weight}]",
+        f"    rest = [p for p in params if {other}]  # biases and parameters of norms, which do not decay",
         '    groups = [{"params": weights}, {"params": rest, "weight_decay": 0.0}]',
         *wrapped(f"    return {expression(o, 'groups')}"),
     ]

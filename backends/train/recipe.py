@@ -88,7 +88,7 @@ def source(graph: Graph, *options: str) -> str:
     parts = [
         {
             "loss": lambda: loss_lines(graph, recipe),
-            "optimizer": lambda: optimizers.lines(recipe.optimizer) if recipe.optimizer else [],
+            "optimizer": lambda: optimizers.lines(graph, recipe.optimizer) if recipe.optimizer else [],
             "schedule": lambda: schedules.lines(recipe),
         }[option]()
         for option in options

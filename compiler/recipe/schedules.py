@@ -136,7 +136,7 @@ SCHEDULES: dict[str, Schedule] = {
             "plateau",
             Plateau,
             "Falls when the validation loss has stopped falling.",
-            formula="lr·factor at each epoch that ends more than `patience` in a row without a loss below best·(1 − threshold)",
+            formula="lr·factor when more than `patience` epochs in a row had no loss below best·(1 − threshold)",
             source="the rule by which AlexNet's rate was lowered by hand",
             alone="it waits for the validation loss",
         ),
