@@ -322,7 +322,7 @@ class Net:
         """The loss of the `train` section as a function `loss(y, t)`, the mean over the batch.
 
         y: what the module returns: a tensor, or for several outputs a dictionary by name. t: the target, or a
-        dictionary by name for several; none for triplet and quadruplet. An l1 penalty, which is of weights, is not in it.
+        dictionary by name for several; none for triplet and quadruplet. An l1 penalty, being of weights, is not in it.
         Raises UsageError where the program names no loss (E0358).
         """
         return cast("Callable[..., torch.Tensor]", self._training().loss(self.graph))
