@@ -1062,6 +1062,22 @@ _add(
     "Without a file of weights a network is run with the initial ones, which shows that it runs and how long it takes.",
 )
 
+_add(
+    "E0590",
+    "`{where}` is no data to train this network on",
+    "{what}",
+    "there is: {way}",
+    "What a network can be trained on depends on its inputs and losses: images with a class, images with masks, or arrays by the "
+    "names of inputs and targets.",
+)
+_add(
+    "E0591",
+    "several machines need an address to meet at",
+    "--nodes is {nodes}, and there is no --rendezvous",
+    "give the first machine's: --rendezvous HOST:PORT",
+    "Processes on several machines find each other at an address of the first, which all of them can reach.",
+)
+
 # E09: faults of cnnc
 
 _add(

@@ -7,19 +7,6 @@ from .. import torch as model
 from .parts import Holes, part
 from .task import Task
 
-_ARRAYS = "a .npz file or a folder of .npy files"
-_LABELLED = (
-    "digits, synthetic, a folder with a folder of images for each class (or train/ and val/ of them), "
-    f"the folder of MNIST or CIFAR-10 (or cifar10:DIR), {_ARRAYS}"
-)
-SOURCES = {
-    "labelled": _LABELLED,
-    "tuples": _LABELLED,
-    "dense": f"synthetic, a folder with images/ and masks/ (or train/ and val/ of them), {_ARRAYS}",
-    "plain": f"synthetic, {_ARRAYS}",
-}
-"""What `--data` may be."""
-
 
 def strings(names: tuple[str, ...]) -> str:
     """A list of strings as source."""
@@ -34,6 +21,7 @@ def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "RANK": str(len(task.shapes[0]) - 1),
         "CLASSES": str(task.classes),
         "WRAP": "Tuples" if task.tuples else "Samples",
+        "IMAGE_SHAPES": "SHAPES[:1]" if task.tuples else "SHAPES",
     }
     values |= array_holes(task)
     values |= tuple_holes(task, recipe)
@@ -109,6 +97,7 @@ def model_holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "EVALUATED": "self.module" if recipe.ema is None else "self.average.module",
         "SYNC": sync if batchnorm else [],
         "AUGMENT": augment_lines(task) if each else [],
+        "PLACE": ["epoch, i = place" if each else "_, i = place"],
         "MIX": ["x, t = MIX(x, t)"] if whole else [],
         "PENALTY": penalty_lines(recipe),
         "CLIP": clip_lines(recipe.clip),
@@ -155,7 +144,7 @@ def augment_lines(task: Task) -> list[str]:
     return [
         "if self.training:",
         "    with torch.random.fork_rng(devices=[]):",
-        "        torch.manual_seed(hash((SEED, epoch, i)))  # the same for any number of workers",
+        "        torch.default_generator.manual_seed(hash((SEED, epoch, i)))  # the same for any number of workers",
         f"        {apply}",
     ]
 

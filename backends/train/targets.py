@@ -16,6 +16,12 @@ def share(right):
     """How many are right, of how many."""
     return torch.stack([right.double().sum(), right.new_tensor(right.numel(), dtype=torch.double)])[:, None]
 '''
+ERROR = '''
+def error(found, wanted):
+    """The sum of absolute differences, of how many."""
+    differences = (found - wanted).abs().double()
+    return torch.stack([differences.sum(), differences.new_tensor(differences.numel())])[:, None]
+'''
 FLAGS = '''
 def flags(found, wanted):
     """Intersection and union of what is found and wanted."""
@@ -90,7 +96,11 @@ def metric_lines(graph: Graph, recipe: Recipe, task: Task) -> list[str]:
             entries.setdefault(name, text)
     body = [f'        "{name}": {text},' for name, text in entries.items()]
     joined = "\n".join(body)
-    helpers = [h for key, h in (("overlap(", OVERLAP), ("share(", SHARE), ("flags(", FLAGS)) if key in joined]
+    helpers = [
+        h
+        for key, h in (("overlap(", OVERLAP), ("share(", SHARE), ("flags(", FLAGS), ("error(", ERROR))
+        if key in joined
+    ]
     lines = [line for helper in helpers for line in (*helper.strip().split("\n"), "", "")]
     head = ["def measure(y, t):", '    """Metrics of a batch, each a pair of sums whose quotient it is."""']
     return [*lines, *head, "    return {", *body, "    }"]
@@ -112,8 +122,7 @@ def _metric(term: Term, shapes: dict[str, tuple[int, ...]], one: bool, single: b
         return f"{prefix}iou", f"flags({y} > {zero}, {t} > 0.5)"
     if want.kind == "binary":
         return f"{prefix}accuracy", f"share(({y} > {zero}) == ({t} > 0.5))"
-    sums = f"torch.stack([({y} - {t}).abs().double().sum(), {t}.new_tensor({t}.numel(), dtype=torch.double)])[:, None]"
-    return f"{prefix}error", sums
+    return f"{prefix}error", f"error({y}, {t})"
 
 
 def _distances(term: Term, outputs: int) -> list[str]:

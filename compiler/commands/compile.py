@@ -8,13 +8,13 @@ from typing import Any
 from ..diagnostics import usage
 from .shared import add_network, batch_size, read_net
 
-HELP = "Write PyTorch source or an ONNX model."
+HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
-    parser.add_argument("--to", metavar="TARGET", help="torch or onnx; otherwise the ending of -o decides, else torch")
+    parser.add_argument("--to", metavar="TARGET", help="torch, onnx or train; otherwise the ending of -o decides, else torch")
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
     )
