@@ -925,6 +925,21 @@ _add(
     "`cnnc analyze FILE --watch` prints the network again whenever the file, or one that it uses, is saved.",
 )
 
+_add(
+    "E0580",
+    "`{option}` has no effect with {other}",
+    "",
+    "leave one of the two out",
+    "An option that would be ignored is refused, so that nobody takes the result for what it is not.",
+)
+_add(
+    "E0581",
+    "{input} is given two shapes",
+    "{first} and {second}",
+    "give one shape for each input, as NAME=SHAPE where there are several",
+    "`--input SHAPE` is for the only input; several inputs have a NAME=SHAPE each.",
+)
+
 # W06: warnings
 
 _add(

@@ -165,6 +165,7 @@ def test_amounts() -> None:
         ((MOBILENET, "--params", "5M", "--vary", "width=a..b"), "E0542", "numbers"),
         ((MOBILENET, "--params", "5M", "--vary", "width=0..1:1e-9"), "E0542", "values"),
         ((MOBILENET, "--params", "5M", "--vary", "input=0..64"), "E0542", "at least 1"),
+        ((MOBILENET, "--params", "5M", "--vary", "width", "--vary", "width=1..2"), "E0542", "width has one already"),
         ((MOBILENET, "--params", "five"), "E0543", "`five` is no budget"),
         ((MOBILENET, "--macs", "0"), "E0543", "`0` is no budget"),
         ((MOBILENET, "--params", "500K", "--vary", "width=1..2"), "E0544", "3,504,872 parameters, 601.0 % more"),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
-from .shared import add_limits, positive, read_net, show_diagnostics
+from .shared import add_limits, positive, read_net, refuse_idle, show_diagnostics
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
@@ -45,6 +45,8 @@ def run(args: argparse.Namespace) -> int:
     """Exit status 2 where an image cannot be read; the others of a folder are run all the same."""
     from ...backends import packages
 
+    if args.no_normalize:
+        refuse_idle(args, ("mean", "std"), "--no-normalize")
     net = read_network(args)
     with packages():
         from ...backends.images import find_images
