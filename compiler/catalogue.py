@@ -868,10 +868,11 @@ _add(
 )
 _add(
     "E0544",
-    "the smallest network is over the budget",
+    "the smallest network found is over the budget",
     "{values}: {used} {unit}, {over} more than {limit}",
-    "raise the budget, or let more parameters go lower with --vary NAME=LOW..HIGH",
-    "Every scaled parameter is at the cheap end of its range, and a budget is exceeded all the same.",
+    "raise the budget, or let more parameters go lower with --vary NAME=LOW..HIGH, or the input's side with --vary input",
+    "Every scaled parameter is at the cheap end of its range, or where less is needed, and a budget is exceeded all the "
+    "same.",
 )
 _add(
     "E0545",
