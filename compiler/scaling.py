@@ -224,7 +224,7 @@ class Search:
         return self.tidy(best)
 
     def exchanged(self, start: Point) -> Iterator[Point]:
-        """Points a few steps along a coarse axis from the start, all of a table's, with another axis fitted to what is left."""
+        """Points a few steps along a coarse axis, all of a table's, with another axis fitted to what is left."""
         for j, axis in enumerate(self.axes):
             if len(axis.values) > COARSE:
                 continue
