@@ -48,7 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..files import keep_sources
+
     settle(args)
+    keep_sources(args.output, program=args.file, device=args.device)
     if args.watch:
         from .watching import watch
 

@@ -70,6 +70,8 @@ def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
 
 def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[str, str]:
     """The target and the output path: from --to, from the ending of -o, else PyTorch beside nobody's file."""
+    from ..files import keep_sources
+
     target, out = args.to, args.output
     if target is None:
         ending = Path(out).suffix if out not in (None, "-") else ".py"
@@ -81,6 +83,5 @@ def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[st
     if out is None:
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file).stem
         out = f"{stem}{targets[target]}"
-    if args.file not in (None, "-") and out != "-" and Path(out).exists() and Path(out).samefile(args.file):
-        raise usage("E0503", path=out, reason="it is the program itself")
+    keep_sources(out, program=args.file, weights=args.weights)
     return target, out
