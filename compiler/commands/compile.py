@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import usage
-from .shared import add_network, batch_size, read_net
+from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults
 
 HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
+ONNX_ONLY = ("batch", "seed", "opset", "inference")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,11 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
     )
-    parser.add_argument("--batch", default="dynamic", metavar="N", help="ONNX: batch size, or dynamic (default)")
+    parser.add_argument("--batch", metavar="N", help="ONNX: batch size, or dynamic (default)")
     parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="ONNX: seed of the initial weights (default 0)"
-    )
+    parser.add_argument("--seed", type=int, metavar="N", help="ONNX: seed of the initial weights (default 0)")
     parser.add_argument("--opset", type=int, metavar="N", help="ONNX: operator set (default 20)")
     parser.add_argument("--inference", action="store_true", help="ONNX: fold batch normalisation, drop dropout")
 
@@ -32,6 +31,9 @@ def run(args: argparse.Namespace) -> int:
     from ..files import write_file
 
     target, out = choose_target(args, TARGETS)
+    if target == "torch":
+        refuse_idle(args, ONNX_ONLY, "PyTorch source; --to onnx or -o net.onnx writes ONNX")
+    set_defaults(args, {"batch": "dynamic", "seed": 0})
     net = read_net(args)
     if target == "onnx":
         data = onnx_bytes(args, net, out)
@@ -68,6 +70,8 @@ def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
 
 def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[str, str]:
     """The target and the output path: from --to, from the ending of -o, else PyTorch beside nobody's file."""
+    from ..files import keep_sources
+
     target, out = args.to, args.output
     if target is None:
         ending = Path(out).suffix if out not in (None, "-") else ".py"
@@ -79,6 +83,5 @@ def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[st
     if out is None:
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file).stem
         out = f"{stem}{targets[target]}"
-    if args.file not in (None, "-") and out != "-" and Path(out).exists() and Path(out).samefile(args.file):
-        raise usage("E0503", path=out, reason="it is the program itself")
+    keep_sources(out, program=args.file, weights=args.weights)
     return target, out
