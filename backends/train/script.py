@@ -25,7 +25,7 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 def source(graph: Graph, where: str | None = None) -> str:
     """The whole script, with all ways to read data or with the one for `where`, which is then its default.
 
-    Raises UsageError where the program names no loss or no optimizer (E0358), or `where` is no data for it (E0580).
+    Raises UsageError where the program names no loss or no optimizer (E0358), or `where` is no data for it (E0590).
     """
     recipe = needs(graph, "loss", "optimizer")
     assert recipe.optimizer is not None
@@ -95,7 +95,7 @@ def data_parts(task: Task, found: tuple[DataSource, ...], values: Holes) -> list
         parts += [ONE_HOT.strip()] if any(re.search(r"(?<!F\.)one_hot\(", line) for line in make) else []
         parts += ["\n".join(make), part("wrap", values)]
     first: list[str] = []
-    for name in ("labels_of", "split", "as_image", "array_samples"):  # each may use those after it
+    for name in ("labels_of", "split", "array_samples", "as_image"):
         defined = {"array_samples": "Arrays"}.get(name, name)
         if any(re.search(rf"\b{defined}\(", text) for text in (*parts, *first)):
             first.insert(0, part(name, values))

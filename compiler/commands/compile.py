@@ -1,4 +1,4 @@
-"""`cnnc compile`: write PyTorch source or an ONNX model."""
+"""`cnnc compile`: write PyTorch source, an ONNX model or a training script."""
 
 import argparse
 import sys
@@ -10,15 +10,19 @@ from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults
 
 HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
+NOUNS = {"torch": "PyTorch source", "onnx": "an ONNX model", "train": "a training script"}
 ONNX_ONLY = ("batch", "seed", "opset", "inference")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
-    parser.add_argument("--to", metavar="TARGET", help="torch, onnx or train; otherwise the ending of -o decides, else torch")
+    parser.add_argument(
+        "--to", metavar="TARGET", help="torch, onnx or train; otherwise by the ending of -o, else torch"
+    )
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
     )
+    parser.add_argument("--data", metavar="DATA", help="train: read this data alone, not all that fits")
     parser.add_argument("--batch", metavar="N", help="ONNX: batch size, or dynamic (default)")
     parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
     parser.add_argument("--seed", type=int, metavar="N", help="ONNX: seed of the initial weights (default 0)")
@@ -31,12 +35,18 @@ def run(args: argparse.Namespace) -> int:
     from ..files import write_file
 
     target, out = choose_target(args, TARGETS)
-    if target == "torch":
-        refuse_idle(args, ONNX_ONLY, "PyTorch source; --to onnx or -o net.onnx writes ONNX")
+    if target != "onnx":
+        refuse_idle(args, ONNX_ONLY, f"{NOUNS[target]}; --to onnx or -o net.onnx writes ONNX")
+    if target == "train":
+        refuse_idle(args, ("weights",), "a training script; it begins with fresh ones")
+    else:
+        refuse_idle(args, ("data",), f"{NOUNS[target]}; --to train writes a training script")
     set_defaults(args, {"batch": "dynamic", "seed": 0})
     net = read_net(args)
     if target == "onnx":
         data = onnx_bytes(args, net, out)
+    elif target == "train":
+        data = net.train_source(args.data).encode()
     else:
         if args.weights is not None:
             from ...backends.weights import read_weights

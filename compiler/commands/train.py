@@ -1,6 +1,7 @@
 """`cnnc train`: write the training script of a network and run it."""
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         required=True,
         metavar="DATA",
-        help="digits, synthetic, or where the data is: a folder of images, of MNIST or CIFAR-10, of arrays, a .npz file",
+        help="digits, synthetic, or a path: a folder of images, of MNIST or CIFAR-10, of arrays, a .npz file",
     )
     parser.add_argument("--out", metavar="DIR", help="folder of script, logs, checkpoint and model (runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
@@ -51,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
     script = out / "train.py"
     write_file(script, text.encode())
     print(f"wrote {script}", flush=True)
-    return subprocess.run([*launcher(args), str(script), *options(args, out)], check=False).returncode
+    share = max(1, (os.cpu_count() or 1) // args.processes)
+    environment = {"OMP_NUM_THREADS": str(share), **os.environ} if args.processes > 1 else None
+    command = [*launcher(args), str(script), *options(args, out)]
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def launcher(args: argparse.Namespace) -> list[str]:
