@@ -7,6 +7,9 @@ from .. import torch as model
 from .parts import Holes, part
 from .task import Task
 
+MASK = 'found["label"] = fit(found["label"][None].float(), (1, *SHAPES[0][1:]), "nearest")[0].long()'
+"""Masks get the size of their images, without new values in between."""
+
 
 def strings(names: tuple[str, ...]) -> str:
     """A list of strings as source."""
@@ -18,12 +21,12 @@ def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
     values: Holes = {
         "NAME": graph.name,
         "MODEL": model.net_class(graph),
-        "RANK": str(len(task.shapes[0]) - 1),
         "CLASSES": str(task.classes),
         "WRAP": "Tuples" if task.tuples else "Samples",
         "IMAGE_SHAPES": "SHAPES[:1]" if task.tuples else "SHAPES",
     }
     values |= array_holes(task)
+    values |= class_holes(task)
     values |= tuple_holes(task, recipe)
     values |= model_holes(graph, recipe, task)
     values |= schedule_holes(recipe)
@@ -46,6 +49,23 @@ def array_holes(task: Task) -> Holes:
         "TARGET_NAMES": strings(targets),
         "OTHER_TARGETS": strings(others),
     }
+
+
+def class_holes(task: Task) -> Holes:
+    """Checks that labels are classes that the network knows."""
+    counts = {name: want.classes for name, want in task.wants.items() if want.kind == "index" and not want.shape}
+    if task.tuples or not counts:
+        return {"CHECK_CLASSES": [], "CHECK_FOLDER": []}
+    checks = []
+    for name, classes in counts.items():
+        key = "label" if len(task.wants) == 1 else name
+        checks.append(f'if np.max(targets["{key}"]) >= {classes}:')
+        found = f"{{path}}: there is a class {{np.max(targets[{key!r}])}}, the network tells {classes} apart"
+        checks.append(f'    raise SystemExit(f"{found}")')
+    least = min(counts.values())
+    message = f"{{folder}}: there are {{len(self.files.classes)}} classes, the network tells {least} apart"
+    folder = [f"if len(self.files.classes) > {least}:", f'    raise SystemExit(f"{message}")']
+    return {"CHECK_CLASSES": checks, "CHECK_FOLDER": folder}
 
 
 ROLES = {
@@ -93,10 +113,11 @@ def model_holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "X": "x" if many else "x[0]",
         "FIRST": "x[0]" if many else "x",
         "CALL": f"self.{call}",
-        "EVAL": call if recipe.precision == "fp32" else f"full(self.fabric, {call})",
+        "EVAL": call,  # in full precision, whatever the steps of training are in
         "EVALUATED": "self.module" if recipe.ema is None else "self.average.module",
         "SYNC": sync if batchnorm else [],
         "AUGMENT": augment_lines(task) if each else [],
+        "FIT_MASK": [MASK] if task.kind == "dense" else [],
         "PLACE": ["epoch, i = place" if each else "_, i = place"],
         "MIX": ["x, t = MIX(x, t)"] if whole else [],
         "PENALTY": penalty_lines(recipe),

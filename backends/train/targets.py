@@ -37,7 +37,7 @@ def auc(same, different):
     """Area under the ROC curve: how often a pair of one class is closer than a pair of two, ties counting half."""
     different = different.double().sort().values
     closer = torch.searchsorted(different, same.double()), torch.searchsorted(different, same.double(), right=True)
-    return (1 - (closer[0] + closer[1]) / 2 / len(different)).mean().item()
+    return 1 - (closer[0] + closer[1]).double().mean().item() / 2 / len(different)
 '''
 
 
@@ -77,6 +77,9 @@ def _target(task: Task, want: Target, found: str) -> str:
 
 
 def _mask(task: Task, want: Target, found: str) -> str:
+    size = want.shape if want.kind == "index" else want.shape[1:]
+    if size != task.shapes[0][1:]:
+        found = f'fit({found}[None].float(), {(1, *size)}, "nearest")[0]'
     if want.kind == "index":
         return f"{found}.long()"
     if want.shape[0] == 1:
