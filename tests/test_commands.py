@@ -16,6 +16,10 @@ from safetensors.numpy import save_file
 from test_cli import cnnc
 
 NET = "net tiny(width=4)\ninput 3x8x8 -> conv3x3(width) -> bn -> relu -> gap -> fc(2)\n"
+TAUGHT = """net taught
+input 1x8x8 -> flatten -> fc(10)
+train { loss = cross_entropy, optimizer = adam, epochs = 1 }
+"""
 BAD = "input 3x8x8->rellu\n"
 PAGES = ROOT / "docs" / "commands"
 
@@ -32,7 +36,7 @@ class Case(NamedTuple):
     """What the wrong run is refused with: a diagnostic's code, or a part of argparse's sentence."""
     status: int
     piped: tuple[str, ...]
-    """Arguments of a run in a pipe; `-` reads NET from standard input."""
+    """Arguments of a run in a pipe; `-` reads a program from standard input."""
     printed: str
 
 
@@ -69,6 +73,11 @@ CASES = {
         ("tiny.cnn", "--input", "missing.png", "-o", "out.npy"), "E0551", 2,
         ("-", "--input", "a.png", "--weights", "w.safetensors", "--on", "numpy"), "a.png",
     ),
+    "train": Case(
+        ("taught.cnn", "--data", "digits", "--out", "out"), "wrote out/model.pth and model.onnx",
+        ("taught.cnn", "--data", "nowhere"), "E0590", 2,
+        ("-", "--data", "synthetic", "--max-steps", "1"), "wrote runs/taught/train.py",
+    ),
     "weights": Case(
         ("tiny.cnn", "--from", "w.safetensors"), "conv1.weight",
         ("tiny.cnn", "--from", "missing.safetensors", "-o", "out.safetensors"), "E0501", 2,
@@ -88,7 +97,7 @@ CASES = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Programs, a picture and weights."""
-    for name, text in (("tiny", NET), ("bad", BAD), ("unfinished", "input 3x8x8 -> (")):
+    for name, text in (("tiny", NET), ("taught", TAUGHT), ("bad", BAD), ("unfinished", "input 3x8x8 -> (")):
         (tmp_path / f"{name}.cnn").write_text(text, encoding="utf-8")
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     save_file(draw(api.compile(NET).graph, seed=0), tmp_path / "w.safetensors")
@@ -133,15 +142,22 @@ def test_a_wrong_run(name: str, folder: Path) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_pipe(name: str, folder: Path) -> None:
     """The program comes from standard input, and what goes out is plain text, even where colours are promised."""
-    result = cnnc(name, *CASES[name].piped, cwd=folder, stdin=NET, FORCE_COLOR="1", TERM="xterm-256color")
+    result = cnnc(name, *CASES[name].piped, cwd=folder, stdin=program(name), FORCE_COLOR="1", TERM="xterm-256color")
     assert (result.returncode, result.stderr) == (0, "")
     assert CASES[name].printed in result.stdout and "\x1b" not in result.stdout
+
+
+def program(name: str) -> str:
+    """What a command reads from a pipe."""
+    return TAUGHT if name == "train" else NET
 
 
 def with_stdout(to: int, name: str, folder: Path) -> tuple[int, str]:
     """The status and stderr of a command whose output goes to a file descriptor."""
     command = [str(Path(sys.executable).with_name("cnnc")), name, *CASES[name].piped]
-    result = subprocess.run(command, stdout=to, stderr=subprocess.PIPE, input=NET, text=True, cwd=folder, timeout=120)
+    result = subprocess.run(
+        command, stdout=to, stderr=subprocess.PIPE, input=program(name), text=True, cwd=folder, timeout=120
+    )
     return result.returncode, result.stderr
 
 

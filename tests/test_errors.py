@@ -69,6 +69,8 @@ BY_REQUEST = {
     "E0560": "test_watching_no_file",
     "E0580": "test_an_option_without_effect",
     "E0581": "test_two_shapes_for_an_input",
+    "E0590": "test_data_that_is_not_there",
+    "E0591": "test_machines_without_an_address",
     "E0901": "test_a_fault",
     "W0610": "test_random_weights",
 }
@@ -554,6 +556,17 @@ def test_a_schedule_in_steps_without_their_number() -> None:
     with pytest.raises(CnncError) as raised:
         net.schedule(net.optimizer(net.to_torch()))
     assert raised.value.code == "E0359" and "steps_per_epoch" in str(raised.value)
+
+
+def test_data_that_is_not_there(cnnc: CLI) -> None:
+    text = "input 1x8x8 -> flatten -> fc(3) train { loss = cross_entropy, optimizer = adam }"
+    refused = cnnc("train", "-e", text, "--data", "nowhere")
+    assert_refused(refused, "E0590", "`nowhere`", "no such file or folder", "digits, synthetic")
+    assert not Path("runs").exists()
+
+
+def test_machines_without_an_address(cnnc: CLI) -> None:
+    assert_refused(cnnc("train", "good.cnn", "--data", "digits", "--nodes", "2"), "E0591", "no --rendezvous")
 
 
 def test_watching_no_file(cnnc: CLI) -> None:

@@ -180,7 +180,7 @@ WRONG = {
     "no target": ({"x": images(9, 8, 8)}, "there is no array label"),
     "lengths": ({"x": images(9, 8, 8), "y": np.zeros(8)}, "differ in length: 8, 9"),
     "shape": ({"x": ARRAYS.normal(size=(9, 7)), "y": np.arange(9) % 3}, "samples of 7, the network takes 1×8×8"),
-    "classes": ({"x": images(9, 8, 8), "y": np.arange(9)}, "class 8, the network tells 3 apart"),
+    "classes": ({"x": images(9, 8, 8), "y": np.arange(9)}, "has a class 8, the network tells 3 apart"),
 }
 
 
@@ -190,6 +190,17 @@ def test_arrays_that_do_not_fit(name: str, run: Run) -> None:
     np.savez("data.npz", **arrays)
     with pytest.raises(SystemExit, match=message):
         run(cnnc.compile(SMALL % "1x8x8"), "--data=data.npz")
+
+
+def test_more_classes_than_the_network_knows(run: Run) -> None:
+    """Ten digits for a network of three classes, masks of four."""
+    for loss in ("cross_entropy", "bce_logits", "hinge"):
+        with pytest.raises(SystemExit, match="the data has a class 9, the network tells 3 apart"):
+            run(cnnc.compile((SMALL % "1x8x8").replace("cross_entropy", loss)), "--data=digits")
+    np.savez("data.npz", x=images(9, 8, 8), y=ARRAYS.integers(0, 4, (9, 8, 8)))
+    text = "input 1x8x8 -> conv1x1(3) train { loss = cross_entropy(dense=true), optimizer = adam }"
+    with pytest.raises(SystemExit, match="a mask has a class 3, the network tells 3 apart"):
+        run(cnnc.compile(text), "--data=data.npz")
 
 
 def test_damaged_data(run: Run) -> None:

@@ -7,9 +7,6 @@ from .. import torch as model
 from .parts import Holes, part
 from .task import Task
 
-MASK = 'found["label"] = fit(found["label"][None].float(), (1, *SHAPES[0][1:]), "nearest")[0].long()'
-"""Masks get the size of their images, without new values in between."""
-
 
 def strings(names: tuple[str, ...]) -> str:
     """A list of strings as source."""
@@ -26,7 +23,7 @@ def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "IMAGE_SHAPES": "SHAPES[:1]" if task.tuples else "SHAPES",
     }
     values |= array_holes(task)
-    values |= class_holes(task)
+    values |= class_holes(task, recipe)
     values |= tuple_holes(task, recipe)
     values |= model_holes(graph, recipe, task)
     values |= schedule_holes(recipe)
@@ -51,21 +48,44 @@ def array_holes(task: Task) -> Holes:
     }
 
 
-def class_holes(task: Task) -> Holes:
+def class_holes(task: Task, recipe: Recipe) -> Holes:
     """Checks that labels are classes that the network knows."""
-    counts = {name: want.classes for name, want in task.wants.items() if want.kind == "index" and not want.shape}
-    if task.tuples or not counts:
-        return {"CHECK_CLASSES": [], "CHECK_FOLDER": []}
-    checks = []
-    for name, classes in counts.items():
-        key = "label" if len(task.wants) == 1 else name
-        checks.append(f'if np.max(targets["{key}"]) >= {classes}:')
-        found = f"{{path}}: there is a class {{np.max(targets[{key!r}])}}, the network tells {classes} apart"
-        checks.append(f'    raise SystemExit(f"{found}")')
-    least = min(counts.values())
-    message = f"{{folder}}: there are {{len(self.files.classes)}} classes, the network tells {least} apart"
-    folder = [f"if len(self.files.classes) > {least}:", f'    raise SystemExit(f"{message}")']
-    return {"CHECK_CLASSES": checks, "CHECK_FOLDER": folder}
+    empty: list[str] = []
+    values: Holes = {
+        "CHECK": empty,
+        "CHECK_ARRAYS": empty,
+        "CHECK_MASK": empty,
+        "LEAST_CLASSES": str(least_classes(task)),
+    }
+    if task.kind == "labelled" and least_classes(task):
+        values["CHECK"] = ["check_classes(train)"]
+    elif task.kind == "plain":
+        counts = {name: want.classes for name, want in task.wants.items() if want.kind == "index"}
+        values["CHECK_ARRAYS"] = [line for name, count in counts.items() for line in _check_array(task, name, count)]
+    elif task.kind == "dense":
+        ignore = recipe.terms[0].loss.of("ignore")
+        known = f"mask[mask != {ignore}]" if ignore is not None else "mask"
+        values["CHECK_MASK"] = [
+            f"if (({known} < 0) | ({known} >= {task.classes})).any():",
+            f'    raise SystemExit(f"a mask has a class {{mask.max()}}, the network tells {task.classes} apart")',
+        ]
+    return values
+
+
+def least_classes(task: Task) -> int:
+    """How many classes the labels of images may have, 0 where no target is made of them."""
+    counts = [
+        want.classes if want.kind == "index" else max(2, want.shape[0])
+        for want in task.wants.values()
+        if tuple(want.shape) != task.shapes[0]
+    ]
+    return min(counts, default=0)
+
+
+def _check_array(task: Task, name: str, classes: int) -> list[str]:
+    key = "label" if len(task.wants) == 1 else name
+    found = f"{{path}}: {key} has a class {{np.max(targets[{key!r}])}}, the network tells {classes} apart"
+    return [f'if np.max(targets["{key}"]) >= {classes}:', f'    raise SystemExit(f"{found}")']
 
 
 ROLES = {
@@ -117,7 +137,7 @@ def model_holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "EVALUATED": "self.module" if recipe.ema is None else "self.average.module",
         "SYNC": sync if batchnorm else [],
         "AUGMENT": augment_lines(task) if each else [],
-        "FIT_MASK": [MASK] if task.kind == "dense" else [],
+        "FIT_MASK": ['found["label"] = fit_mask(found["label"])'] if task.kind == "dense" else [],
         "PLACE": ["epoch, i = place" if each else "_, i = place"],
         "MIX": ["x, t = MIX(x, t)"] if whole else [],
         "PENALTY": penalty_lines(recipe),

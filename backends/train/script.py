@@ -88,6 +88,8 @@ def data_parts(task: Task, found: tuple[DataSource, ...], values: Holes) -> list
     """Where samples come from, and how they are made ready."""
     parts = [part(source.part.format(kind=kind_of(task)), values) for source in found]
     parts += ["\n".join(load_lines(found)), part("fit", values)]
+    parts += [part("fit_mask", values)] if task.kind == "dense" else []
+    parts += [part("check_classes", values)] if values["CHECK"] else []
     if task.tuples:
         parts.append(part("tuples", values))
     else:
