@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test test-browser lint tables golden zoo peers commands screenshots clean
+.PHONY: help demo train-demo test test-browser lint tables golden zoo peers commands screenshots clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
+	@echo "make train-demo  set up for training, train a small network on scikit-learn's digits to over 98 %"
 	@echo "make test     set up with everything and run all tests but those that need a browser"
 	@echo "make test-browser  run the HTML page's tests in Chromium (Debian: apt-get install chromium)"
 	@echo "make lint     ruff and mypy"
@@ -32,6 +33,14 @@ demo: .venv/base
 	$(BIN)/cnnc compile examples/resnet50.cnn -o demo/resnet50.py
 	$(BIN)/cnnc compile examples/resnet50.cnn -o demo/resnet50.onnx
 	$(BIN)/cnnc analyze examples/resnet50.cnn --by block
+
+.venv/train: .venv/base
+	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	@touch $@
+
+train-demo: .venv/train
+	@rm -rf demo/digits
+	$(BIN)/cnnc train examples/train/digits.cnn --data digits --out demo/digits
 
 test: .venv/test
 	@echo "without the tests that need Chromium: make test-browser runs them"

@@ -1,8 +1,9 @@
 """Targets by name. A backend is a module here that is imported when it is first asked for, and not before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 TARGETS = {"torch": ".py", "onnx": ".onnx", "train": "_train.py"}
@@ -14,7 +15,11 @@ RUNNERS = ("torch", "onnx")
 BACKENDS = (*TARGETS, "numpy")
 """The targets, and the reference that they are judged by, of which no file can be made."""
 
-EXTRAS = {"torch": "cnnc[torch]", "onnxruntime": "cnnc[verify]", "PIL": "cnnc[run]", "shtab": "cnnc[completion]"}
+EXTRAS = {
+    "torch": "cnnc[torch]", "onnxruntime": "cnnc[verify]", "PIL": "cnnc[run]", "shtab": "cnnc[completion]",
+    "lightning_fabric": "cnnc[train]", "tensorboard": "cnnc[train]", "tqdm": "cnnc[train]", "sklearn": "cnnc[train]",
+    "torchvision": "cnnc[train]", "onnxscript": "cnnc[train]",
+}  # fmt: skip
 """What installs a package that the base installation lacks."""
 
 
@@ -40,6 +45,15 @@ def packages() -> Iterator[None]:
         if package == __package__.split(".")[0]:
             raise
         raise usage("E0507", package=package, extra=EXTRAS.get(package, package)) from None
+
+
+def require(names: Sequence[str]) -> None:
+    """Raises UsageError (E0507) for the first package that is not there. None is imported."""
+    from ..compiler.diagnostics import usage
+
+    for name in names:
+        if find_spec(name) is None:
+            raise usage("E0507", package=name, extra=EXTRAS.get(name, name))
 
 
 class Refused(Exception):

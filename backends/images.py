@@ -22,10 +22,17 @@ def find_images(path: Path) -> list[Path]:
     """The file, or the images of the folder by their endings, in the order of names. Raises E0551."""
     from PIL import Image
 
-    if not path.is_dir():
-        return [path]
-    endings = Image.registered_extensions()
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in endings and p.is_file())
+    try:
+        if not path.is_dir():
+            path.stat()
+            return [path]
+        endings = Image.registered_extensions()
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in endings and p.is_file())
+    except FileNotFoundError:
+        raise usage("E0551", path=str(path), reason="no such file") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise usage("E0551", path=str(path), reason=reason) from None
     if not found:
         raise usage("E0551", path=str(path), reason="the folder has no file with the ending of an image")
     return found

@@ -1,6 +1,9 @@
 """Weights as NumPy arrays by name: drawn from a seed, or read from files."""
 
 import hashlib
+import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,7 +81,7 @@ def _few(names: list[str]) -> str:
 def read_tensors(path: Path) -> "Arrays":
     """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict."""
     if not path.is_file():
-        raise usage("E0501", path=str(path), reason="no such file")
+        raise usage("E0501", path=str(path), reason="it is a folder" if path.is_dir() else "no such file")
     try:
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except ModuleNotFoundError as error:
@@ -101,9 +104,11 @@ def _read_torch(path: Path) -> "Arrays":
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the unpickler makes of a file that is no state_dict
-        raise usage("E0509", path=str(path), reason=str(error).split("\n")[0]) from None
+        raise usage("E0509", path=str(path), reason=_refusal(error)) from None
     if isinstance(state, dict):
         state = next((state[key] for key in NESTED if isinstance(state.get(key), dict)), state)
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
@@ -112,6 +117,16 @@ def _read_torch(path: Path) -> "Arrays":
         str(name): _as_float(tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy())
         for name, tensor in state.items()
     }
+
+
+def _refusal(error: Exception) -> str:
+    """What is wrong with a pickle. PyTorch's own words advise to run the code in it."""
+    held = re.search(r"Unsupported (?:global|class)\W*GLOBAL (\S+)", str(error))
+    if held:
+        return f"it holds {held[1]}, and only tensors are read"
+    if isinstance(error, pickle.UnpicklingError):
+        return "it is no file of tensors that torch.save has written"
+    return str(error).split("\n")[0] or "it ends too early"
 
 
 def _as_float(array: "NDArray[Any]") -> "NDArray[Any]":

@@ -957,10 +957,11 @@ _add(
 )
 _add(
     "E0544",
-    "the smallest network is over the budget",
+    "the smallest network found is over the budget",
     "{values}: {used} {unit}, {over} more than {limit}",
-    "raise the budget, or let more parameters go lower with --vary NAME=LOW..HIGH",
-    "Every scaled parameter is at the cheap end of its range, and a budget is exceeded all the same.",
+    "raise the budget, or let more parameters go lower with --vary NAME=LOW..HIGH, or the input's side with --vary input",
+    "Every scaled parameter is at the cheap end of its range, or where less is needed, and a budget is exceeded all the "
+    "same.",
 )
 _add(
     "E0545",
@@ -1012,6 +1013,21 @@ _add(
     "",
     "give --watch the name of a file, not - or -e",
     "`cnnc analyze FILE --watch` prints the network again whenever the file, or one that it uses, is saved.",
+)
+
+_add(
+    "E0580",
+    "`{option}` has no effect with {other}",
+    "",
+    "leave one of the two out",
+    "An option that would be ignored is refused, so that nobody takes the result for what it is not.",
+)
+_add(
+    "E0581",
+    "{input} is given two shapes",
+    "{first} and {second}",
+    "give one shape for each input, as NAME=SHAPE where there are several",
+    "`--input SHAPE` is for the only input; several inputs have a NAME=SHAPE each.",
 )
 
 # W06: warnings
@@ -1068,6 +1084,22 @@ _add(
     "drawn from the seed {seed}: the results mean nothing",
     "give trained ones with --weights W.safetensors",
     "Without a file of weights a network is run with the initial ones, which shows that it runs and how long it takes.",
+)
+
+_add(
+    "E0590",
+    "`{where}` is no data to train this network on",
+    "{what}",
+    "there is: {way}",
+    "What a network can be trained on depends on its inputs and losses: images with a class, images with masks, or arrays by the "
+    "names of inputs and targets.",
+)
+_add(
+    "E0591",
+    "several machines need an address to meet at",
+    "--nodes is {nodes}, and there is no --rendezvous",
+    "give the first machine's: --rendezvous HOST:PORT",
+    "Processes on several machines find each other at an address of the first, which all of them can reach.",
 )
 
 # E09: faults of cnnc

@@ -1,6 +1,7 @@
 """The command line: its arguments, and what becomes of errors."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import NoReturn
 
 from .commands import COMMANDS
 from .commands.shared import show_diagnostics
-from .diagnostics import CnncError, Diagnostic, InternalError
+from .diagnostics import CnncError, Diagnostic, InternalError, UsageError
 
 EXAMPLES = """examples:
   cnnc analyze -e 'conv3x3(32, s=2, d=2) -> bn -> relu -> maxpool2' --input 3x224x224
@@ -32,10 +33,21 @@ EXAMPLES = """examples:
 
 exit status: 0 fine, 1 the network is wrong, 2 the command line is wrong, 3 a fault of cnnc itself"""
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What the system says of a stdout that takes no more; files have their own message (`compiler/files.py`)."""
+
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """The `cnnc` command."""
+    open_streams()
     sys.exit(run(argv))
+
+
+def open_streams() -> None:
+    """Streams that the caller has closed lead nowhere; a file that is opened later does not take their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -50,16 +62,25 @@ def run(argv: Sequence[str] | None = None) -> int:
         show_diagnostics(error.diagnostics)
         return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that closing stdout stays silent
+        silence_stdout()
         return 0
     except KeyboardInterrupt:
         return 130
     except (Exception, RecursionError) as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            silence_stdout()
+            show_diagnostics([Diagnostic("E0503", {"path": "standard output", "reason": error.strerror}, None)])
+            return UsageError.exit_code
         if os.environ.get("CNNC_TRACEBACK"):
             raise
         reason = f"{type(error).__name__}: {error}; set CNNC_TRACEBACK=1 to see where"
         show_diagnostics([Diagnostic("E0901", {"reason": reason}, None)])
         return InternalError.exit_code
+
+
+def silence_stdout() -> None:
+    """What is left for stdout leads nowhere, so that closing it stays silent."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # Arguments

@@ -99,14 +99,32 @@ def write_file(path: str | Path, data: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
+def keep_sources(out: str | Path | None, **sources: str | Path | None) -> None:
+    """Refuse to write a result over a file that it is made from, whose part each keyword names (E0503)."""
+    for part, path in sources.items():
+        if None not in (out, path) and "-" not in (out, path) and _same(str(out), str(path)):
+            raise usage("E0503", path=str(out), reason=f"it is the {part} itself")
+
+
+def _same(a: str, b: str) -> bool:
+    try:
+        return Path(a).samefile(b)
+    except (OSError, ValueError):
+        return False
+
+
 def create_file(path: Path, data: bytes) -> None:
-    """Write a file that does not exist yet. Raises UsageError where it does, or cannot be written."""
+    """Write a file that does not exist yet, whole or not at all. Raises UsageError where that cannot be."""
+    made = False
     try:
         with path.open("xb") as file:
+            made = True
             file.write(data)
     except FileExistsError:
         raise usage("E0503", path=str(path), reason="it exists already") from None
     except (OSError, ValueError) as error:
+        if made:
+            path.unlink(missing_ok=True)
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise usage("E0503", path=str(path), reason=reason) from None
 

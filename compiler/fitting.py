@@ -223,9 +223,11 @@ def read_vary(vary: Vary) -> dict[str, Range]:
     """Ranges by the parameters' names. Raises E0542."""
     if isinstance(vary, Mapping):
         return {name: read_bounds(name, tuple(bounds)) for name, bounds in vary.items()}
-    found = {}
+    found: dict[str, Range] = {}
     for text in [vary] if isinstance(vary, str) else vary or ():
         name, equals, bounds = text.partition("=")
+        if name in found:
+            raise usage("E0542", text=text, reason=f"{name} has one already")
         limits, colon, step = bounds.partition(":")
         parts = limits.split("..") + ([step] if colon else [])
         try:

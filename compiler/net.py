@@ -318,6 +318,15 @@ class Net:
         module: torch.nn.Module = backend("torch").module(self, seed, weights)
         return module
 
+    def train_source(self, data: str | None = None) -> str:
+        """A training script: model, data and loop in one file that imports nothing of cnnc.
+
+        data: what it trains on, as for `cnnc train --data`; otherwise the script can read all that fits the network.
+        Raises UsageError where the program names no loss or optimizer (E0358), or the data does not fit (E0590).
+        """
+        with deep_recursion():
+            return str(self._training().source(self.graph, data))
+
     def loss(self) -> "Callable[..., torch.Tensor]":
         """The loss of the `train` section as a function `loss(y, t)`, the mean over the batch.
 

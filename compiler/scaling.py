@@ -26,6 +26,9 @@ GOAL = 0.98
 COARSE = 64
 """An axis of at most so many values is stepped along while another is fitted."""
 
+FEW = 8
+"""An axis of at most so many values is stepped along from end to end: one network has little to do with the next."""
+
 PROBES = 32
 """How many values around one that does not compile are tried."""
 
@@ -145,9 +148,23 @@ class Search:
         return math.inf if cost is None else self.budget.load(cost)
 
     def cheapest(self) -> Point:
-        """The point with the least of everything, or the first above it that compiles."""
+        """The point with the least of everything, or the first above it that compiles.
+
+        Where that is over the budget, a step up an axis may still be cheaper: a ResNet of 50 layers has bottlenecks,
+        which a small width makes narrow, one of 18 has none.
+        """
         point = (0,) * len(self.axes)
-        return self.compiling(point) or point
+        point = self.compiling(point) or point
+        if self.load(point) <= 1:
+            return point
+        return min((point, *self.spread(point)), key=self.load)
+
+    def spread(self, point: Point) -> Iterator[Point]:
+        """Points along every axis, the others as they are: all of a coarse axis, so many of another."""
+        for k, axis in enumerate(self.axes):
+            last = len(axis.values) - 1
+            count = min(last, COARSE)
+            yield from (moved(point, k, i * last // count) for i in range(1, count + 1))
 
     def compiling(self, point: Point) -> Point | None:
         """The point, or one near it along a single axis, that compiles."""
@@ -207,11 +224,12 @@ class Search:
         return self.tidy(best)
 
     def exchanged(self, start: Point) -> Iterator[Point]:
-        """Points a few steps along a coarse axis from the start, with another axis fitted to what is left."""
+        """Points a few steps along a coarse axis, all of a table's, with another axis fitted to what is left."""
         for j, axis in enumerate(self.axes):
             if len(axis.values) > COARSE:
                 continue
-            for i in range(max(0, start[j] - 3), min(len(axis.values), start[j] + 4)):
+            reach = 3 if len(axis.values) > FEW else FEW
+            for i in range(max(0, start[j] - reach), min(len(axis.values), start[j] + reach + 1)):
                 for k in range(len(self.axes)):
                     point = moved(start, j, i)
                     best = self.largest(point, k) if k != j else None

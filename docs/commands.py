@@ -30,6 +30,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "check": ("check examples/lenet5.cnn", "check wrong.cnn"),
     "verify": ("verify examples/lenet5.cnn",),
     "run": ("run examples/lenet5.cnn --input grey.png --seed 1",),
+    "train": (
+        "train examples/train/siamese.cnn --data digits",
+        "train examples/train/siamese.cnn --data cats",
+    ),
     "weights": ("weights examples/lenet5.cnn --from lenet5.safetensors",),
     "fmt": ("fmt wrong.cnn",),
     "new": ("new mynet --template unet",),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import cnnc as api
 import pytest
+from cnnc.compiler import cli
 from cnnc.compiler.advice.advise import FIGURES, Advice, Advised, advise, figures
 from cnnc.compiler.advice.carry import check
 from cnnc.compiler.comments import comments_of
@@ -85,6 +86,13 @@ RETRAINED = [
      25 * 2048 - 9 * 1024 - 9 * 2048 - 32 - 64),
     ("small-kernels", "set conv(p=same)\ninput 32x9x9 -> conv7x7(32) -> tanh", None, "conv3x3(32) -> tanh -> conv3x3",
      49 * 1024 - 27 * 1024 - 64),
+    ("small-kernels", "conv5x5(32, s=2, p=2) -> relu", (32, 9, 9),
+     "conv3x3(32, s=2, p=1) -> relu -> conv3x3(32, p=1) -> relu", 25 * 1024 - 18 * 1024 - 32),
+    ("small-kernels", "conv5x5(32, s=3, p=3) -> relu", (32, 20, 19),
+     "conv3x3(32, s=3, p=2) -> relu -> conv3x3(32, p=1) -> relu", 25 * 1024 - 18 * 1024 - 32),
+    ("small-kernels", "conv7x7(32, s=2, p=same) -> gelu", (32, 10, 10),
+     "conv3x3(32, s=2, p=same) -> gelu -> conv3x3(32, p=same) -> gelu -> conv3x3(32, p=same) -> gelu",
+     49 * 1024 - 27 * 1024 - 64),
     ("separable", "conv3x3(32, s=2, p=1) -> relu", (32, 9, 9), "dwconv3x3(s=2, p=1, bias=false) -> conv1x1(32) -> relu",
      8 * 1024 - 9 * 32),
     ("separable", "conv3x3(32, bias=false) as a -> relu", (32, 9, 9), 
@@ -128,7 +136,11 @@ def test_other_rule(rule: str, text: str, shape: tuple[int, ...] | None, result:
         ("(gap -> conv1x1(3)) + (conv3x3(3, p=1) -> scale(0, learn=false)) -> conv3x3(3, p=1) -> gap", "zero-branch"),
         ("id + (conv3x3(3, p=1) -> scale(0))", "zero-branch"),
         ("conv7x7(64, s=2) -> maxpool2", "small-kernels"),
-        ("conv1x1(32) -> relu -> conv5x5(32, s=2)", "small-kernels"),  # the first would work on all positions
+        (
+            "conv1x1(32) -> relu -> conv5x5(32, s=2)",
+            "small-kernels",
+        ),  # the stride in the last: all positions; in the first: too few
+        ("conv1x1(32) -> relu -> conv7x7(32, s=2, p=1)", "small-kernels"),  # nothing to take off the first's padding
         ("conv3x3(64) -> maxpool2", "earlier-pool"),  # it would pool the input itself
         ("conv1x1(8) -> relu -> conv3x3(8, s=2)", "earlier-stride"),  # it would pass positions over
         ("conv3x3(8, p=1) -> relu", "separable"),
@@ -137,6 +149,19 @@ def test_other_rule(rule: str, text: str, shape: tuple[int, ...] | None, result:
 )
 def test_no_advice(text: str, rule: str) -> None:
     assert rule not in {one.proposal.rule for one in advised(text, (3, 9, 9)).advice}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "place", "field"),
+    [(5, 2, "last", 5), (5, 2, "first", 7), (5, 3, "first", 9), (7, 2, "last", 7), (7, 2, "first", 11)],
+)
+def test_where_the_stride_of_small_kernels_goes(kernel: int, stride: int, place: str, field: int) -> None:
+    """In the last it leaves the receptive field, in the first it widens it, and saves more; both say so."""
+    found = advised(f"conv{kernel}x{kernel}(64, s={stride}, p={kernel // 2}) -> relu", (16, 33, 32))
+    mine = {one.proposal.title.rpartition(" ")[2]: one for one in of_rule(found, "small-kernels")}
+    assert api.compile(mine[place].text, input=(16, 33, 32)).layers[-1].receptive_field == (field, field)
+    assert f"{field}x{field}" in mine[place].proposal.why and not mine[place].proposal.exact
+    assert "last" not in mine or mine["first"].saved("macs") > mine["last"].saved("macs")
 
 
 def test_a_repeated_layer_changes_once() -> None:
@@ -188,6 +213,22 @@ def test_alexnet() -> None:
     rules = {one.proposal.rule for one in found.advice}
     assert {"pooled-head", "short-head", "small-kernels", "separable", "grouped", "reorder-relu"} <= rules
     judge(found, (3, 67, 67))
+
+
+@pytest.mark.parametrize("name", ["vgg16", "alexnet", "googlenet", "resnet50", "c3d"])
+def test_every_rewrite_saves_what_it_promises(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Written with --apply N -o, read again, and counted: parameters and operations are those of the report."""
+    path, out = str(ROOT / f"examples/{name}.cnn"), tmp_path / "out.cnn"
+    assert cli.run(["advise", path, "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["advice"]
+    for one in report["advice"]:
+        assert cli.run(["advise", path, "--apply", str(one["number"]), "-o", str(out)]) == 0
+        net, savings = api.load(out), one["savings"]
+        assert (net.params, net.macs) == (savings["params"]["after"], savings["macs"]["after"])
+        assert net.params == report["totals"]["params"] - savings["params"]["saved"]
+        assert net.macs == report["totals"]["macs"] - savings["macs"]["saved"]
+        assert net.to_dict()["totals"]["peak_bytes"] == savings["peak_bytes"]["after"]
 
 
 @pytest.mark.parametrize("name", ["resnet50", "mobilenetv2"])

@@ -171,29 +171,10 @@ def test_wrong_command_lines(args: tuple[str, ...], tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "",
-        "compile",
-        "analyze",
-        "draw",
-        "diff",
-        "advise",
-        "fit",
-        "check",
-        "verify",
-        "run",
-        "fmt",
-        "new",
-        "layers",
-        "explain",
-    ],
-)
-def test_help_teaches_by_example(command: str) -> None:
-    result = cnnc(*command.split(), "--help")
-    assert result.returncode == 0
-    assert f"cnnc {command}".strip() in result.stdout and "example" in result.stdout
+def test_help_teaches_by_example() -> None:
+    result = cnnc("--help")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("usage: cnnc ") and "examples:\n  cnnc analyze -e" in result.stdout
 
 
 def test_layers_and_codes() -> None:
@@ -301,14 +282,3 @@ def test_explain_the_first_layer() -> None:
         "64·112·112·(3·7·7) = 118,013,952",
     ):
         assert line in printed
-
-
-def test_every_command_has_a_page() -> None:
-    """docs/commands, written by `make commands`, with the help that the command gives now."""
-    from cnnc.compiler.commands import COMMANDS
-
-    folder = ROOT / "docs" / "commands"
-    assert {page.stem for page in folder.iterdir()} == set(COMMANDS)
-    for name in COMMANDS:
-        shown = cnnc(name, "--help", COLUMNS="110", NO_COLOR="1").stdout.rstrip()
-        assert shown in (folder / f"{name}.md").read_text(encoding="utf-8"), name

@@ -67,6 +67,10 @@ BY_REQUEST = {
     "E0553": "test_a_wrong_normalisation",
     "E0554": "test_labels_that_do_not_fit",
     "E0560": "test_watching_no_file",
+    "E0580": "test_an_option_without_effect",
+    "E0581": "test_two_shapes_for_an_input",
+    "E0590": "test_data_that_is_not_there",
+    "E0591": "test_machines_without_an_address",
     "E0901": "test_a_fault",
     "W0610": "test_random_weights",
 }
@@ -554,8 +558,74 @@ def test_a_schedule_in_steps_without_their_number() -> None:
     assert raised.value.code == "E0359" and "steps_per_epoch" in str(raised.value)
 
 
+def test_data_that_is_not_there(cnnc: CLI) -> None:
+    text = "input 1x8x8 -> flatten -> fc(3) train { loss = cross_entropy, optimizer = adam }"
+    refused = cnnc("train", "-e", text, "--data", "nowhere")
+    assert_refused(refused, "E0590", "`nowhere`", "no such file or folder", "digits, synthetic")
+    assert not Path("runs").exists()
+
+
+def test_machines_without_an_address(cnnc: CLI) -> None:
+    assert_refused(cnnc("train", "good.cnn", "--data", "digits", "--nodes", "2"), "E0591", "no --rendezvous")
+
+
 def test_watching_no_file(cnnc: CLI) -> None:
     assert_refused(cnnc("analyze", "-e", GOOD, "--watch"), "E0560", "no file to watch")
+
+
+TWO = "input a: 3x8x8\ninput b: 3x8x8\noutput y = a + b -> relu"
+ANALYZE, ONNX = ("analyze", "good.cnn"), ("compile", "good.cnn")
+
+
+@pytest.mark.parametrize(
+    ("argv", "option", "other"),
+    [
+        ((*ANALYZE, "--explain", "--format", "json"), "--format", "--explain"),
+        ((*ANALYZE, "--explain", "--by", "layer"), "--by", "--explain"),
+        ((*ANALYZE, "--explain", "--device", "h100"), "--device", "--explain"),
+        ((*ANALYZE, "--explain", "--convention", "thop"), "--convention", "--explain"),
+        ((*ANALYZE, "--explain", "--dtype", "fp16"), "--dtype", "--explain"),
+        ((*ANALYZE, "--print-ir", "--explain"), "--explain", "--print-ir"),
+        ((*ANALYZE, "--print-ir", "--format", "table"), "--format", "--print-ir"),
+        ((*ANALYZE, "--print-ir", "--batch", "2"), "--batch", "--print-ir"),
+        ((*ANALYZE, "--format", "html", "--by", "block"), "--by", "--format html"),
+        ((*ONNX, "--batch", "4"), "--batch", "PyTorch source"),
+        ((*ONNX, "-o", "out.py", "--seed", "0"), "--seed", "PyTorch source"),
+        ((*ONNX, "--to", "torch", "--opset", "20"), "--opset", "PyTorch source"),
+        ((*ONNX, "--inference"), "--inference", "PyTorch source"),
+        (("advise", "good.cnn", "--apply", "1", "--format", "json"), "--format", "--apply"),
+        (("advise", "good.cnn", "--apply", "1", "--verify"), "--verify", "--apply"),
+        (("run", "good.cnn", "--input", "a.png", "--no-normalize", "--std", "1"), "--std", "--no-normalize"),
+    ],
+)
+def test_an_option_without_effect(cnnc: CLI, argv: tuple[str, ...], option: str, other: str) -> None:
+    """Refused where it would be ignored, also with the value that is its default."""
+    assert_refused(cnnc(*argv), "E0580", f"`{option}` has no effect with {other}", "leave one of the two out")
+    assert [path.name for path in Path().iterdir()] == ["good.cnn"]
+
+
+def test_options_that_have_an_effect(cnnc: CLI) -> None:
+    """The neighbours of those that are refused."""
+    assert cnnc(*ANALYZE, "--explain", "--batch", "2") == (0, "")
+    assert cnnc(*ANALYZE, "--format", "html", "--device", "h100", "--dtype", "fp16") == (0, "")
+    assert cnnc(*ONNX, "-o", "net.onnx", "--seed", "0", "--batch", "2", "--inference") == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("argv", "which"),
+    [
+        (("analyze", "-e", "relu", "--input", "3x8x8", "--input", "3x9x9"), "the input"),
+        (("analyze", "-e", TWO, "--input", "a=3x8x8", "--input", "b=3", "--input", "a=3x9x9"), "the input `a`"),
+        (("analyze", "-e", TWO, "--input", "3x8x8", "--input", "a=3x9x9"), "the input `a`"),
+        (("analyze", "-e", TWO, "--input", "a=3x8x8", "--input", "3x9x9"), "the input"),
+        (("check", "good.cnn", "--input", "3x8x8", "--input", "3x9x9"), "the input"),
+        (("diff", "good.cnn", "good.cnn", "--b-input", "3x8x8", "--b-input", "3x9x9"), "the input"),
+        (("run", "good.cnn", "--input", "a.png", "--shape", "3x8x8", "--shape", "3x9x9"), "the input"),
+        (("fit", "good.cnn", "--params", "1M", "--input", "3x8x8", "--input", "3x9x9"), "the input"),
+    ],
+)
+def test_two_shapes_for_an_input(cnnc: CLI, argv: tuple[str, ...], which: str) -> None:
+    assert_refused(cnnc(*argv), "E0581", f"{which} is given two shapes", "3x8x8 and ", "3x9x9", "NAME=SHAPE")
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cnnc
 import pytest
-from cnnc.compiler.fitting import read_amount
+from cnnc.compiler.fitting import describe, read_amount
 from cnnc.compiler.scaling import GOAL
 from conftest import ROOT
 
@@ -33,6 +33,10 @@ def run(*args: str, cwd: Path | None = None, stdin: str = "") -> subprocess.Comp
         (MOBILENET, {"macs": 300_000_000}, ["width"]),
         (MOBILENET, {"params": 2_000_000, "macs": 300_000_000}, None),
         (MOBILENET, {"macs": 200_000_000}, ["width", "input=96..288:32"]),
+        (MOBILENET, {"params": 2_000_000}, None),
+        (MOBILENET, {"peak": 2 * 2**20}, ["width", "input"]),
+        (RESNET, {"params": 10_000_000}, None),
+        (RESNET, {"params": 12_000_000}, ["depth", "width=8..64"]),
         (RESNET, {"params": 15_000_000}, None),
         (RESNET, {"macs": 6_000_000_000}, ["depth", "width"]),
     ],
@@ -105,6 +109,38 @@ def test_the_reason_where_a_budget_is_not_filled() -> None:
     assert "not filled" in result.stdout
 
 
+@pytest.mark.parametrize(
+    ("network", "budget", "vary", "near"),
+    [
+        ("resnet18", {"macs": 1_000_000_000}, "input", ("input", 160, 161)),
+        ("resnet50", {"macs": 1_000_000_000}, "input=32..256:32", ("input", 96, 128)),
+        ("zoo/mobilenet_v2", {"macs": 50_000_000}, "width", ("width", 0.277, 0.278)),
+        ("zoo/resnet", {"params": 8_000_000, "macs": 900_000_000}, "width=8..64", ("width", 12, 13)),
+    ],
+)
+def test_what_is_not_filled_has_a_next_step_too_far(
+    network: str, budget: dict[str, int], vary: str, near: tuple[str, float, float]
+) -> None:
+    """Over 2 % are left only where the very next value goes beyond the budget; the text says so."""
+    found = cnnc.fit(str(ROOT / f"examples/{network}.cnn"), **budget, vary=vary)
+    assert found.bound is not None and found.shares[found.bound] < GOAL
+    ((name, value, cost),) = found.next
+    assert (name, found.values[name], value) == near and found.budget.load(cost) > 1
+    assert f"next step       {name}={value} takes" in describe(found) and "not filled" in describe(found)
+
+
+def test_the_smallest_need_not_have_the_smallest_of_every_parameter() -> None:
+    """A wide unit without a bottleneck is dearer than a deep one with it, so the first depth is no bound."""
+    text = """net n(depth=2, width=32)
+block unit = conv3x3(256, p=1) if depth < 2 else (conv1x1(width) -> conv1x1(256))
+input 64x8x8 -> unit * depth -> gap -> fc(4)
+"""
+    found = cnnc.fit(write(text), params=100_000)
+    assert found.values["depth"] >= 2 and GOAL <= found.shares["params"] <= 1
+    result = run("-", "--params", "4K", stdin=text)
+    assert result.returncode == 2 and "depth=2, width=4" in result.stderr and "--vary input" in result.stderr
+
+
 def test_ranges_that_end_first() -> None:
     result = run(MOBILENET, "--params", "1G", "--vary", "width=0.5..1.5")
     assert "width=1.5" in result.stdout and "bound by        the ranges" in result.stdout
@@ -165,6 +201,7 @@ def test_amounts() -> None:
         ((MOBILENET, "--params", "5M", "--vary", "width=a..b"), "E0542", "numbers"),
         ((MOBILENET, "--params", "5M", "--vary", "width=0..1:1e-9"), "E0542", "values"),
         ((MOBILENET, "--params", "5M", "--vary", "input=0..64"), "E0542", "at least 1"),
+        ((MOBILENET, "--params", "5M", "--vary", "width", "--vary", "width=1..2"), "E0542", "width has one already"),
         ((MOBILENET, "--params", "five"), "E0543", "`five` is no budget"),
         ((MOBILENET, "--macs", "0"), "E0543", "`0` is no budget"),
         ((MOBILENET, "--params", "500K", "--vary", "width=1..2"), "E0544", "3,504,872 parameters, 601.0 % more"),

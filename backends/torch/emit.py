@@ -31,7 +31,6 @@ class Writer:
         self.code = code
         self.initial = initial
         self.is_net = is_net
-        self.needs_f = False
 
     def lines(self) -> list[str]:
         code = self.code
@@ -45,7 +44,6 @@ class Writer:
         if not code.plain:
             forward = Forward(code, self.count_text)
             lines += ([""] if body else []) + forward.lines()
-            self.needs_f = self.needs_f or forward.needs_f
         return lines
 
     # Constructors

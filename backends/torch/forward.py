@@ -18,7 +18,6 @@ class Forward:
     def __init__(self, code: ClassCode, count_text: Callable[[Repeat, int], str]) -> None:
         self.code = code
         self.count_text = count_text
-        self.needs_f = False
         self.out: list[str] = []
         self.pad = " " * 8
         self.uses: dict[Any, int] = {}
@@ -195,7 +194,6 @@ class Forward:
         if code.template is not None:
             return code.template.replace("{x}", bracketed(operands[0]))
         assert code.function is not None
-        self.needs_f = self.needs_f or code.function.callee.startswith("F.")
         return f"{code.function.callee}({', '.join([*operands, *code.function.rest])})"
 
     def consume(self, step: StepCode) -> None:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Graph
-from .recipe import recipe_of, source
+from . import recipe
+from .script import source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -16,7 +17,7 @@ def _function(graph: Graph, option: str, name: str) -> Any:
     """A function of the recipe, made by running its source."""
     from ..torch.run import execute
 
-    return execute(source(graph, option), f"{graph.name} {option}")[name]
+    return execute(recipe.source(graph, option), f"{graph.name} {option}")[name]
 
 
 def loss(graph: Graph) -> "Callable[..., torch.Tensor]":
@@ -38,8 +39,11 @@ def optimizer(graph: Graph, params: "torch.nn.Module | Iterable[torch.nn.Paramet
 def schedule(graph: Graph, optimizer: "torch.optim.Optimizer", steps_per_epoch: int | None) -> Any:
     """The schedule of an optimizer; see `Net.schedule`."""
     make = _function(graph, "schedule", "make_schedule")
-    if recipe_of(graph).by != "step":
+    if recipe.recipe_of(graph).by != "step":
         return make(optimizer)
     if steps_per_epoch is None:
         raise usage("E0359")
     return make(optimizer, steps_per_epoch)
+
+
+__all__ = ["loss", "optimizer", "schedule", "source"]

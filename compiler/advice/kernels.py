@@ -47,26 +47,38 @@ def _mostly_wide(program: Program, site: Site) -> bool:
 
 
 def small_kernels(program: Program) -> Iterator[Proposal]:
-    """5x5 as two 3x3, 7x7 as three."""
+    """5x5 as two 3x3, 7x7 as three; a stride goes into the last of them, or into the first."""
     for site, k, rank in _convolutions(program):
         count = {5: 2, 7: 3}.get(k, 0)
         attrs = program.attrs(site)
         if not count or any(d != 1 for a in attrs for d in a.d):
             continue
-        padding = _shared_padding(program, site, count)
         middle = _middle(program, site, count)
-        if padding is None or middle is None:
+        strides = {s for a in attrs for s in a.s}
+        if middle is None or (strides != {1} and "s" not in site.arguments()):
             continue
-        edit = as_chain(site, _stack(program, site, count, rank, padding, middle))
         size, small = "x".join([str(k)] * rank), "x".join(["3"] * rank)
         word = {2: "two", 3: "three"}[count]
-        yield Proposal(
-            "small-kernels",
-            f"{word} {small} convolutions for a {size} one",
-            f"{word} in a row see as far as {size}, with fewer weights and more activations",
-            site.node.pos,
-            (edit,),
-        )
+        title = f"{word} {small} convolutions for a {size} one"
+        last, first = _shared_padding(program, site, count), _padding_behind_stride(program, site, count)
+        if last is not None:
+            yield Proposal(
+                "small-kernels",
+                title if strides == {1} else f"{title}, the stride in the last",
+                f"{word} in a row see as far as {size}, with fewer weights and more activations",
+                site.node.pos,
+                (as_chain(site, _stack(program, site, rank, last, middle, count - 1)),),
+            )
+        if first is not None and strides != {1}:
+            field = "x".join([str(3 + 2 * (count - 1) * max(strides))] * rank)
+            seen = f"they see {field}" if len(strides) == 1 else "they see further"
+            yield Proposal(
+                "small-kernels",
+                f"{title}, the stride in the first",
+                f"those behind the first work on fewer positions; together {seen} instead of {size}",
+                site.node.pos,
+                (as_chain(site, _stack(program, site, rank, first, middle, 0)),),
+            )
 
 
 def _middle(program: Program, site: Site, count: int) -> str | None:
@@ -93,18 +105,32 @@ def _shared_padding(program: Program, site: Site, count: int) -> list[str | None
     return ["1" if i < amount else "0" for i in range(count)]
 
 
-def _stack(program: Program, site: Site, count: int, rank: int, padding: list[str | None], middle: str) -> list[str]:
-    """The small kernels, all but the last with the normalisation and activation that follow the large one."""
+def _padding_behind_stride(program: Program, site: Site, count: int) -> list[str | None] | None:
+    """The padding of each of the small kernels where the first has the stride, and the others keep its extents."""
+    written = program.written(site).get("p")
+    if (written or program.setting("p")) in ("same", "same_upper"):
+        return [written] * count
+    amounts = {side for a in program.attrs(site) for pair in a.p for side in pair}
+    if len(amounts) != 1 or max(amounts) < count - 1:
+        return None
+    return [str(max(amounts) - (count - 1)), *["1"] * (count - 1)]
+
+
+def _stack(program: Program, site: Site, rank: int, padding: list[str | None], middle: str, strided: int) -> list[str]:
+    """The small kernels, all but the last with the normalisation and activation that follow the large one.
+
+    strided: which of them has the stride.
+    """
     written = program.written(site)
     between = [program.of(s.node) for s in program.finished(site)] or ["relu"]
     links: list[str] = []
-    for i in range(count):
-        last = i == count - 1
+    for i, amount in enumerate(padding):
+        last = i == len(padding) - 1
         arguments = {"c": written["c"] if last else middle}
-        if last and "s" in written:
+        if i == strided and "s" in written:
             arguments["s"] = written["s"]
-        if padding[i] is not None:
-            arguments["p"] = str(padding[i])
+        if amount is not None:
+            arguments["p"] = amount
         arguments |= {n: written[n] for n in ("bias", "pad_mode") if n in written}
         links += [call(kernel_name("conv", 3, rank), arguments), *([] if last else between)]
     return links

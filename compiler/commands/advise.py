@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..diagnostics import usage
-from .shared import add_network, definitions_of, limits_of, shapes_of, show_diagnostics
+from .shared import add_network, definitions_of, limits_of, network_source, refuse_idle, shapes_of, show_diagnostics
 
 if TYPE_CHECKING:
     from ..advice.advise import Advised
@@ -24,12 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="run what keeps the function with the same weights in float64"
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument("--format", choices=("text", "json"), help="default: text")
 
 
 def run(args: argparse.Namespace) -> int:
     from ..advice.show import advice_text
 
+    if args.apply is not None:
+        refuse_idle(args, ("format", "verify", "exact"), "--apply")
     found = read_advice(args)
     if args.apply is not None or args.output is not None:
         return write_rewritten(args, found)
@@ -45,14 +47,8 @@ def run(args: argparse.Namespace) -> int:
 def read_advice(args: argparse.Namespace) -> "Advised":
     """Advice on the program that the arguments name; its warnings go to stderr."""
     from ..advice.advise import advise
-    from ..files import read_source
-    from ..source import Source
 
-    if (args.text is None) == (args.file is None):
-        raise usage("E0501", path="the network", reason="give a file, `-`, or -e TEXT")
-    limits = limits_of(args)
-    source = Source(args.text, "<command line>") if args.text is not None else read_source(args.file, limits)
-    found, warnings = advise(source, shapes_of(args), definitions_of(args), limits)
+    found, warnings = advise(network_source(args), shapes_of(args), definitions_of(args), limits_of(args))
     show_diagnostics(warnings)
     return found
 

@@ -8,35 +8,34 @@ from typing import Any
 
 from ..diagnostics import usage
 from ..ir import Graph
-from .shared import add_network, batch_size, read_net
+from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults
 
 HELP = "Print shapes, parameters, operations and memory."
 FORMATS = "default: table; html is a page for a browser, with the graph"
 EXAMPLE = "cnnc analyze resnet50.cnn --by block"
+DEFAULTS = {"by": "layer", "format": "table", "batch": "1", "dtype": "fp32", "convention": "torchvision"}
+REPORT = ("by", "format", "dtype", "convention", "device")
+"""The options that say what a report is like."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
-    parser.add_argument(
-        "--by", choices=("layer", "block", "op"), default="layer", help="one line for each (default: layer)"
-    )
+    parser.add_argument("--by", choices=("layer", "block", "op"), help="one line for each (default: layer)")
     parser.add_argument("--explain", action="store_true", help="print every figure as its formula with numbers instead")
     parser.add_argument("--print-ir", action="store_true", help="print the intermediate representation instead")
-    parser.add_argument("--format", choices=("table", "json", "csv", "md", "html"), default="table", help=FORMATS)
+    parser.add_argument("--format", choices=("table", "json", "csv", "md", "html"), help=FORMATS)
     parser.add_argument("-o", "--output", metavar="OUT", help="file to write instead of stdout")
     parser.add_argument("--at", metavar="H=N,W=N", help="numbers for the symbols of an input such as 3xHxW")
     parser.add_argument(
         "--batch",
-        default="1",
         metavar="N",
         help="batch size of shapes and costs (default 1), or a letter for formulas",
     )
     parser.add_argument(
-        "--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of memory figures and times"
+        "--dtype", choices=("fp32", "fp16", "bf16", "int8"), help="of memory figures and times (default: fp32)"
     )
     parser.add_argument(
         "--convention",
-        default="torchvision",
         metavar="NAME",
         help="whose way to count: torchvision (default), torch, fvcore, ptflops, ptflops-aten, thop or torchinfo",
     )
@@ -45,17 +44,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="add the roofline model's least times on a device, such as h100 or cpu, or one of a .toml file",
     )
-
     parser.add_argument("--watch", action="store_true", help="again after every save of the file, until interrupted")
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..files import keep_sources
+
+    settle(args)
+    keep_sources(args.output, program=args.file, device=args.device)
     if args.watch:
         from .watching import watch
 
         return watch(args.file, lambda: show(args))
     show(args)
     return 0
+
+
+def settle(args: argparse.Namespace) -> None:
+    """Refuse options that the others leave without effect; the rest that is not given has its default."""
+    if args.print_ir:
+        refuse_idle(args, ("explain", *REPORT, "batch"), "--print-ir")
+    elif args.explain:
+        refuse_idle(args, REPORT, "--explain")
+    elif args.format == "html":
+        refuse_idle(args, ("by",), "--format html")
+    set_defaults(args, DEFAULTS)
 
 
 def show(args: argparse.Namespace) -> Graph:

@@ -1,4 +1,4 @@
-"""`cnnc compile`: write PyTorch source or an ONNX model."""
+"""`cnnc compile`: write PyTorch source, an ONNX model or a training script."""
 
 import argparse
 import sys
@@ -6,23 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import usage
-from .shared import add_network, batch_size, read_net
+from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults
 
-HELP = "Write PyTorch source or an ONNX model."
+HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
+NOUNS = {"torch": "PyTorch source", "onnx": "an ONNX model", "train": "a training script"}
+ONNX_ONLY = ("batch", "seed", "opset", "inference")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
-    parser.add_argument("--to", metavar="TARGET", help="torch or onnx; otherwise the ending of -o decides, else torch")
+    parser.add_argument(
+        "--to", metavar="TARGET", help="torch, onnx or train; otherwise by the ending of -o, else torch"
+    )
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
     )
-    parser.add_argument("--batch", default="dynamic", metavar="N", help="ONNX: batch size, or dynamic (default)")
+    parser.add_argument("--data", metavar="DATA", help="train: read this data alone, not all that fits")
+    parser.add_argument("--batch", metavar="N", help="ONNX: batch size, or dynamic (default)")
     parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="ONNX: seed of the initial weights (default 0)"
-    )
+    parser.add_argument("--seed", type=int, metavar="N", help="ONNX: seed of the initial weights (default 0)")
     parser.add_argument("--opset", type=int, metavar="N", help="ONNX: operator set (default 20)")
     parser.add_argument("--inference", action="store_true", help="ONNX: fold batch normalisation, drop dropout")
 
@@ -32,9 +35,18 @@ def run(args: argparse.Namespace) -> int:
     from ..files import write_file
 
     target, out = choose_target(args, TARGETS)
+    if target != "onnx":
+        refuse_idle(args, ONNX_ONLY, f"{NOUNS[target]}; --to onnx or -o net.onnx writes ONNX")
+    if target == "train":
+        refuse_idle(args, ("weights",), "a training script; it begins with fresh ones")
+    else:
+        refuse_idle(args, ("data",), f"{NOUNS[target]}; --to train writes a training script")
+    set_defaults(args, {"batch": "dynamic", "seed": 0})
     net = read_net(args)
     if target == "onnx":
         data = onnx_bytes(args, net, out)
+    elif target == "train":
+        data = net.train_source(args.data).encode()
     else:
         if args.weights is not None:
             from ...backends.weights import read_weights
@@ -68,6 +80,8 @@ def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
 
 def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[str, str]:
     """The target and the output path: from --to, from the ending of -o, else PyTorch beside nobody's file."""
+    from ..files import keep_sources
+
     target, out = args.to, args.output
     if target is None:
         ending = Path(out).suffix if out not in (None, "-") else ".py"
@@ -79,6 +93,5 @@ def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[st
     if out is None:
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file).stem
         out = f"{stem}{targets[target]}"
-    if args.file not in (None, "-") and out != "-" and Path(out).exists() and Path(out).samefile(args.file):
-        raise usage("E0503", path=out, reason="it is the program itself")
+    keep_sources(out, program=args.file, weights=args.weights)
     return target, out

@@ -6,7 +6,7 @@ import sys
 HELP = "Print a script that completes commands and options in a shell."
 EXAMPLE = 'eval "$(cnnc completion bash)"'
 SHELLS = ("bash", "zsh", "fish")
-FILES = ("file", "files", "image", "labels", "output", "source", "weights")
+FILES = ("a", "b", "file", "files", "image", "labels", "output", "source", "weights")
 """The arguments, by where they are stored, that name files."""
 
 
@@ -23,7 +23,10 @@ def run(args: argparse.Namespace) -> int:
 
         parser = make_parser([])
         mark_files(parser, shtab.FILE)
-        sys.stdout.write(shtab.complete(parser, args.shell))
+        script = shtab.complete(parser, args.shell)
+    if args.shell == "zsh":  # shtab lets `FILE...` be completed once; `*` at the beginning means every one
+        script = script.replace('"(*):', '"*:')
+    sys.stdout.write(script)
     return 0
 
 

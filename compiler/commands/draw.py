@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
 def choose_form(args: argparse.Namespace) -> tuple[str, str]:
     """The form and the output path: from --to, from the ending of -o, else SVG."""
     from ..drawing import ENDINGS
+    from ..files import keep_sources
 
     form, out = args.to, args.output
     if form is None:
@@ -56,8 +57,7 @@ def choose_form(args: argparse.Namespace) -> tuple[str, str]:
     if out is None:
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file or "net").stem
         out = f"{stem}{ENDINGS[form]}"
-    if args.file not in (None, "-") and out != "-" and Path(out).exists() and Path(out).samefile(args.file):
-        raise usage("E0503", path=out, reason="it is the program itself")
+    keep_sources(out, program=args.file)
     return form, out
 
 

@@ -2,9 +2,11 @@
 
 import argparse
 import re
+import shlex
 from pathlib import Path
 
 from ...grammar import TEMPLATES
+from ..diagnostics import usage
 
 HELP = "Write a program to begin with."
 EXAMPLE = "cnnc new faces --template mobilenet"
@@ -21,9 +23,12 @@ def run(args: argparse.Namespace) -> int:
     from ..files import create_file
 
     path = Path(args.name if args.name.endswith(".cnn") else f"{args.name}.cnn")
+    if not path.stem.strip(".") or args.name.endswith("/") or path.name == ".cnn":
+        raise usage("E0503", path=args.name or "a file without a name", reason="give the network a name")
     text = re.sub(rf"(?m)^net {args.template}\b", f"net {net_name(path.stem)}", template_text(args.template), count=1)
     create_file(path, text.encode())
-    print(f"wrote {path}: see `cnnc analyze {path}`, `cnnc compile {path}`")
+    word = shlex.quote(str(path))
+    print(f"wrote {path}: see `cnnc analyze {word}`, `cnnc compile {word}`")
     return 0
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
-from .shared import add_limits, positive, read_net, show_diagnostics
+from .shared import add_limits, positive, read_net, refuse_idle, show_diagnostics
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
+Labels = list[str] | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     """Exit status 2 where an image cannot be read; the others of a folder are run all the same."""
     from ...backends import packages
 
+    if args.no_normalize:
+        refuse_idle(args, ("mean", "std"), "--no-normalize")
     net = read_network(args)
     with packages():
         from ...backends.images import find_images
@@ -52,8 +55,9 @@ def run(args: argparse.Namespace) -> int:
 
         shape = image_shape(net)
         mean, std = normalisation(args, shape[0])
-        images = find_images(Path(args.image))
+        images = find_images(Path(args.image or "''"))  # an empty name would be this folder
     labels, targets = read_labels(args.labels), output_paths(args.output, images)
+    keep_images(targets, images)
     runner = Runner(net, args.on, args.weights and Path(args.weights), args.seed, args.profile)
     if args.weights is None:
         show_diagnostics([Diagnostic("W0610", {"seed": args.seed}, None)])
@@ -70,7 +74,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_one(
-    runner: Any, image: Path, shape: Any, normal: Any, labels: list[str], target: Path | None, args: argparse.Namespace
+    runner: Any,
+    image: Path,
+    shape: Any,
+    normal: Any,
+    labels: list[str] | None,
+    target: Path | None,
+    args: argparse.Namespace,
 ) -> None:
     """Run one image, print what comes out and store it."""
     from ...backends.images import load
@@ -88,12 +98,12 @@ def run_one(
     sys.stdout.flush()
 
 
-def result_lines(result: Any, labels: list[str], args: argparse.Namespace) -> list[str]:
+def result_lines(result: Any, labels: Labels, args: argparse.Namespace) -> list[str]:
     """The best classes, or what a map is like."""
     if not result.is_vector:
         shape, low, high = "×".join(map(str, result.array.shape)), result.array.min(), result.array.max()
         return [f"  {shape}, from {low:.4g} to {high:.4g}" + ("" if args.output else "; -o out.png stores the mask")]
-    if labels and len(labels) != result.array.size:
+    if labels is not None and len(labels) != result.array.size:
         reason = f"it has {len(labels):,} lines, {result.name} {result.array.size:,} classes"
         raise usage("E0554", path=args.labels, reason=reason)
     best = result.best(args.top)
@@ -122,6 +132,14 @@ def output_paths(output: str | None, images: list[Path]) -> list[Path] | list[No
     stems = [image.stem for image in images]
     unique = len(set(stems)) == len(stems)
     return [target.with_stem(f"{target.stem}-{image.stem if unique else image.name}") for image in images]
+
+
+def keep_images(targets: list[Path] | list[None], images: list[Path]) -> None:
+    """Refuse to write a result over an image that is read (E0503)."""
+    read = {image.resolve() for image in images}
+    for target in targets:
+        if target is not None and target.resolve() in read:
+            raise usage("E0503", path=str(target), reason="it is the image itself")
 
 
 # Requests
@@ -167,9 +185,9 @@ def numbers(text: str, channels: int) -> tuple[float, ...]:
     return found
 
 
-def read_labels(path: str | None) -> list[str]:
+def read_labels(path: str | None) -> Labels:
     if path is None:
-        return []
+        return None
     try:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..diagnostics import Diagnostic, usage
@@ -47,6 +48,21 @@ def check_source(args: argparse.Namespace) -> None:
         raise usage("E0501", path="the network", reason="give a file, `-`, or -e TEXT")
 
 
+def refuse_idle(args: argparse.Namespace, names: Iterable[str], beside: str) -> None:
+    """Refuse options that something else on the command line leaves without effect (E0580)."""
+    for name in names:
+        given = getattr(args, name)
+        if given is not None and given is not False:  # 0 is a value
+            raise usage("E0580", option=f"--{name.replace('_', '-')}", other=beside)
+
+
+def set_defaults(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
+    """Values for options that are not given, where it had to be known whether they are."""
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+
+
 def network_source(args: argparse.Namespace) -> Any:
     """The text of the network that the arguments name."""
     from ..files import read_source
@@ -73,7 +89,14 @@ def read_net(args: argparse.Namespace) -> Any:
 def shapes_of(args: argparse.Namespace) -> Any:
     from ..requests import read_shape
 
-    named = {name: shape for name, _, shape in (text.rpartition("=") for text in args.input or ())}
+    named: dict[str, Any] = {}
+    for text in args.input or ():
+        name, _, shape = text.rpartition("=")
+        rivals = [n for n in ((name, "") if name else named) if n in named]  # without a name it is for the only input
+        if rivals:
+            input = f"the input `{name}`" if name else "the input"
+            raise usage("E0581", input=input, first=named[rivals[0]], second=text)
+        named[name] = shape
     if not named:
         return None
     return read_shape(named[""]) if list(named) == [""] else read_shape(named)

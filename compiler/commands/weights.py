@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print which foreign tensor becomes which of the network's; with -o write them under its names."""
     from ...backends.mapping import describe, map_weights, save, taken_over
+    from ..files import keep_sources
 
+    keep_sources(args.output, program=args.file, weights=args.source)
     net = read_net(args)
     net.needs_numbers()
     pairs, way, found = map_weights(net.graph, Path(args.source), args.order)

@@ -1,0 +1,211 @@
+"""What the parts of the training script leave open: the lines that depend on the network and its recipe."""
+
+from ...compiler.ir import Graph, expand
+from ...compiler.recipe.options import AUGMENTS
+from ...compiler.recipe.recipe import Chosen, Recipe
+from .. import torch as model
+from .parts import Holes, part
+from .task import Task
+
+
+def strings(names: tuple[str, ...]) -> str:
+    """A list of strings as source."""
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
+    """All of it."""
+    values: Holes = {
+        "NAME": graph.name,
+        "MODEL": model.net_class(graph),
+        "CLASSES": str(task.classes),
+        "WRAP": "Tuples" if task.tuples else "Samples",
+        "IMAGE_SHAPES": "SHAPES[:1]" if task.tuples else "SHAPES",
+    }
+    values |= array_holes(task)
+    values |= class_holes(task, recipe)
+    values |= tuple_holes(task, recipe)
+    values |= model_holes(graph, recipe, task)
+    values |= schedule_holes(recipe)
+    values |= state_holes(recipe)
+    values["EVALUATE"] = part("evaluate_pairs" if task.tuples else "evaluate", values).split("\n")
+    return values
+
+
+def array_holes(task: Task) -> Holes:
+    """By which names arrays are found."""
+    label = task.tuples or len(task.wants) == 1
+    targets = ("label",) if label else tuple(task.wants)
+    others = ("y", "labels", "target", *(name for name in task.wants if name != "label")) if label else ()
+    inputs = ("images",) if task.tuples else task.inputs
+    alike = tuple(name for name in ("x", "images", "image", "data") if name not in inputs)
+    return {
+        "NAMES": ", ".join((*inputs, *targets)),
+        "INPUT_NAMES": strings(inputs),
+        "OTHER_INPUTS": strings(alike if len(inputs) == 1 else ()),
+        "TARGET_NAMES": strings(targets),
+        "OTHER_TARGETS": strings(others),
+    }
+
+
+def class_holes(task: Task, recipe: Recipe) -> Holes:
+    """Checks that labels are classes that the network knows."""
+    empty: list[str] = []
+    values: Holes = {
+        "CHECK": empty,
+        "CHECK_ARRAYS": empty,
+        "CHECK_MASK": empty,
+        "LEAST_CLASSES": str(least_classes(task)),
+    }
+    if task.kind == "labelled" and least_classes(task):
+        values["CHECK"] = ["check_classes(train)"]
+    elif task.kind == "plain":
+        counts = {name: want.classes for name, want in task.wants.items() if want.kind == "index"}
+        values["CHECK_ARRAYS"] = [line for name, count in counts.items() for line in _check_array(task, name, count)]
+    elif task.kind == "dense":
+        ignore = recipe.terms[0].loss.of("ignore")
+        known = f"mask[mask != {ignore}]" if ignore is not None else "mask"
+        values["CHECK_MASK"] = [
+            f"if (({known} < 0) | ({known} >= {task.classes})).any():",
+            f'    raise SystemExit(f"a mask has a class {{mask.max()}}, the network tells {task.classes} apart")',
+        ]
+    return values
+
+
+def least_classes(task: Task) -> int:
+    """How many classes the labels of images may have, 0 where no target is made of them."""
+    counts = [
+        want.classes if want.kind == "index" else max(2, want.shape[0])
+        for want in task.wants.values()
+        if tuple(want.shape) != task.shapes[0]
+    ]
+    return min(counts, default=0)
+
+
+def _check_array(task: Task, name: str, classes: int) -> list[str]:
+    key = "label" if len(task.wants) == 1 else name
+    found = f"{{path}}: {key} has a class {{np.max(targets[{key!r}])}}, the network tells {classes} apart"
+    return [f'if np.max(targets["{key}"]) >= {classes}:', f'    raise SystemExit(f"{found}")']
+
+
+ROLES = {
+    "triplet": "an anchor, another image of its class, one of another class",
+    "contrastive": "pairs, about half of them of one class",
+    "quadruplet": "an anchor, another image of its class, two of two other classes",
+}
+DRAWS = {
+    "triplet": ["places = [i, another(own), draw.choice(self.members[others[0]])]"],
+    "contrastive": [
+        "same = bool(draw.integers(2))",
+        "places = [i, another(own) if same else draw.choice(self.members[others[0]])]",
+    ],
+    "quadruplet": ["places = [i, another(own), *(draw.choice(self.members[c]) for c in others[:2])]"],
+}
+
+
+def tuple_holes(task: Task, recipe: Recipe) -> Holes:
+    """How samples are drawn for a loss of embeddings."""
+    if not task.tuples:
+        return {}
+    term = recipe.terms[0]
+    order = [term.inputs.index(name) for name in task.inputs]
+    return {
+        "ROLES": ROLES[term.loss.name],
+        "LEAST": "3" if term.loss.name == "quadruplet" else "2",
+        "DRAW": DRAWS[term.loss.name],
+        "PLACES": "places" if order == sorted(order) else f"[places[j] for j in {order}]",
+        "SAME": "torch.tensor(float(same))" if term.loss.name == "contrastive" else "torch.tensor(0)",
+    }
+
+
+def model_holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
+    """How the model is called, trained and evaluated."""
+    many = len(task.inputs) > 1
+    call = "model(*x)" if many else "model(x)"
+    batchnorm = any(step.op.name == "bn" for _, _, step in expand(graph.root))
+    sync = [
+        'if self.fabric.world_size > 1 and self.fabric.device.type == "cuda":',
+        "    self.module = nn.SyncBatchNorm.convert_sync_batchnorm(self.module)",
+    ]
+    whole = any(AUGMENTS[choice.name].batch for choice in recipe.augment)
+    each = any(not AUGMENTS[choice.name].batch for choice in recipe.augment)
+    return {
+        "X": "x" if many else "x[0]",
+        "FIRST": "x[0]" if many else "x",
+        "CALL": f"self.{call}",
+        "EVAL": call,  # in full precision, whatever the steps of training are in
+        "EVALUATED": "self.module" if recipe.ema is None else "self.average.module",
+        "SYNC": sync if batchnorm else [],
+        "AUGMENT": augment_lines(task) if each else [],
+        "FIT_MASK": ['found["label"] = fit_mask(found["label"])'] if task.kind == "dense" else [],
+        "PLACE": ["epoch, i = place" if each else "_, i = place"],
+        "MIX": ["x, t = MIX(x, t)"] if whole else [],
+        "PENALTY": penalty_lines(recipe),
+        "CLIP": clip_lines(recipe.clip),
+        "STRATEGY": strategy(graph, recipe),
+    }
+
+
+def schedule_holes(recipe: Recipe) -> Holes:
+    """When the learning rate changes."""
+    empty: list[str] = []
+    if not recipe.schedule:
+        return {"MAKE_SCHEDULE": empty, "STEP_EPOCH": empty, "STEP_STEP": empty}
+    if recipe.by == "step":
+        make = "self.schedule = make_schedule(self.optimizer, len(self.order))"
+        return {"MAKE_SCHEDULE": [make], "STEP_EPOCH": empty, "STEP_STEP": ["self.schedule.step()"]}
+    seen = 'result["loss"]' if recipe.schedule[0].name == "plateau" else ""
+    make = "self.schedule = make_schedule(self.optimizer)"
+    return {"MAKE_SCHEDULE": [make], "STEP_EPOCH": [f"self.schedule.step({seen})"], "STEP_STEP": empty}
+
+
+def state_holes(recipe: Recipe) -> Holes:
+    """What a checkpoint holds besides the model and the optimizer."""
+    kept = ["schedule"] if recipe.schedule else []
+    kept += ["average"] if recipe.ema is not None else []
+    save = [f'"{name}": self.{name}.state_dict(),' for name in kept]
+    restore = [f'self.{name}.load_state_dict(state["{name}"])' for name in kept]
+    if recipe.precision == "fp16":
+        save.append('"precision": self.fabric.strategy.precision.state_dict(),')
+        restore.append('self.fabric.strategy.precision.load_state_dict(state["precision"])')
+    average = "self.average = AveragedModel(self.module, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)"
+    return {
+        "SAVE": save,
+        "RESTORE": restore,
+        "MAKE_AVERAGE": [average] if recipe.ema is not None else [],
+        "STEP_AVERAGE": ["self.average.update_parameters(self.module)"] if recipe.ema is not None else [],
+    }
+
+
+def augment_lines(task: Task) -> list[str]:
+    """Augmentation of one sample by random numbers of its own, the same for any number of workers."""
+    apply = "images = [AUGMENT(image) for image in images]"
+    if task.kind == "dense":
+        apply = 'images[0], found["label"] = AUGMENT(images[0], tv_tensors.Mask(found["label"]))'
+    return [
+        "if self.training:",
+        "    with torch.random.fork_rng(devices=[]):",
+        "        torch.default_generator.manual_seed(hash((SEED, epoch, i)))  # the same for any number of workers",
+        f"        {apply}",
+    ]
+
+
+def penalty_lines(recipe: Recipe) -> list[str]:
+    if not recipe.l1:
+        return []
+    only = " if p.ndim > 1" if recipe.optimizer is not None and recipe.optimizer.of("decay") == "weights" else ""
+    return [f"loss = loss + L1 * sum(p.abs().sum() for p in self.module.parameters(){only})"]
+
+
+def clip_lines(clip: Chosen | None) -> list[str]:
+    if clip is None:
+        return []
+    name = "max_norm" if clip.name == "norm" else "clip_val"
+    return [f"self.fabric.clip_gradients(self.model, self.wrapped, {name}={clip.of('limit')!r})"]
+
+
+def strategy(graph: Graph, recipe: Recipe) -> str:
+    """How gradients are shared; outputs without a loss leave weights without gradients, which has to be said."""
+    read = {name for term in recipe.terms for name in term.outputs}
+    unused = any(terminal.name not in read for terminal in (*graph.outputs, *graph.aux))
+    return "ddp_find_unused_parameters_true" if unused else "ddp"

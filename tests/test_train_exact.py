@@ -1,0 +1,168 @@
+"""What a training run promises: figures that it reaches, exact resume, equal results on two processes, safe files."""
+
+import csv
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+TRAIN = ROOT / "examples" / "train"
+EXECUTABLE = str(Path(sys.executable).with_name("cnnc"))
+RESTLESS = """
+net restless
+input 1x8x8 -> conv3x3(8) -> bn -> relu -> dropout(0.5) -> flatten -> fc(10)
+train {
+    loss = cross_entropy
+    optimizer = adam(lr=0.01)
+    schedule = warmup(5, by=step) -> cosine
+    augment = [shift(0.2), mixup]
+    clip = 1.0
+    ema = 0.9
+    epochs = 3
+}
+"""
+"""Everything in it is random or has a state: dropout, augmentation, mixing, statistics, averages, a schedule."""
+
+PLAIN = """
+set conv(p=same)
+input 1x8x8 -> conv3x3(16) -> relu -> maxpool2 -> conv3x3(32) -> relu -> maxpool2 -> flatten -> fc(64) -> relu -> fc(10)
+train { loss = cross_entropy, optimizer = %s, batch = 64 }
+"""
+ALONE = {**os.environ, "OMP_NUM_THREADS": "1"}
+"""One thread for each run, since several tests run at once."""
+
+Text = subprocess.CompletedProcess[str]
+
+
+def train(cwd: Path, *args: str, **options: object) -> Text:
+    command = [EXECUTABLE, "train", *args]
+    return subprocess.run(command, cwd=cwd, env=ALONE, capture_output=True, text=True, timeout=300, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def column(path: Path, name: str = "loss") -> list[str]:
+    with path.open() as file:
+        return [row[name] for row in csv.DictReader(file)]
+
+
+def last_metric(result: Text, name: str) -> float:
+    """A metric of the last epoch."""
+    assert result.returncode == 0, result.stderr
+    line = [line for line in result.stdout.splitlines() if line.startswith("epoch")][-1]
+    return float(line.partition(f"{name} ")[2].partition(",")[0])
+
+
+# Figures that are reached
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(
+    ("name", "data", "metric", "least"),
+    [
+        ("digits", "digits", "accuracy", 0.98),
+        ("siamese", "digits", "auc", 0.98),
+        ("triplet", "digits", "auc", 0.98),
+        ("multitask", "digits", "digit_accuracy", 0.97),
+        ("shapes", "synthetic", "iou", 0.9),
+    ],
+)
+def test_examples_learn(name: str, data: str, metric: str, least: float, tmp_path: Path) -> None:
+    """On samples that were held out."""
+    result = train(tmp_path, str(TRAIN / f"{name}.cnn"), "--data", data)
+    assert last_metric(result, metric) > least
+    assert (tmp_path / f"runs/{name}/model.pth").exists() and (tmp_path / f"runs/{name}/model.onnx").exists()
+
+
+# Resume
+
+
+def killed_at(cwd: Path, steps: int, *args: str) -> None:
+    """Start a run and kill it, without notice, once its log has some steps that no checkpoint holds."""
+    log = cwd / "killed" / "log.csv"
+    command = [EXECUTABLE, "train", *args]
+    process = subprocess.Popen(command, cwd=cwd, env=ALONE, start_new_session=True, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not log.exists() or len(log.read_text().splitlines()) <= steps:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_run_goes_on_exactly(tmp_path: Path) -> None:
+    """Killed in the middle of an epoch and resumed, twice: losses and rates are those of a run that was not killed."""
+    (tmp_path / "net.cnn").write_text(RESTLESS)
+    args = ("net.cnn", "--data", "digits", "--save-every", "7", "--max-steps", "100")
+    assert train(tmp_path, *args, "--out", "whole").returncode == 0
+    killed_at(tmp_path, 20, *args, "--out", "killed")
+    killed_at(tmp_path, 60, *args, "--out", "killed", "--resume")
+    resumed = train(tmp_path, *args, "--out", "killed", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    for name in ("step", "loss", "lr"):
+        assert column(tmp_path / "killed/log.csv", name) == column(tmp_path / "whole/log.csv", name)
+    assert len(column(tmp_path / "whole/log.csv")) == 100
+
+
+def test_resume_without_a_checkpoint(tmp_path: Path) -> None:
+    result = train(tmp_path, str(TRAIN / "digits.cnn"), "--data", "digits", "--resume")
+    assert result.returncode == 1 and "there is no checkpoint to go on from" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# Several processes
+
+
+@pytest.mark.parametrize("optimizer", ["sgd(lr=0.05, momentum=0.9)", "adam"])
+def test_two_processes_equal_one(optimizer: str, tmp_path: Path) -> None:
+    """Without batch norm and dropout, the first 20 losses of two processes are those of one with the same batches."""
+    args = ("-e", PLAIN % optimizer, "--data", "digits", "--max-steps", "20")
+    for count in (1, 2):
+        result = train(tmp_path, *args, "--out", f"of{count}", "--processes", str(count))
+        assert result.returncode == 0, result.stderr
+    one, two = (list(map(float, column(tmp_path / f"of{n}/log.csv"))) for n in (1, 2))
+    assert len(one) == len(two) == 20
+    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) <= 1e-5
+
+
+def test_two_processes_finish(tmp_path: Path) -> None:
+    """A whole run with batch norm and a last batch that is not full: one process alone writes the model and the log."""
+    text = "input 1x8x8 -> conv3x3(4) -> bn -> relu -> gap -> fc(10) train { loss = cross_entropy, optimizer = sgd, "
+    text += "batch = 500, epochs = 2 }"
+    result = train(tmp_path, "-e", text, "--data", "digits", "--processes", "2", "--out", "out")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("wrote out/model.pth") == 1 and result.stdout.count("epoch 2/2") == 1
+    assert column(tmp_path / "out/log.csv", "step") == ["1", "2", "3", "4", "5", "6"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("model.*")) == ["model.onnx", "model.pth"]
+
+
+def test_a_batch_that_cannot_be_shared(tmp_path: Path) -> None:
+    text = "input 1x8x8 -> flatten -> fc(10) train { loss = cross_entropy, optimizer = sgd, batch = 1 }"
+    result = train(tmp_path, "-e", text, "--data", "digits", "--processes", "2")
+    assert result.returncode == 1 and "1 samples cannot be shared by 2 processes" in result.stderr
+
+
+# Files
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A checkpoint that cannot be written whole: a clear error, status 1, and the one before it is as it was."""
+    (tmp_path / "net.cnn").write_text(RESTLESS)
+    args = ("net.cnn", "--data", "digits", "--out", "out", "--save-every", "7")
+    assert train(tmp_path, *args, "--max-steps", "10").returncode == 0
+    before = (tmp_path / "out/checkpoint.pt").read_bytes()
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, len(before) // 2))
+
+    result = train(tmp_path, *args, "--max-steps", "20", "--resume", preexec_fn=limit)
+    assert result.returncode == 1
+    assert "cannot write out/checkpoint.pt: File too large; the one before it is intact" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert (tmp_path / "out/checkpoint.pt").read_bytes() == before
+    assert not list((tmp_path / "out").glob("*.partial"))
+    assert train(tmp_path, *args, "--max-steps", "20", "--resume").returncode == 0
