@@ -34,7 +34,7 @@ def source(graph: Graph, where: str | None = None) -> str:
     values = holes(graph, recipe, task) | data_holes(where)
     blocks = [
         model.body(graph),
-        *("\n".join(lines) for lines in (loss_lines(graph, recipe), optimizers.lines(recipe.optimizer))),
+        *("\n".join(lines) for lines in (loss_lines(graph, recipe), optimizers.lines(graph, recipe.optimizer))),
         *(["\n".join(schedules.lines(recipe))] if recipe.schedule else []),
         *data_parts(task, found, values),
         "\n".join(metric_lines(graph, recipe, task)),
