@@ -696,6 +696,15 @@ _add(
     "the output, not both; `target=name` gives a loss another one.",
 )
 
+_add(
+    "E0361",
+    "the schedule does not fit the run",
+    "{reason}",
+    "change its lengths or `epochs`; the last of a chain needs no length, and `-> constant` goes on at a rate",
+    "A schedule that counts optimizer steps is compared with the run when the size of the data is known: every part has to begin, every "
+    "change of the rate to happen, and the last part to last until the end.",
+)
+
 # E04: limits
 
 _add(

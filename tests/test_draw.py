@@ -13,9 +13,10 @@ import cnnc
 import pytest
 from cnnc.compiler.drawing import WRITERS, drawing
 from cnnc.compiler.drawing.captions import FAMILY
+from cnnc.compiler.drawing.lines import LEADING, Rect, label_rect, opened
 from cnnc.compiler.drawing.measure import text_width
 from cnnc.compiler.drawing.model import Drawing
-from cnnc.compiler.drawing.place import HEADING, LEADING, Placed, Rect, label_rect, node_size, place, sized_lines
+from cnnc.compiler.drawing.place import HEADING, Placed, node_size, place, sized_lines
 from cnnc.compiler.drawing.stretches import Port
 from cnnc.compiler.ir import Apply, Call, Graph, Region, Value
 from cnnc.compiler.ops import REGISTRY
@@ -308,6 +309,23 @@ def test_lines_avoid_boxes_and_headings(examples: dict[str, cnnc.Net], name: str
         blocked.append(text)
     pieces = strips(placed)
     assert not [(line.stretch, box) for line, strip in pieces for box in blocked if crosses(strip, box)]
+
+
+@names
+def test_texts_stand_by_their_own_lines(examples: dict[str, cnnc.Net], name: str) -> None:
+    """A text is near its line, no other line runs through it, and its own opens there but keeps both ends."""
+    placed = place(drawn(examples[name]))
+    labelled = [line for line in placed.lines if line.label]
+    assert not any(overlap(label_rect(a), label_rect(b)) for a, b in combinations(labelled, 2))
+    for line in labelled:
+        text = label_rect(line)
+        assert min(text.distance(piece) for piece in line.pieces()) <= 8
+        glyphs = Rect(text.x, text.y + 3, text.width, text.height - 6)
+        others = (other for other in placed.lines if other.stretch.start != line.stretch.start)
+        assert all(glyphs.distance(piece) for other in others for piece in other.pieces())
+        parts = opened(line, [text])
+        assert (parts[0][0], parts[-1][-1]) == (line.points[0], line.points[-1])
+        assert all(glyphs.distance(piece) for part in parts for piece in line._replace(points=part).pieces())
 
 
 @names

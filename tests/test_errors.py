@@ -29,6 +29,7 @@ BY_REQUEST = {
     "E0343": "test_a_structure_that_depends_on_the_size",
     "E0358": "test_a_recipe_without_what_is_asked_for",
     "E0359": "test_a_schedule_in_steps_without_their_number",
+    "E0361": "test_a_schedule_that_does_not_fit",
     "E0401": "test_a_text_over_the_limit",
     "E0501": "test_a_file_that_cannot_be_read",
     "E0503": "test_a_file_that_cannot_be_written",
@@ -556,6 +557,21 @@ def test_a_schedule_in_steps_without_their_number() -> None:
     with pytest.raises(CnncError) as raised:
         net.schedule(net.optimizer(net.to_torch()))
     assert raised.value.code == "E0359" and "steps_per_epoch" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        ("warmup(500, by=step) -> cosine", "it needs at least 501 steps, the run has 100"),
+        ("multistep((20, 100), by=step)", "it needs at least 101 steps, the run has 100"),
+        ("cosine(30, by=step)", "it ends after step 30 of 100"),
+    ],
+)
+def test_a_schedule_that_does_not_fit(schedule: str, reason: str) -> None:
+    net = api.compile(f"{GOOD} train {{ optimizer = adam, schedule = {schedule} }}")
+    with pytest.raises(CnncError) as raised:
+        net.schedule(net.optimizer(net.to_torch()), steps_per_epoch=10)
+    assert raised.value.code == "E0361" and reason in str(raised.value)
 
 
 def test_data_that_is_not_there(cnnc: CLI) -> None:

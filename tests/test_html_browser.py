@@ -93,6 +93,15 @@ CUT = """() => [...document.querySelectorAll("h1, h2, h3, p, dt, dd, nav, header
                  && getComputedStyle(e).display !== "inline").map(e => e.outerHTML.slice(0, 80))"""
 
 
+SPILT = """() => [...document.querySelectorAll("td, th, dt, dd, .source > .figure, .row > span, .ends > span")]
+    .filter(e => { const range = new Range(); range.selectNodeContents(e);
+                   const text = range.getBoundingClientRect(), box = e.getBoundingClientRect();
+                   return e.checkVisibility() && text.width
+                       && (text.left < box.left - 1 || text.right > box.right + 1); })
+    .map(e => e.outerHTML.slice(0, 80))"""
+"""Cells whose text goes beyond them, in panes that scroll too."""
+
+
 def overlapping(boxes: list[list[Any]]) -> list[tuple[str, str]]:
     return [
         (a[0], b[0])
@@ -115,7 +124,27 @@ def test_nothing_overflows_or_overlaps(opened: Any, name: str, width: int) -> No
         assert overlapping(page.evaluate(BOXES, "header, nav, section")) == []
         for part in PARTS:
             assert overlapping(page.evaluate(BOXES, part)) == [], part
-        assert page.evaluate(CUT) == []
+        assert page.evaluate(CUT) == page.evaluate(SPILT) == []
+
+
+@pytest.mark.parametrize("width", SIZES)
+@pytest.mark.parametrize("name", NETS)
+def test_the_graph_begins_at_the_input(opened: Any, name: str, width: int) -> None:
+    page = opened(name, width)
+    pane, box = (page.locator(f"#graph {part}").first.bounding_box() for part in (".pane", ".node"))
+    assert abs(box["x"] + box["width"] / 2 - pane["x"] - pane["width"] / 2) < 60
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_on_a_phone_names_stay_beside_their_figures(opened: Any, name: str) -> None:
+    page = opened(name, 390)
+    for part, label, figure in (("layers", "tbody th", "td:last-child"), ("blocks", ".row .name", ".percent")):
+        pane = page.locator(f"#{part} .pane")
+        pane.evaluate("pane => { pane.scrollLeft = pane.scrollWidth; }")
+        frame = pane.bounding_box()
+        beside = page.locator(f"#{part} {label}").first.bounding_box(), page.locator(f"#{part} {figure}").first
+        assert frame["x"] <= beside[0]["x"] < beside[0]["x"] + beside[0]["width"] <= beside[1].bounding_box()["x"]
+        assert beside[1].bounding_box()["x"] < frame["x"] + frame["width"]
 
 
 @pytest.mark.parametrize("name", NETS)

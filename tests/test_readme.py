@@ -21,6 +21,13 @@ def test_output_in_readme(block: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert (captured.out or captured.err) == expected
 
 
+def test_pictures_in_readme() -> None:
+    """They are there, all are shown, and none takes long to load."""
+    shown = {ROOT / path for path in re.findall(r"!\[[^\]]+\]\((.*?)\)", README)}
+    assert shown == set((ROOT / "docs/images").iterdir())
+    assert all(path.stat().st_size < 300_000 for path in shown)
+
+
 def test_network_in_readme_is_the_example() -> None:
     example = (ROOT / "examples/resnet50.cnn").read_text().split("\n", 2)[2]
     assert example in README

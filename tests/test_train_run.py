@@ -220,6 +220,15 @@ def test_an_earlier_run_is_not_overwritten(run: Run) -> None:
         run(net, "--data=synthetic")
 
 
+def test_a_schedule_that_does_not_fit_the_run(run: Run) -> None:
+    """In steps it is compared when the data is there: here 250 steps."""
+    text = (SMALL % "1x8x8").replace("epochs", "schedule = %s, epochs")
+    with pytest.raises(SystemExit, match="the schedule needs at least 501 steps, the run has 250"):
+        run(cnnc.compile(text % "warmup(500, by=step) -> cosine"), "--data=synthetic")
+    with pytest.raises(SystemExit, match="the schedule ends after step 30 of 250"):
+        run(cnnc.compile(text % "cosine(30, by=step)"), "--data=synthetic")
+
+
 def test_a_loss_that_is_no_number(run: Run) -> None:
     text = SMALL % "1x8x8"
     with pytest.raises(SystemExit, match=r"the loss is (nan|inf); lower the learning rate"):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Graph
 from . import recipe
+from .schedules import misfit
 from .script import source
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def schedule(graph: Graph, optimizer: "torch.optim.Optimizer", steps_per_epoch: 
         return make(optimizer)
     if steps_per_epoch is None:
         raise usage("E0359")
+    reason = misfit(recipe.recipe_of(graph), steps_per_epoch)
+    if reason:
+        raise usage("E0361", reason=reason)
     return make(optimizer, steps_per_epoch)
 
 

@@ -5,6 +5,7 @@ from ...compiler.recipe.options import AUGMENTS
 from ...compiler.recipe.recipe import Chosen, Recipe
 from .. import torch as model
 from .parts import Holes, part
+from .schedules import check_lines
 from .task import Task
 
 
@@ -153,7 +154,8 @@ def schedule_holes(recipe: Recipe) -> Holes:
         return {"MAKE_SCHEDULE": empty, "STEP_EPOCH": empty, "STEP_STEP": empty}
     if recipe.by == "step":
         make = "self.schedule = make_schedule(self.optimizer, len(self.order))"
-        return {"MAKE_SCHEDULE": [make], "STEP_EPOCH": empty, "STEP_STEP": ["self.schedule.step()"]}
+        lines = [*check_lines(recipe), make]
+        return {"MAKE_SCHEDULE": lines, "STEP_EPOCH": empty, "STEP_STEP": ["self.schedule.step()"]}
     seen = 'result["loss"]' if recipe.schedule[0].name == "plateau" else ""
     make = "self.schedule = make_schedule(self.optimizer)"
     return {"MAKE_SCHEDULE": [make], "STEP_EPOCH": [f"self.schedule.step({seen})"], "STEP_STEP": empty}

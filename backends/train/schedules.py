@@ -1,6 +1,7 @@
 """Schedules as PyTorch expressions."""
 
 from ...compiler.recipe.recipe import Chosen, Recipe
+from ...compiler.recipe.schedules import reach
 from .text import call, wrapped
 
 
@@ -77,6 +78,26 @@ def _onecycle(phase: Chosen, length: str, epochs: int) -> str:
         div_factor=(phase.of("div"), 25.0),
         final_div_factor=(phase.of("final_div"), 1e4),
     )
+
+
+def misfit(recipe: Recipe, steps_per_epoch: int) -> str:
+    """Why a schedule in steps does not fit a run, or an empty text."""
+    (least, end), run = reach(recipe.schedule), recipe.epochs * steps_per_epoch
+    if run < least:
+        return f"it needs at least {least} steps, the run has {run}"
+    return f"it ends after step {end} of {run}" if end is not None and end < run else ""
+
+
+def check_lines(recipe: Recipe) -> list[str]:
+    """The same for the script, where the number of steps is known when the data is."""
+    least, end = reach(recipe.schedule)
+    lines = ["steps = EPOCHS * len(self.order)"]
+    if least > 1:
+        message = f"the schedule needs at least {least} steps, the run has {{steps}}"
+        lines += [f"if steps < {least}:", f'    raise SystemExit(f"{message}")']
+    if end is not None:
+        lines += [f"if steps > {end}:", f'    raise SystemExit(f"the schedule ends after step {end} of {{steps}}")']
+    return lines if len(lines) > 1 else []
 
 
 def lines(recipe: Recipe) -> list[str]:

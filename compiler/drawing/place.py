@@ -7,16 +7,16 @@ grandalf, which does both, stands under the GPL or EPL and is no longer maintain
 for labels, routes around boxes, gives the same result every time, and lays out hundreds of boxes in milliseconds.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from ..diagnostics import usage
+from .lines import LABEL, LEADING, Line, Rect, label_rect, settled
 from .measure import text_width
 from .model import Drawing, Group, Node
 from .stretches import End, Port, Stretch, stretches_of
 
-TITLE, DETAIL, NAME, LABEL, HEADING = 12.0, 11.0, 10.0, 10.0, 11.0
+TITLE, DETAIL, NAME, HEADING = 12.0, 11.0, 10.0, 11.0
 """Font sizes."""
-LEADING = 1.35
 SIDE, ABOVE = 10.0, 7.0
 """Room between a box and its text."""
 PADDING = 14.0
@@ -36,32 +36,6 @@ OPTIONS = {
 CROWDED = 60
 """Stretches in one group from which on its lines are not polished, which would take minutes for hundreds."""
 UNPOLISHED = {"effort": "fast", "tuning": {"routing": {"port_relax_rounds": 0, "overlap_repair_rounds": 0}}}
-
-Point: TypeAlias = tuple[float, float]
-
-
-class Rect(NamedTuple):
-    """The upper left corner and the size."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    def moved(self, x: float, y: float) -> "Rect":
-        return self._replace(x=self.x + x, y=self.y + y)
-
-
-class Line(NamedTuple):
-    """A stretch with its route. `label` is where the centre of its text goes, if it carries the arrow's."""
-
-    stretch: Stretch
-    points: tuple[Point, ...]
-    label: Point | None
-
-    def moved(self, x: float, y: float) -> "Line":
-        label = (self.label[0] + x, self.label[1] + y) if self.label else None
-        return self._replace(points=tuple((px + x, py + y) for px, py in self.points), label=label)
 
 
 class Heading(NamedTuple):
@@ -222,7 +196,7 @@ def read_layout(inside: Inside, found: Any) -> tuple[dict[str, Rect], list[Line]
         for line in lines:
             if port in line.stretch and is_upright(line) and all(isinstance(end, Port) for end in line.stretch[:2]):
                 ports[port] = line.points[0][0]
-    return boxes, [snapped(line, ports) for line in lines], ports
+    return boxes, settled([snapped(line, ports) for line in lines], boxes.values()), ports
 
 
 def is_upright(line: Line) -> bool:
@@ -246,13 +220,6 @@ def to_frame(line: Line, group: str, height: float) -> Line:
     if isinstance(line.stretch.end, Port) and line.stretch.end.group == group:
         points = (*points, (points[-1][0], height))
     return line._replace(points=points)
-
-
-def label_rect(line: Line) -> Rect:
-    """What a line's text takes."""
-    assert line.label is not None
-    width, height = text_width(line.stretch.text, LABEL), LABEL * LEADING
-    return Rect(line.label[0] - width / 2, line.label[1] - height / 2, width, height)
 
 
 def _graphlay(graph: dict[str, Any]) -> Any:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from html import escape
 
+from .lines import LABEL, LEADING, Line, Point, Rect, label_rect, opened
 from .model import Drawing, Group, Node
 from .palette import GROUND, PALETTE
-from .place import ABOVE, HEADING, LABEL, LEADING, TITLE, Line, Placed, Point, Rect, place, sized_lines
-from .stretches import Port
+from .place import ABOVE, HEADING, TITLE, Placed, place, sized_lines
+from .stretches import End, Port
 
 MARGIN = 6.0
 CORNER = 5.0
@@ -25,7 +26,7 @@ def svg_text(drawing: Drawing, prefix: str = "") -> str:
         'orient="auto"><path class="tip" d="M0 0.5 8 4 0 7.5Z"/></marker></defs>',
         f'<rect class="ground" x="{_n(-MARGIN)}" y="{_n(-MARGIN)}" width="{_n(width)}" height="{_n(height)}"/>',
         *(frame(group, placed, prefix) for group in drawing.groups),
-        *(path(line, prefix) for line in placed.lines),
+        *paths(placed, prefix),
         *(label(line) for line in placed.lines if line.label),
         *boxes(drawing, placed, prefix),
         "</svg>",
@@ -134,10 +135,20 @@ def heat(node: Node, place: Rect, hottest: float) -> str:
     return f'<rect class="heat" {at} width="{_n(width)}" height="2.5" rx="1"/>'
 
 
-def path(line: Line, prefix: str) -> str:
+def paths(placed: Placed, prefix: str) -> Iterator[str]:
+    """The lines. What leaves a box together opens together, so that none runs on below the text of another."""
+    texts: dict[End, list[Rect]] = {}
+    for line in placed.lines:
+        if line.label:
+            texts.setdefault(line.stretch.start, []).append(label_rect(line))
+    for line in placed.lines:
+        yield path(line, opened(line, texts.get(line.stretch.start, [])), prefix)
+
+
+def path(line: Line, parts: list[tuple[Point, ...]], prefix: str) -> str:
     """A line with rounded bends, and a tip where it reaches a box."""
     arrow = "" if isinstance(line.stretch.end, Port) else f' marker-end="url(#{prefix}arrow)"'
-    return f'<path class="edge {line.stretch.kind}" d="{route(line.points)}"{arrow}/>'
+    return f'<path class="edge {line.stretch.kind}" d="{"".join(map(route, parts))}"{arrow}/>'
 
 
 def route(points: tuple[Point, ...], radius: float = CORNER) -> str:

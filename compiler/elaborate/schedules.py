@@ -2,7 +2,7 @@
 
 from .. import syntax as ast
 from ..recipe.recipe import Chosen
-from ..recipe.schedules import SCHEDULES
+from ..recipe.schedules import SCHEDULES, last_change
 from .choices import Reader
 from .scope import UNKNOWN
 
@@ -58,10 +58,3 @@ class ScheduleReader(Reader):
 def links_of(node: ast.Expr) -> tuple[ast.Expr, ...]:
     node = ast.bare(node)
     return node.links if isinstance(node, ast.Chain) else (node,)
-
-
-def last_change(phase: Chosen) -> int:
-    """When a phase changes the rate for the last time that the program gives; 0 where it gives none."""
-    if phase.name == "multistep":
-        return max(phase.of("milestones"), default=0)
-    return int(phase.of("size")) if phase.name == "step" else 0

@@ -56,6 +56,7 @@ const bracketed = (extent) => (/ /.test(extent) ? `(${extent})` : extent);
 const shape = (extents) => extents.map(bracketed).join("×");
 const share = (cost) => (whole && typeof cost === "number" ? cost / whole : null);
 const percent = (part) => (part === null ? "" : `${(100 * part).toFixed(1)}%`);
+const breakable = (name) => name.split(".").flatMap((part, i) => (i ? [".", make("wbr"), part] : [part]));
 const count = (n, what) => `${figure(n)} ${what}${n === 1 ? "" : "s"}`;
 
 // A stripe as long as the part is beside the largest, and the part itself.

@@ -46,7 +46,7 @@ function treeHead() {
 }
 
 function treeRow(start, name, depth, cells, part, chosen) {
-  const label = make("button", { type: "button", className: "name" }, name);
+  const label = make("button", { type: "button", className: "name" }, ...breakable(name));
   label.addEventListener("click", () => select(chosen, name));
   const first = make("span", { className: "left branch" }, start, label);
   first.style.setProperty("--depth", depth);

@@ -17,7 +17,8 @@ function graph() {
     boxes.set(box, inside);
     pressable(box, names.join(", "), () => select(inside, names.join(", ")));
   }
-  pane.scrollLeft = (drawing.getBoundingClientRect().width - pane.clientWidth) / 2;
+  const start = drawing.querySelector(".node").getBoundingClientRect(); // the input, wherever a wide drawing has it
+  pane.scrollLeft += start.left + start.width / 2 - pane.getBoundingClientRect().left - pane.clientWidth / 2;
   panes.push((chosen) => {
     const hit = [...boxes].filter(([, inside]) => inside.some((i) => chosen.has(i))).map(([box]) => box);
     mark(boxes.keys(), hit, pane);

@@ -27,7 +27,7 @@ function cell(column, i) {
   if (column.share && !active[i]) return make("td", { className: "aside" }, "training only");
   if (column.share) return make("td", {}, ...bar(value, widest));
   const text = column.text ? column.text(layer) : figure(value);
-  if (column.name === "name") return make("th", { scope: "row" }, make("button", { type: "button" }, text));
+  if (column.name === "name") return make("th", { scope: "row" }, make("button", { type: "button" }, ...breakable(text)));
   return make("td", { className: column.digits ? "digits" : "" }, text);
 }
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any, NamedTuple
 
 from ..ops.entry import Entry
 from ..ops.kinds import Flag, Integer, Number, Optional, Shaped, Word
+from .recipe import Chosen
 
 
 class Schedule(Entry):
@@ -173,3 +174,21 @@ SCHEDULES: dict[str, Schedule] = {
         ),
     )
 }
+
+
+def last_change(phase: Chosen) -> int:
+    """When a phase changes the rate for the last time that the program gives; 0 where it gives none."""
+    if phase.name == "multistep":
+        return max(phase.of("milestones"), default=0)
+    return int(phase.of("size")) if phase.name == "step" else 0
+
+
+def reach(phases: tuple[Chosen, ...]) -> tuple[int, int | None]:
+    """How long a run must be for every part to begin and every change to happen, and when the chain ends, if ever."""
+    begin, least, end = 0, 0, None
+    for phase in phases:
+        least = max(least, begin + last_change(phase) + 1)
+        length = phase.of("length")
+        end = None if length is None else begin + length
+        begin += length or 0
+    return max(least, end or 0), end
