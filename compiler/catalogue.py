@@ -1088,6 +1088,14 @@ _add(
     "slows down. Others expect it: nll needs log-probabilities, bce probabilities.",
 )
 _add(
+    "W0613",
+    "`{loss}` does not fit its output at this input size",
+    "needs {need}; `{output}` is {shape}",
+    "train it at the size that the program declares",
+    "The request gives the network another input size than the program, at which the loss makes no sense. Everything else holds, "
+    "but the loss is left out.",
+)
+_add(
     "W0610",
     "the weights are random",
     "drawn from the seed {seed}: the results mean nothing",

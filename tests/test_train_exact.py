@@ -29,6 +29,8 @@ train {
 """
 """Everything in it is random or has a state: dropout, augmentation, mixing, statistics, averages, a schedule."""
 
+pytestmark = pytest.mark.training
+
 PLAIN = """
 set conv(p=same)
 input 1x8x8 -> conv3x3(16) -> relu -> maxpool2 -> conv3x3(32) -> relu -> maxpool2 -> flatten -> fc(64) -> relu -> fc(10)
@@ -60,7 +62,6 @@ def last_metric(result: Text, name: str) -> float:
 # Figures that are reached
 
 
-@pytest.mark.parity
 @pytest.mark.parametrize(
     ("name", "data", "metric", "least"),
     [

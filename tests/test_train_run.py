@@ -41,8 +41,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 
 def short(text: str) -> cnnc.Net:
-    """A program of the table, with an epoch or two."""
-    return cnnc.compile(text if "epochs" in text else text.replace("optimizer =", "epochs = 2, optimizer ="))
+    """A program of the table, with a single epoch."""
+    return cnnc.compile(text if "epochs" in text else text.replace("optimizer =", "epochs = 1, optimizer ="))
 
 
 def losses(path: Path = Path("run/log.csv")) -> list[float]:
@@ -52,7 +52,7 @@ def losses(path: Path = Path("run/log.csv")) -> list[float]:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_program_runs(name: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    """Two epochs on synthetic data; the model is written in all forms, and ONNX Runtime agrees with PyTorch on it."""
+    """An epoch on synthetic data; the model is written in all forms, and ONNX Runtime agrees with PyTorch on it."""
     net = short(PROGRAMS[name])
     run(net, "--data=synthetic")
     assert re.search(r"epoch (\d)/\1: loss", capsys.readouterr().out)
@@ -221,11 +221,11 @@ def test_an_earlier_run_is_not_overwritten(run: Run) -> None:
 
 
 def test_a_schedule_that_does_not_fit_the_run(run: Run) -> None:
-    """In steps it is compared when the data is there: here 250 steps."""
+    """In steps it is compared when the data is there: here 100 steps."""
     text = (SMALL % "1x8x8").replace("epochs", "schedule = %s, epochs")
-    with pytest.raises(SystemExit, match="the schedule needs at least 501 steps, the run has 250"):
+    with pytest.raises(SystemExit, match="the schedule needs at least 501 steps, the run has 100"):
         run(cnnc.compile(text % "warmup(500, by=step) -> cosine"), "--data=synthetic")
-    with pytest.raises(SystemExit, match="the schedule ends after step 30 of 250"):
+    with pytest.raises(SystemExit, match="the schedule ends after step 30 of 100"):
         run(cnnc.compile(text % "cosine(30, by=step)"), "--data=synthetic")
 
 

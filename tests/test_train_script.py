@@ -18,7 +18,7 @@ PROGRAMS = {
     "options": IMAGE % "clip = 1.0, ema = 0.9, l1 = 0.001, label_smoothing = 0.1, seed = 3, batch = full",
     "clip_value": IMAGE % "clip = value(0.5), precision = fp16, init = xavier",
     "bf16": IMAGE % "precision = bf16, schedule = plateau(patience=2), weight_decay = 0.1",
-    "decay": IMAGE.replace("adam", "adamw(decay=weights)") % "l1 = 0.1, schedule = warmup(1) -> cosine",
+    "decay": IMAGE.replace("adam", "adamw(decay=weights)") % "l1 = 0.1, schedule = warmup(1) -> cosine, epochs = 2",
     "steps": IMAGE % "schedule = warmup(10, by=step) -> cosine, epochs = 2",
     "onecycle": IMAGE % "schedule = onecycle(max_lr=0.1)",
     "augment": IMAGE

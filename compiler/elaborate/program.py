@@ -49,6 +49,7 @@ class Program(Applier):
         self.params: dict[str, Any] = {}
         self.initials: dict[str, Initial] = {}
         self.recipe: Recipe | None = None
+        self.resized = False  # whether the request gives an input another shape than the program
         self.title = ""
         self.flow_end: Value | None = None
         self.places: dict[str, Span] = {}
@@ -302,6 +303,7 @@ class Program(Applier):
             name = source.name.id if source.name is not None else "input"
             given = shapes.get(name) if isinstance(shapes, dict) else shapes if single else None
             value = self.add_input(name, given or self.shape_of(source), self.env.span(source), given is None)
+            self.resized = self.resized or (given is not None and given != self.shape_of(source))
             if source.name is not None:
                 self.declare_name(source.name, value)
         if item.flow is not None:
@@ -413,7 +415,8 @@ class Program(Applier):
             from .losses import LossReader
             from .train import Section
 
-            section = Section(self, self.env, self.inputs, LossReader(self, self.env, self.outputs, self.aux))
+            losses = LossReader(self, self.env, self.outputs, self.aux)
+            section = Section(self, self.env, self.inputs, losses, self.resized)
             self.recipe = section.recipe(sections[0])
             self.initials = {**section.initials, **self.initials}
 

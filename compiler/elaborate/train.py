@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Reject
+from ..diagnostics import Diagnostic, Reject
 from ..ir import Terminal
 from ..ops.initial import Initial
 from ..ops.kinds import Kind
@@ -22,12 +22,16 @@ from .scope import UNKNOWN, Env, Problem
 class Section(Reader):
     """Reads one `train` section. Mistakes go to the evaluator's sink, option by option.
 
+    resized: whether an input has another shape than the program declares; then a loss that fits the declared one alone
+    is left out with a remark, since convolutions may well be run at other sizes than they are trained at.
     initials: what `init` says, for the whole network.
     """
 
-    def __init__(self, evaluator: Evaluator, env: Env, inputs: list[Terminal], losses: LossReader) -> None:
+    def __init__(
+        self, evaluator: Evaluator, env: Env, inputs: list[Terminal], losses: LossReader, resized: bool
+    ) -> None:
         super().__init__(evaluator, env)
-        self.inputs, self.losses = inputs, losses
+        self.inputs, self.losses, self.resized = inputs, losses, resized
         self.given: dict[str, ast.Expr] = {}
         self.found: dict[str, Any] = {}
         self.initials: dict[str, Initial] = {}
@@ -67,7 +71,13 @@ class Section(Reader):
     # Options by themselves
 
     def loss(self, node: ast.Expr) -> None:
-        terms = self.losses.read(node)
+        try:
+            terms = self.losses.read(node)
+        except Problem as problem:
+            if problem.code != "E0356" or not self.resized:
+                raise
+            self.evaluator.sink.add(Diagnostic("W0613", problem.facts, problem.span))
+            return
         if terms is not None:
             self.found["terms"] = terms
 
