@@ -115,6 +115,14 @@ def test_resume_without_a_checkpoint(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_processes_that_load_data_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "net.cnn").write_text(RESTLESS)
+    for count in ("0", "2"):
+        run = train(tmp_path, "net.cnn", "--data", "digits", "--max-steps", "30", "--workers", count, "--out", count)
+        assert run.returncode == 0, run.stderr
+    assert column(tmp_path / "0/log.csv") == column(tmp_path / "2/log.csv")
+
+
 # Several processes
 
 
@@ -167,3 +175,14 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert (tmp_path / "out/checkpoint.pt").read_bytes() == before
     assert not list((tmp_path / "out").glob("*.partial"))
     assert train(tmp_path, *args, "--max-steps", "20", "--resume").returncode == 0
+
+
+def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+    """As on a disk that is full before the checkpoint is begun: one line, no traceback."""
+    (tmp_path / "net.cnn").write_text(RESTLESS)
+    args = ("net.cnn", "--data", "digits", "--out", "out", "--save-every", "7", "--max-steps", "20")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/log.csv").symlink_to("/dev/full")
+    result = train(tmp_path, *args)
+    assert result.returncode == 1 and "No space left on device" in result.stderr
+    assert "Traceback" not in result.stderr
