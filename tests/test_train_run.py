@@ -213,6 +213,13 @@ def test_damaged_data(run: Run) -> None:
         run(cnnc.compile(SMALL % "1x8x8"), "--data=mnist:data")
 
 
+def test_a_network_that_pytorch_cannot_export(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its trained weights are kept all the same."""
+    run(cnnc.compile((SMALL % "1x8x8").replace("flatten", "rrelu -> flatten")), "--data=synthetic")
+    assert "PyTorch cannot export this network to ONNX" in capsys.readouterr().out
+    assert Path("run/model.pth").exists() and not Path("run/model.onnx").exists()
+
+
 def test_an_earlier_run_is_not_overwritten(run: Run) -> None:
     net = cnnc.compile(SMALL % "1x8x8")
     run(net, "--data=synthetic")
