@@ -128,6 +128,11 @@ def model_holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         'if self.fabric.world_size > 1 and self.fabric.device.type == "cuda":',
         "    self.module = nn.SyncBatchNorm.convert_sync_batchnorm(self.module)",
     ]
+    share = [
+        "if self.fabric.world_size > 1:  # each process has running statistics of its own share",
+        "    for buffer in model.buffers():",
+        "        torch.distributed.broadcast(buffer, 0)",
+    ]
     whole = any(AUGMENTS[choice.name].batch for choice in recipe.augment)
     each = any(not AUGMENTS[choice.name].batch for choice in recipe.augment)
     return {
@@ -137,6 +142,7 @@ def model_holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "EVAL": call,  # in full precision, whatever the steps of training are in
         "EVALUATED": "self.module" if recipe.ema is None else "self.average.module",
         "SYNC": sync if batchnorm else [],
+        "SHARE_STATISTICS": share if batchnorm else [],
         "AUGMENT": augment_lines(task) if each else [],
         "FIT_MASK": ['found["label"] = fit_mask(found["label"])'] if task.kind == "dense" else [],
         "PLACE": ["epoch, i = place" if each else "_, i = place"],
@@ -203,7 +209,8 @@ def clip_lines(clip: Chosen | None) -> list[str]:
     if clip is None:
         return []
     name = "max_norm" if clip.name == "norm" else "clip_val"
-    return [f"self.fabric.clip_gradients(self.model, self.wrapped, {name}={clip.of('limit')!r})"]
+    rest = ", error_if_nonfinite=False" if clip.name == "norm" else ""  # the scaler of fp16 skips such steps
+    return [f"self.fabric.clip_gradients(self.model, self.wrapped, {name}={clip.of('limit')!r}{rest})"]
 
 
 def strategy(graph: Graph, recipe: Recipe) -> str:
