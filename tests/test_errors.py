@@ -581,6 +581,11 @@ def test_data_that_is_not_there(cnnc: CLI) -> None:
     assert not Path("runs").exists()
 
 
+def test_training_into_a_file(cnnc: CLI) -> None:
+    text = "input 1x8x8 -> flatten -> fc(3) train { loss = cross_entropy, optimizer = adam }"
+    assert_refused(cnnc("train", "-e", text, "--data", "synthetic", "--out", "good.cnn"), "E0503", "good.cnn")
+
+
 def test_machines_without_an_address(cnnc: CLI) -> None:
     assert_refused(cnnc("train", "good.cnn", "--data", "digits", "--nodes", "2"), "E0591", "no --rendezvous")
 

@@ -176,6 +176,18 @@ def test_several_inputs_and_targets_from_arrays(run: Run) -> None:
     assert len(losses()) == 1
 
 
+def test_labels_in_a_column(run: Run) -> None:
+    np.savez("data.npz", x=images(40, 8, 8), y=(np.arange(40) % 3)[:, None].astype(np.int32))
+    run(cnnc.compile(SMALL % "1x8x8"), "--data=data.npz")
+    assert len(losses()) == 4
+
+
+def test_a_gpu_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="PyTorch finds no GPU"):
+        run(cnnc.compile(SMALL % "1x8x8"), "--data=synthetic", "--device=cuda")
+
+
 WRONG = {
     "no target": ({"x": images(9, 8, 8)}, "there is no array label"),
     "lengths": ({"x": images(9, 8, 8), "y": np.zeros(8)}, "differ in length: 8, 9"),

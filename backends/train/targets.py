@@ -68,7 +68,7 @@ def _target(task: Task, want: Target, found: str) -> str:
     if task.kind == "dense":
         return _mask(task, want, found)
     if want.kind == "index":
-        return f"{found}.long()"
+        return f"{found}.long().squeeze()" if not want.shape and "[" in found else f"{found}.long()"
     if found.startswith(("image", 'found.get("')) and "image" in found:
         return found
     if is_vector(want.shape) and want.shape[0] > 1 and len(want.shape) == 1:

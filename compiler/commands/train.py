@@ -48,7 +48,10 @@ def run(args: argparse.Namespace) -> int:
     text = net.train_source(args.data)
     require(packages_of(text))
     out = Path(args.out or f"runs/{net.name}")
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise usage("E0503", path=str(out), reason=error.strerror) from None
     script = out / "train.py"
     write_file(script, text.encode())
     print(f"wrote {script}", flush=True)
