@@ -40,6 +40,10 @@ PROGRAMS = {
     "train { loss = cross_entropy(y) + 0.5 * mse(z), optimizer = adam }",
     "aux": "input 1x8x8 -> conv3x3(4) -> relu as t -> gap -> fc(3) aux h = t -> gap -> fc(3) "
     "train { loss = cross_entropy + 0.3 * cross_entropy(h), optimizer = adam }",
+    "tasks": "input 3x8x8 -> gap as t output p = t -> fc(5), q = t -> fc(2) "
+    "train { loss = [cross_entropy, mse], optimizer = adam }",
+    "dense_sequence": "input 2x16 -> conv3(4, p=1) train { loss = cross_entropy(dense=true), optimizer = adam }",
+    "thousand": "input 1x8x8 -> flatten -> fc(1000) train { loss = cross_entropy, optimizer = adam }",
     "unused": "input 1x8x8 -> flatten as t -> fc(3) output y = t -> fc(3), z = t -> fc(2) "
     "train { loss = cross_entropy(y), optimizer = adam }",
 }

@@ -63,9 +63,10 @@ def constant_lines(recipe: Recipe, task: Task, known: str) -> list[str]:
     lines += source_lines(known)
     lines += [f"INPUTS = {strings(task.inputs)}", f"SHAPES = {[*task.shapes]!r}", f"OUTPUTS = {strings(task.outputs)}"]
     if task.kind == "plain" and "synthetic" in known:
+        named = task.wants if len(task.wants) > 1 else dict(zip(["label"], task.wants.values(), strict=True))
         lines += [
             "TARGETS = {",
-            *(f'    "{n}": ("{w.kind}", {w.shape}, {w.classes}),' for n, w in task.wants.items()),
+            *(f'    "{n}": ("{w.kind}", {w.shape}, {w.classes}),' for n, w in named.items()),
             "}",
         ]
     return lines

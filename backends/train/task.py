@@ -51,7 +51,10 @@ def _kind(terms: tuple[Term, ...], shapes: tuple[tuple[int, ...], ...], wants: l
     spatial = shapes[0][1:]
     if len(spatial) == 2 and all(is_mask(target) for target in wants) and len(wants) == 1:
         return "dense"
-    return "labelled" if all(of_label(t) or tuple(t.shape) == shapes[0] for t in wants) else "plain"
+    labels = [target for target in wants if tuple(target.shape) != shapes[0]]
+    if len(labels) > 1 and any(t.kind != "index" or t.classes != labels[0].classes for t in labels):
+        return "plain"  # one class of a sample cannot be several targets
+    return "labelled" if all(of_label(target) for target in labels) else "plain"
 
 
 def is_mask(target: Target) -> bool:

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="folder of script, logs, checkpoint and model (runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    parser.add_argument("--workers", type=int, default=0, metavar="N", help="processes that load data (default 0)")
+    parser.add_argument("--workers", type=count, default=0, metavar="N", help="processes that load data (default 0)")
     parser.add_argument(
         "--save-every", type=positive, default=1000, metavar="N", help="steps between checkpoints (default 1000)"
     )
@@ -35,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--nodes", type=positive, default=1, metavar="N", help="machines (default 1)")
     group.add_argument("--node-rank", type=int, default=0, metavar="I", help="which of them this is (default 0)")
     group.add_argument("--rendezvous", metavar="HOST:PORT", help="address of the first machine")
+
+
+def count(text: str) -> int:
+    """A whole number from 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError("a whole number of at least 0 is needed")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     text = net.train_source(args.data)
     require(packages_of(text))
     out = Path(args.out or f"runs/{net.name}")
+    if (out / "checkpoint.pt").exists() and not args.resume:
+        raise usage("E0503", path=str(out), reason="it has a checkpoint of an earlier run: --resume goes on from it")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
