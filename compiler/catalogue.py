@@ -705,6 +705,15 @@ _add(
     "change of the rate to happen, and the last part to last until the end.",
 )
 
+_add(
+    "E0362",
+    "no script can train this network",
+    "{reason}",
+    "{way}",
+    "A training script needs parameters to train and samples to draw. Samples for a loss of embeddings are drawn for its inputs by class, so "
+    "nothing else can be trained on them; `net.loss()` has no such limit.",
+)
+
 # E04: limits
 
 _add(

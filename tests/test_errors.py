@@ -30,6 +30,7 @@ BY_REQUEST = {
     "E0358": "test_a_recipe_without_what_is_asked_for",
     "E0359": "test_a_schedule_in_steps_without_their_number",
     "E0361": "test_a_schedule_that_does_not_fit",
+    "E0362": "test_a_network_that_no_script_can_train",
     "E0401": "test_a_text_over_the_limit",
     "E0501": "test_a_file_that_cannot_be_read",
     "E0503": "test_a_file_that_cannot_be_written",
@@ -572,6 +573,19 @@ def test_a_schedule_that_does_not_fit(schedule: str, reason: str) -> None:
     with pytest.raises(CnncError) as raised:
         net.schedule(net.optimizer(net.to_torch()), steps_per_epoch=10)
     assert raised.value.code == "E0361" and reason in str(raised.value)
+
+
+def test_a_network_that_no_script_can_train() -> None:
+    pair = (
+        "shared f = flatten -> fc(4) input a: 1x8x8, b: 1x8x8 output x = a -> f, y = b -> f, z = a -> flatten -> fc(2) "
+    )
+    for text, reason in (
+        ("input 1x8x8 -> flatten -> relu train { loss = mse, optimizer = adam }", "it has no parameters"),
+        (pair + "train { loss = contrastive(x, y) + cross_entropy(z), optimizer = adam }", "stands beside another"),
+    ):
+        with pytest.raises(CnncError) as raised:
+            api.compile(text).train_source()
+        assert raised.value.code == "E0362" and reason in str(raised.value)
 
 
 def test_data_that_is_not_there(cnnc: CLI) -> None:

@@ -235,7 +235,7 @@ def test_the_text_is_what_runs(text: str, epochs: int, steps: int | None, rate: 
     net = cnnc.compile(
         f"input 3x8x8 -> relu\ntrain {{ optimizer = sgd(lr={LR}), schedule = {text}, epochs = {epochs} }}"
     )
-    written = source(net.graph, "optimizer", "schedule")
+    written = source(net.graph, "optimizer") + source(net.graph, "schedule")
     assert max(map(len, written.splitlines())) <= 120
     names: dict[str, Any] = {}
     exec(compile(written, "recipe.py", "exec"), names)

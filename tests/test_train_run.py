@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from conftest import ROOT
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 from test_train_script import PROGRAMS
@@ -176,10 +177,35 @@ def test_several_inputs_and_targets_from_arrays(run: Run) -> None:
     assert len(losses()) == 1
 
 
-def test_labels_in_a_column(run: Run) -> None:
-    np.savez("data.npz", x=images(40, 8, 8), y=(np.arange(40) % 3)[:, None].astype(np.int32))
-    run(cnnc.compile(SMALL % "1x8x8"), "--data=data.npz")
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, np.uint64])
+def test_labels_in_a_column(kind: type, run: Run) -> None:
+    """N×1 labels of any whole type are N labels: the run is the same."""
+    x, y = images(40, 8, 8), np.arange(40) % 3
+    for name, labels in (("row", y), ("column", y[:, None].astype(kind))):
+        np.savez("data.npz", x=x, y=labels)
+        run(cnnc.compile(SMALL % "1x8x8"), "--data=data.npz", f"--out={name}")
+    assert losses(Path("row/log.csv")) == losses(Path("column/log.csv"))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "y"), [(2, ARRAYS.normal(size=(40, 2))), (1, np.arange(40)), (1, np.arange(40) / 7)]
+)
+def test_regression_from_arrays(outputs: int, y: Any, run: Run) -> None:
+    """Numbers are no classes, whole or not, and are shared out over their range."""
+    np.savez("data.npz", x=images(40, 8, 8), y=y)
+    run(
+        cnnc.compile((SMALL % "1x8x8").replace("fc(3)", f"fc({outputs})").replace("cross_entropy", "mse")),
+        "--data=data.npz",
+    )
     assert len(losses()) == 4
+
+
+def test_two_tasks_from_arrays(run: Run) -> None:
+    """A class and an image, which have arrays of their own."""
+    net = cnnc.load(ROOT / "examples/train/multitask.cnn")
+    np.savez("data.npz", x=images(200, 8, 8), digit=np.arange(200) % 10, image=images(200, 8, 8)[:, None] / 255)
+    run(net, "--data=data.npz", "--max-steps=2")
+    assert len(losses()) == 2
 
 
 def test_a_gpu_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +219,13 @@ WRONG = {
     "lengths": ({"x": images(9, 8, 8), "y": np.zeros(8)}, "differ in length: 8, 9"),
     "shape": ({"x": ARRAYS.normal(size=(9, 7)), "y": np.arange(9) % 3}, "samples of 7, the network takes 1×8×8"),
     "classes": ({"x": images(9, 8, 8), "y": np.arange(9)}, "has a class 8, the network tells 3 apart"),
+    "negative": ({"x": images(9, 8, 8), "y": np.arange(9) % 3 - 1}, "class -1, the network tells 3 apart"),
+    "fractions": ({"x": images(9, 8, 8), "y": np.arange(9) / 4}, "label must hold a whole number for each sample"),
+    "one-hot": ({"x": images(9, 8, 8), "y": np.eye(9, 3)}, "label must hold a whole number for each sample"),
+    "words": ({"x": images(3, 8, 8), "y": np.array(["a", "b", "c"])}, "label must hold a whole number"),
+    "empty": ({"x": images(0, 8, 8), "y": np.zeros(0, int)}, "the arrays are empty"),
+    "few": ({"x": images(2, 8, 8), "y": np.zeros(2, int)}, "too few samples"),
+    "no test": ({"x_train": images(9, 8, 8), "y_train": np.zeros(9, int)}, "no array input_test or x_test"),
 }
 
 
@@ -213,6 +246,13 @@ def test_more_classes_than_the_network_knows(run: Run) -> None:
     text = "input 1x8x8 -> conv1x1(3) train { loss = cross_entropy(dense=true), optimizer = adam }"
     with pytest.raises(SystemExit, match="a mask has a class 3, the network tells 3 apart"):
         run(cnnc.compile(text), "--data=data.npz")
+
+
+def test_a_damaged_image(run: Run) -> None:
+    write_folder_of_classes()
+    Path("data/cat/3.png").write_bytes(b"zz")
+    with pytest.raises(SystemExit, match="cannot identify image file"):
+        run(cnnc.compile(SMALL % "3x8x8"), "--data=data")
 
 
 def test_damaged_data(run: Run) -> None:

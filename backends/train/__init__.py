@@ -31,8 +31,8 @@ def optimizer(graph: Graph, params: "torch.nn.Module | Iterable[torch.nn.Paramet
     """The optimizer of some parameters; see `Net.optimizer`."""
     import torch
 
-    if isinstance(params, torch.nn.Module):
-        params = params.parameters()
+    given = params.parameters() if isinstance(params, torch.nn.Module) else params
+    params = [entry[1] if isinstance(entry, tuple) else entry for entry in given]  # of named_parameters(), too
     made: torch.optim.Optimizer = _function(graph, "optimizer", "make_optimizer")(params)
     return made
 

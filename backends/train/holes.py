@@ -35,9 +35,8 @@ def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
 
 def array_holes(task: Task) -> Holes:
     """By which names arrays are found."""
-    label = task.tuples or len(task.wants) == 1
-    targets = ("label",) if label else tuple(task.wants)
-    others = ("y", "labels", "target", *(name for name in task.wants if name != "label")) if label else ()
+    targets = ("label",) if task.tuples else tuple(map(task.key, task.wants))
+    others = ("y", "labels", "target", *(name for name in task.wants if name != "label")) if len(targets) == 1 else ()
     inputs = ("images",) if task.tuples else task.inputs
     alike = tuple(name for name in ("x", "images", "image", "data") if name not in inputs)
     return {
@@ -60,10 +59,12 @@ def class_holes(task: Task, recipe: Recipe) -> Holes:
     }
     if task.kind == "labelled" and least_classes(task):
         values["CHECK"] = ["check_classes(train)"]
-    elif task.kind == "plain":
-        counts = {name: want.classes for name, want in task.wants.items() if want.kind == "index"}
-        values["CHECK_ARRAYS"] = [line for name, count in counts.items() for line in _check_array(task, name, count)]
-    elif task.kind == "dense":
+    counts = {task.key(name): w.classes for name, w in task.wants.items() if w.kind == "index" and not w.shape}
+    counts |= {"label": 2**31} if task.tuples else {}
+    values["CHECK_ARRAYS"] = [
+        f'targets["{key}"] = class_numbers(path, "{key}", targets["{key}"], {count})' for key, count in counts.items()
+    ]
+    if task.kind == "dense":
         ignore = recipe.terms[0].loss.of("ignore")
         known = f"mask[mask != {ignore}]" if ignore is not None else "mask"
         values["CHECK_MASK"] = [
@@ -78,15 +79,9 @@ def least_classes(task: Task) -> int:
     counts = [
         want.classes if want.kind == "index" else max(2, want.shape[0])
         for want in task.wants.values()
-        if tuple(want.shape) != task.shapes[0]
+        if not task.is_input(want) and (want.kind != "real" or want.shape[0] > 1)  # a single number is any number
     ]
     return min(counts, default=0)
-
-
-def _check_array(task: Task, name: str, classes: int) -> list[str]:
-    key = "label" if len(task.wants) == 1 else name
-    found = f"{{path}}: {key} has a class {{np.max(targets[{key!r}])}}, the network tells {classes} apart"
-    return [f'if np.max(targets["{key}"]) >= {classes}:', f'    raise SystemExit(f"{found}")']
 
 
 ROLES = {
@@ -201,8 +196,8 @@ def augment_lines(task: Task) -> list[str]:
 def penalty_lines(recipe: Recipe) -> list[str]:
     if not recipe.l1:
         return []
-    only = " if p.ndim > 1" if recipe.optimizer is not None and recipe.optimizer.of("decay") == "weights" else ""
-    return [f"loss = loss + L1 * sum(p.abs().sum() for p in self.module.parameters(){only})"]
+    decayed = 'self.optimizer.param_groups[0]["params"]'  # all, or the weights alone
+    return [f"loss = loss + L1 * sum(p.abs().sum() for p in {decayed})"]
 
 
 def clip_lines(clip: Chosen | None) -> list[str]:

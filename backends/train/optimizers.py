@@ -67,7 +67,7 @@ def tables(graph: Graph) -> list[tuple[int, ...]]:
 def lines(graph: Graph, o: Chosen) -> list[str]:
     """The function `make_optimizer`."""
     head = ["def make_optimizer(params):", '    """The optimizer of some parameters."""']
-    if o.of("decay") == "all" or not o.of("weight_decay"):
+    if o.of("decay") == "all":
         return [*head, *wrapped(f"    return {expression(o, 'params')}")]
     spared = tables(graph)
     weight = "p.ndim > 1 and tuple(p.shape) not in norms" if spared else "p.ndim > 1"

@@ -5,14 +5,15 @@ import re
 import textwrap
 from collections.abc import Iterator
 
-from ...compiler.ir import Graph
+from ...compiler.diagnostics import usage
+from ...compiler.ir import Graph, weights_of
 from ...compiler.recipe.recipe import Recipe
 from .. import torch as model
 from . import augment, optimizers, schedules
 from .holes import holes, strings
 from .parts import Holes, part
 from .recipe import loss_lines, needs
-from .sources import DataSource, described, kind_of, load_lines, sources
+from .sources import TORCHVISION, DataSource, described, load_lines, sources
 from .targets import ONE_HOT, metric_lines, target_lines
 from .task import Task, task_of
 
@@ -25,10 +26,13 @@ PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 def source(graph: Graph, where: str | None = None) -> str:
     """The whole script, with all ways to read data or with the one for `where`, which is then its default.
 
-    Raises UsageError where the program names no loss or no optimizer (E0358), or `where` is no data for it (E0590).
+    Raises UsageError where the program names no loss or no optimizer (E0358), nothing can be trained (E0362),
+    or `where` is no data for it (E0590).
     """
     recipe = needs(graph, "loss", "optimizer")
     assert recipe.optimizer is not None
+    if not any(trained for _, _, trained in weights_of(graph)):
+        raise usage("E0362", reason="it has no parameters", way="add a layer that has some, such as conv or fc")
     task = task_of(graph, recipe)
     found = sources(task, where)
     values = holes(graph, recipe, task) | data_holes(where)
@@ -63,10 +67,9 @@ def constant_lines(recipe: Recipe, task: Task, known: str) -> list[str]:
     lines += source_lines(known)
     lines += [f"INPUTS = {strings(task.inputs)}", f"SHAPES = {[*task.shapes]!r}", f"OUTPUTS = {strings(task.outputs)}"]
     if task.kind == "plain" and "synthetic" in known:
-        named = task.wants if len(task.wants) > 1 else dict(zip(["label"], task.wants.values(), strict=True))
         lines += [
             "TARGETS = {",
-            *(f'    "{n}": ("{w.kind}", {w.shape}, {w.classes}),' for n, w in named.items()),
+            *(f'    "{task.key(n)}": ("{w.kind}", {w.shape}, {w.classes}),' for n, w in task.wants.items()),
             "}",
         ]
     return lines
@@ -81,13 +84,15 @@ def source_lines(text: str) -> list[str]:
 
 
 def data_holes(where: str | None) -> Holes:
-    """Whether `--data` has a default."""
-    return {"DATA": "required=True" if where is None else f"default={json.dumps(where, ensure_ascii=False)}"}
+    """Whether `--data` has a default, and what torchvision knows."""
+    default = "required=True" if where is None else f"default={json.dumps(where, ensure_ascii=False)}"
+    sets = [f'    "{name}": ("{kind}", "{inside}"),' for name, (kind, inside) in TORCHVISION.items()]
+    return {"DATA": default, "TORCHVISION": ["TORCHVISION = {", *sets, "}"]}
 
 
 def data_parts(task: Task, found: tuple[DataSource, ...], values: Holes) -> list[str]:
     """Where samples come from, and how they are made ready."""
-    parts = [part(source.part.format(kind=kind_of(task)), values) for source in found]
+    parts = [part(source.part.format(kind=task.samples), values) for source in found]
     parts += ["\n".join(load_lines(found)), part("fit", values)]
     parts += [part("fit_mask", values)] if task.kind == "dense" else []
     parts += [part("check_classes", values)] if values["CHECK"] else []
@@ -98,7 +103,7 @@ def data_parts(task: Task, found: tuple[DataSource, ...], values: Holes) -> list
         parts += [ONE_HOT.strip()] if any(re.search(r"(?<!F\.)one_hot\(", line) for line in make) else []
         parts += ["\n".join(make), part("wrap", values)]
     first: list[str] = []
-    for name in ("labels_of", "split", "array_samples", "as_image"):
+    for name in ("labels_of", "split", "array_samples", "as_image", "class_numbers"):
         defined = {"array_samples": "Arrays"}.get(name, name)
         if any(re.search(rf"\b{defined}\(", text) for text in (*parts, *first)):
             first.insert(0, part(name, values))

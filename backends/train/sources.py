@@ -23,12 +23,16 @@ class DataSource(NamedTuple):
     is_it: Callable[[str, Path], bool]
 
 
-TORCHVISION = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "cifar-10-batches-py"}
-"""Data sets of torchvision, and the folder that each one's files lie in."""
+TORCHVISION = {
+    "mnist": ("MNIST", "MNIST"),
+    "fashion-mnist": ("FashionMNIST", "FashionMNIST"),
+    "cifar10": ("CIFAR10", "cifar-10-batches-py"),
+}
+"""Data sets of torchvision by name: its class for each, and the folder that the files lie in."""
 
 
 def _is_torchvision(where: str, path: Path) -> bool:
-    return where.partition(":")[0] in TORCHVISION or any((path / name).is_dir() for name in TORCHVISION.values())
+    return where.partition(":")[0] in TORCHVISION or any((path / inside).is_dir() for _, inside in TORCHVISION.values())
 
 
 def _is_arrays(where: str, path: Path) -> bool:
@@ -48,7 +52,7 @@ SETS = DataSource(
     "torchvision",
     "a folder with the files of MNIST, Fashion-MNIST or CIFAR-10 (or cifar10:DIR)",
     (
-        "for name, inside in TORCHVISION.items():",
+        "for name, (_, inside) in TORCHVISION.items():",
         '    if where.startswith(f"{name}:") or (path / inside).is_dir():',
         '        return torchvision_set(name, where.removeprefix(f"{name}:"))',
     ),
@@ -80,17 +84,13 @@ SERVING = {
 """The sources of each kind of task, in the order in which they are tried."""
 
 
-def kind_of(task: Task) -> str:
-    return "labelled" if task.tuples else task.kind
-
-
 def sources(task: Task, where: str | None) -> tuple[DataSource, ...]:
     """All sources of a task, or the one that `--data` names. Raises UsageError (E0590) where it is none of them."""
-    serving = SERVING[kind_of(task)]
+    serving = SERVING[task.samples]
     if where is None:
         return serving
     path = Path(where.partition(":")[2] if where.partition(":")[0] in TORCHVISION else where)
-    if where not in ("digits", "synthetic") and not path.exists():
+    if where not in ("digits", "synthetic") and not (where and path.exists()):
         raise usage("E0590", where=where, what="there is no such file or folder", way=described(serving))
     found = next((source for source in serving if source.is_it(where, path)), None)
     if found is None:

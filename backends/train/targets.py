@@ -44,33 +44,22 @@ def auc(same, different):
 def target_lines(task: Task) -> list[str]:
     """The function `make_target`: what the loss compares with, from what the data says of a sample."""
     head = ["def make_target(image, found):", '    """What the loss compares with."""']
-    if len(task.wants) == 1:
-        ((name, want),) = task.wants.items()
-        return [*head, f"    return {_target(task, want, _found(task, name, want))}"]
-    entries = [
-        f'        "{name}": {_target(task, want, _found(task, name, want))},' for name, want in task.wants.items()
-    ]
-    return [*head, "    return {", *entries, "    }"]
+    made = {name: _target(task, name, want) for name, want in task.wants.items()}
+    if len(made) == 1:
+        return [*head, f"    return {next(iter(made.values()))}"]
+    return [*head, "    return {", *(f'        "{name}": {text},' for name, text in made.items()), "    }"]
 
 
-def _found(task: Task, name: str, want: Target) -> str:
-    """Where the target of a name is found; of labelled images, the class or the image itself."""
-    single = len(task.wants) == 1
-    if task.kind == "labelled" and tuple(want.shape) == task.shapes[0]:
-        return "image" if single else f'found.get("{name}", image)'
-    if single:
-        return 'found["label"]'
-    return f'found["{name}"]' if task.kind == "plain" else f'found.get("{name}", found["label"])'
-
-
-def _target(task: Task, want: Target, found: str) -> str:
-    """A target in the shape and type that its loss takes."""
+def _target(task: Task, name: str, want: Target) -> str:
+    """A target in the shape and type that its loss takes; of labelled images, from the class or the image itself."""
+    if task.is_input(want):
+        return f'found.get("{name}", image)'
+    key = task.key(name)
+    found = f'found["{key}"]' if key == "label" or task.kind == "plain" else f'found.get("{key}", found.get("label"))'
     if task.kind == "dense":
         return _mask(task, want, found)
     if want.kind == "index":
-        return f"{found}.long().squeeze()" if not want.shape and "[" in found else f"{found}.long()"
-    if found.startswith(("image", 'found.get("')) and "image" in found:
-        return found
+        return f"{found}.long()"
     if is_vector(want.shape) and want.shape[0] > 1 and len(want.shape) == 1:
         return f"one_hot({found}, {want.shape[0]})"
     return f"{found}.float().reshape({want.shape})"
@@ -90,7 +79,7 @@ def _mask(task: Task, want: Target, found: str) -> str:
 def metric_lines(graph: Graph, recipe: Recipe, task: Task) -> list[str]:
     """The function `measure`: for each metric a pair of sums whose quotient it is, and the helpers that it needs."""
     if task.tuples:
-        return [*AUC.strip().split("\n"), "", "", *_distances(recipe.terms[0], len(task.outputs))]
+        return [*AUC.strip().split("\n"), "", "", *_distances(recipe.terms[0])]
     shapes = {t.name: tuple(known(t.value)) for t in graph.outputs}
     entries: dict[str, str] = {}
     for term in recipe.terms:
@@ -119,8 +108,8 @@ def _metric(term: Term, shapes: dict[str, tuple[int, ...]], one: bool, single: b
     if want.kind == "index" and want.shape:
         return f"{prefix}iou", f"overlap({y}.argmax(1), {t}, {want.classes}, {term.loss.of('ignore')})"
     if want.kind == "index":
-        found = f"{y}.flatten() > 0" if shapes[name][0] == 1 else f"{y}.flatten(1).argmax(1)"
-        return f"{prefix}accuracy", f"share(({found}) == {t})" if ">" in found else f"share({found} == {t})"
+        found = f"({y}.flatten() > 0)" if shapes[name][0] == 1 else f"{y}.flatten(1).argmax(1)"
+        return f"{prefix}accuracy", f"share({found} == {t})"
     if is_mask(want):
         return f"{prefix}iou", f"flags({y} > {zero}, {t} > 0.5)"
     if want.kind == "binary":
@@ -128,7 +117,7 @@ def _metric(term: Term, shapes: dict[str, tuple[int, ...]], one: bool, single: b
     return f"{prefix}error", f"error({y}, {t})"
 
 
-def _distances(term: Term, outputs: int) -> list[str]:
+def _distances(term: Term) -> list[str]:
     """The function `distances`, of pairs of one class and of pairs of two."""
     names = [f'y["{name}"].flatten(1)' for name in term.outputs]
     head = ["def distances(y, t):", '    """Distances of the pairs of one class, and of those of two."""']

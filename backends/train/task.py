@@ -29,17 +29,30 @@ class Task(NamedTuple):
     def tuples(self) -> bool:
         return self.kind == "tuples"
 
+    @property
+    def samples(self) -> str:
+        """The kind of samples that data sources give: images are drawn for tuples by their class."""
+        return "labelled" if self.tuples else self.kind
+
+    def key(self, target: str) -> str:
+        """What samples call a target: one by itself is the label."""
+        return "label" if len(self.wants) == 1 else target
+
+    def is_input(self, want: Target) -> bool:
+        """Whether a target is the image itself, as for an autoencoder."""
+        return self.kind == "labelled" and tuple(want.shape) == self.shapes[0]
+
 
 def task_of(graph: Graph, recipe: Recipe) -> Task:
-    """The task of a network. Raises UsageError (E0358) for losses that no samples fit."""
+    """The task of a network. Raises UsageError (E0362) for losses that no samples fit."""
     inputs = tuple(terminal.name for terminal in graph.inputs)
     shapes = tuple(tuple(known(terminal.value)) for terminal in graph.inputs)
     outputs = tuple(terminal.name for terminal in graph.outputs)
     wants = {term.target: term.wants for term in recipe.terms if term.target is not None and term.wants is not None}
     kind = _kind(recipe.terms, shapes, list(wants.values()))
     if kind == "tuples" and (len(recipe.terms) > 1 or len(set(shapes)) > 1):
-        way = "train on one such loss, with inputs of one shape"
-        raise usage("E0358", what="samples for a loss of embeddings beside another", way=way)
+        reason = "a loss of embeddings stands beside another, or its inputs differ in shape"
+        raise usage("E0362", reason=reason, way="train on that loss alone, with inputs of one shape")
     return Task(kind, inputs, shapes, outputs, wants, _classes(kind, shapes, list(wants.values())))
 
 
