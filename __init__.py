@@ -6,6 +6,7 @@
 ((1, 32, 55, 55), 960, 10454400)
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
@@ -14,6 +15,9 @@ from .compiler.net import Net, check, compile, load
 
 if TYPE_CHECKING:
     from .compiler.fitting import Fit, fit
+    from .compiler.template import Template
+
+LATER = {"Fit": "fitting", "Template": "template", "fit": "fitting"}
 
 __version__ = "0.1.0"
 
@@ -25,6 +29,7 @@ __all__ = [
     "Limits",
     "Net",
     "NetworkError",
+    "Template",
     "UsageError",
     "check",
     "compile",
@@ -34,9 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`fit` and what it gives, which few programs need, when they are first asked for."""
-    if name in ("Fit", "fit"):
-        from .compiler import fitting
-
-        return getattr(fitting, name)
+    """What few programs need, when it is first asked for."""
+    if name in LATER:
+        return getattr(import_module(f".compiler.{LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

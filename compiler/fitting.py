@@ -4,18 +4,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .diagnostics import NetworkError, Sink, usage
-from .files import project_loader, read_source
+from .diagnostics import NetworkError, usage
+from .files import read_source
 from .ir import known
 from .limits import Limits
 from .memory import DTYPE_BYTES
 from .net import Net
-from .parse import parse
 from .pipeline import deep_recursion
 from .requests import ShapeLike, known_as, read_shape
 from .scaling import GOAL, INPUT, Axis, Budget, Candidates, Cost, Point, Search
 from .source import Source
 from .specialize import symbols_of
+from .template import Template
 
 Vary = Iterable[str] | Mapping[str, Sequence[float]] | None
 Range = tuple[Any, Any, Any]
@@ -105,11 +105,7 @@ def fit_source(
         if limit is not None and limit < 1:
             raise usage("E0543", text=limit)
     with deep_recursion():
-        sink = Sink()
-        tree = parse(source, sink, limits)
-        sink.stop_on_error()
-        loader = project_loader(source, limits)
-        candidates = Candidates(source, tree, define, shapes, limits, loader, DTYPE_BYTES[dtype])
+        candidates = Candidates(Template(source, limits=limits), define, shapes, DTYPE_BYTES[dtype])
         axes = axes_of(candidates, vary)
         search = Search(axes, budget, candidates.cost)
         check_possible(search, search.cheapest())

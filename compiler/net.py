@@ -14,7 +14,7 @@ from .ir import Graph, known
 from .limits import Limits
 from .pipeline import compile_source, deep_recursion
 from .report import Settings, report_dict
-from .requests import ShapeLike, convention_named, known_as, read_settings, read_shape
+from .requests import ShapeLike, convention_named, known_as, read_params, read_settings, read_shape
 from .roofline import Device, Roofline, roofline
 from .rows import GROUPINGS, Row, rows
 from .source import Source
@@ -448,7 +448,7 @@ def check(
     try:
         source = Source(text, name)
         result = compile_source(
-            source, read_shape(input), dict(params or {}), Limits(), project_loader(source, Limits())
+            source, read_shape(input), read_params(params), Limits(), project_loader(source, Limits())
         )
     except NetworkError as error:
         return error.diagnostics
@@ -456,9 +456,8 @@ def check(
 
 
 def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None, limits: Limits | None) -> Net:
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in (params or {}).items()}
     limits = limits or Limits()
-    result = compile_source(source, read_shape(input), values, limits, project_loader(source, limits))
+    result = compile_source(source, read_shape(input), read_params(params), limits, project_loader(source, limits))
     if result.graph is None:
         raise NetworkError(result.diagnostics)
     return Net(result.graph, result.diagnostics)

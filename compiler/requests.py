@@ -54,6 +54,11 @@ def _extent(part: Any) -> Any:
     return symbol(part) if isinstance(part, str) and len(part) == 1 and "A" <= part <= "Z" else int(part)
 
 
+def read_params(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Values of build parameters, lists as the language's tuples."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in (params or {}).items()}
+
+
 def read_shape(shape: ShapeLike) -> Any:
     """An input shape, or several by name, as tuples. Raises UsageError for what is no shape."""
     if shape is None:

@@ -9,13 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .cost import summarize
-from .diagnostics import Diagnostic, Sink
-from .elaborate.modules import Loader
+from .diagnostics import Diagnostic
 from .ir import Graph, known
-from .limits import Limits
-from .pipeline import elaborate
-from .source import Source
-from .syntax import File
+from .template import Template
 
 INPUT = "input"
 """The axis that is no build parameter: the shorter side of the first input."""
@@ -89,16 +85,12 @@ class Candidates:
 
     def __init__(
         self,
-        source: Source,
-        tree: File,
+        template: Template,
         params: dict[str, Any],
         shapes: Any,
-        limits: Limits,
-        loader: Loader | None,
         width: int,
     ) -> None:
-        self.source, self.tree, self.params, self.shapes = source, tree, params, shapes
-        self.limits, self.loader, self.width = limits, loader, width
+        self.template, self.params, self.shapes, self.width = template, params, shapes, width
         self.base: Graph | None = None
         self.known: dict[tuple[tuple[str, Any], ...], Cost | None] = {}
 
@@ -106,7 +98,7 @@ class Candidates:
         """The network with some parameters set, what was found wrong with it, and the values of all parameters."""
         given = {name: value for name, value in values.items() if name != INPUT}
         shapes = self.sized(values[INPUT]) if INPUT in values else self.shapes
-        found = elaborate(self.source, self.tree, Sink(), shapes, {**self.params, **given}, self.limits, self.loader)
+        found = self.template.build(shapes, {**self.params, **given})
         return found.graph, found.diagnostics, found.params
 
     def sized(self, side: int) -> Any:

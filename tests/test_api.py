@@ -120,3 +120,17 @@ def test_same_bytes_for_any_hash_seed(tmp_path: Path) -> None:
         for seed in ("0", "1", "99")
     }
     assert len(runs) == 1 and len(runs.pop()) == 65
+
+
+def test_a_template_gives_what_compiling_its_text_gives() -> None:
+    """One parsed text with many parameters and shapes; mistakes too."""
+    text = "net n(c=8, act=relu)\nblock b(k) = conv3x3(k) -> bn -> act\ninput 3x32x32 -> b(c) -> b(2*c)"
+    template = cnnc.Template(text)
+    for params in ({}, {"c": 4}, {"c": 16, "act": "silu"}, {"c": 4}):
+        for shape in (None, (1, 16, 24), "3x9x9"):
+            assert template.compile(shape, params).ir() == cnnc.compile(text, shape, params).ir()
+    with pytest.raises(cnnc.NetworkError, match="E0201"):
+        template.compile("3x2x2")
+    assert template.compile("3x8x8").params == cnnc.compile(text).params
+    with pytest.raises(cnnc.NetworkError, match="E0109"):
+        cnnc.Template("conv3x3(")

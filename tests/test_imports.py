@@ -107,6 +107,7 @@ def test_imports_point_backwards() -> None:
         "drawing",
         "html",
         "net",
+        "template",
         "advice",
         "scaling",
         "fitting",

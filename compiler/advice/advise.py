@@ -6,17 +6,16 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ..cost import summarize
-from ..diagnostics import CnncError, NetworkError, Sink, usage
+from ..diagnostics import CnncError, NetworkError, usage
 from ..difference import saved_bytes
-from ..files import project_loader
 from ..format import format_source
 from ..ir import Graph, known
 from ..limits import Limits
 from ..memory import DTYPE_BYTES
-from ..parse import parse
-from ..pipeline import deep_recursion, elaborate
+from ..pipeline import deep_recursion
 from ..source import Source, Span
 from ..specialize import symbols_of
+from ..template import Template
 from .edits import Edit, applied
 from .heads import pooled_heads
 from .idle import idle_layers, unread_layers, zero_branches
@@ -113,15 +112,11 @@ class Advisor:
 
     def compiled(self, text: str) -> tuple[Source, Any, Graph, list[Any]]:
         """A program's source, tree, graph and warnings. Raises NetworkError."""
-        source = Source(text, self.source.name, self.source.path)
-        sink = Sink()
-        tree = parse(source, sink, self.limits)
-        sink.stop_on_error()
-        loader = project_loader(source, self.limits)
-        result = elaborate(source, tree, sink, self.shapes, dict(self.params), self.limits, loader)
+        template = Template(Source(text, self.source.name, self.source.path), limits=self.limits)
+        result = template.build(self.shapes, dict(self.params))
         if result.graph is None:
             raise NetworkError(result.diagnostics)
-        return source, tree, result.graph, result.diagnostics
+        return template.source, template.tree, result.graph, result.diagnostics
 
     def advise(self) -> tuple[Advised, list[Any]]:
         source, tree, graph, warnings = self.compiled(self.source.text)
