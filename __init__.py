@@ -9,15 +9,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
-from .compiler.limits import Limits
-from .compiler.net import Net, check, compile, load
-
 if TYPE_CHECKING:
+    from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
     from .compiler.fitting import Fit, fit
+    from .compiler.limits import Limits
+    from .compiler.net import Net, check, compile, load
     from .compiler.template import Template
-
-LATER = {"Fit": "fitting", "Template": "template", "fit": "fitting"}
 
 __version__ = "0.1.0"
 
@@ -37,9 +34,24 @@ __all__ = [
     "load",
 ]
 
+HOMES = {
+    "diagnostics": ("CnncError", "Diagnostic", "InternalError", "NetworkError", "UsageError"),
+    "fitting": ("Fit", "fit"),
+    "limits": ("Limits",),
+    "net": ("Net", "check", "compile", "load"),
+    "template": ("Template",),
+}
+"""The modules of `compiler` that the names come from; each is imported when a name of it is first used."""
+
 
 def __getattr__(name: str) -> Any:
-    """What few programs need, when it is first asked for."""
-    if name in LATER:
-        return getattr(import_module(f".compiler.{LATER[name]}", __name__), name)
+    for home, names in HOMES.items():
+        if name in names:
+            value = getattr(import_module(f".compiler.{home}", __name__), name)
+            globals()[name] = value
+            return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

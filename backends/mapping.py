@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..compiler.diagnostics import CnncError, show, usage
-from ..compiler.files import write_file
+from ..compiler.files import AnyPath
 from ..compiler.ir import Graph, weights_of
+from ..compiler.writing import write_file
 from .weights import read_tensors
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Group(NamedTuple):
         return tuple(shapes.values()) if len(shapes) == 1 else tuple(sorted(shapes.items()))
 
 
-def map_weights(graph: Graph, file: Path, order: str) -> "tuple[list[Pair], str, Arrays]":
+def map_weights(graph: Graph, file: AnyPath, order: str) -> "tuple[list[Pair], str, Arrays]":
     """Pairs in our order, how they were found (`name` or `order`), and the file's tensors.
 
     By name where the file has all of ours and none besides, each with its shape. Otherwise layer by layer: layers whose
@@ -59,7 +60,8 @@ def map_weights(graph: Graph, file: Path, order: str) -> "tuple[list[Pair], str,
         return [Pair(name, name, shape) for name, shape in ours.items()], "name", found
     if order == "name":
         theirs = dict(sorted(theirs.items(), key=lambda item: natural(item[0])))
-    return _by_order(groups(ours), groups(theirs), order == "file" and file.suffix == ".safetensors"), "order", found
+    unordered = order == "file" and Path(file).suffix == ".safetensors"
+    return _by_order(groups(ours), groups(theirs), unordered), "order", found
 
 
 def natural(name: str) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compiler.diagnostics import show, usage
+from ..compiler.files import AnyPath
 from ..compiler.ir import Graph, weights_of
 from ..compiler.ops import Weight
 from .initial import draw_values
@@ -78,8 +79,9 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def read_tensors(path: Path) -> "Arrays":
+def read_tensors(file: AnyPath) -> "Arrays":
     """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict."""
+    path = Path(file)
     if not path.is_file():
         raise usage("E0501", path=str(path), reason="it is a folder" if path.is_dir() else "no such file")
     try:

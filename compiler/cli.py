@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
 
 from .commands import COMMANDS
 from .commands.shared import show_diagnostics
@@ -35,12 +34,6 @@ exit status: 0 fine, 1 the network is wrong, 2 the command line is wrong, 3 a fa
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What the system says of a stdout that takes no more; files have their own message (`compiler/files.py`)."""
-
-
-def main(argv: Sequence[str] | None = None) -> NoReturn:
-    """The `cnnc` command."""
-    open_streams()
-    sys.exit(run(argv))
 
 
 def open_streams() -> None:

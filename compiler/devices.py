@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .diagnostics import CnncError, show, usage
+from .diagnostics import CnncError, show, similar, usage
 from .files import read_source
 from .limits import Limits
 from .memory import DTYPE_BYTES
@@ -38,9 +38,7 @@ def find_device(text: str) -> Device:
 
 def _choose(devices: dict[str, Device], name: str, where: str) -> Device:
     if name not in devices:
-        from difflib import get_close_matches
-
-        close = get_close_matches(name.lower(), devices, 1)
+        close = similar(name.lower(), devices, 0.6)
         hint = f"did you mean `{close[0]}`? " if close else ""
         raise usage("E0530", name=name, help=f"{hint}devices are {', '.join(devices)}{where}")
     return devices[name]

@@ -1,5 +1,6 @@
 """What can be said about a wrong program, as data: rules state facts, and renderers word them."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .catalogue import CATALOGUE
@@ -63,6 +64,13 @@ class _Shown(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return ""
+
+
+def similar(word: str, words: Iterable[str], cutoff: float) -> list[str]:
+    """The most similar of some words, if one reaches `cutoff`, as a list of one or none."""
+    from difflib import get_close_matches  # only mistakes need it
+
+    return get_close_matches(word, list(words), 1, cutoff)
 
 
 def show(value: object) -> str:

@@ -1,6 +1,5 @@
 """The forms that a table is written in: plain text, Markdown, CSV, and drawn on a terminal with rich."""
 
-import csv
 import io
 import re
 from collections.abc import Callable
@@ -49,6 +48,8 @@ SEPARATOR = re.compile(r"(?<=\d),(?=\d)")
 def comma_separated(table: Table) -> str:
     """The lines alone, for spreadsheets: no separators in numbers. The heading of the cost names the convention."""
     out = io.StringIO()
+    import csv
+
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(table.columns)
     for line in table.lines:

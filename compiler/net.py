@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .constraints import Constraint, constraints
 from .conventions import cost_of
 from .cost import Summary, summarize
 from .diagnostics import Diagnostic, NetworkError, usage
-from .files import project_loader, read_source, write_file
+from .files import AnyPath, project_loader, read_source
 from .ir import Graph, known
 from .limits import Limits
 from .pipeline import compile_source, deep_recursion
@@ -276,7 +275,7 @@ class Net:
 
     def to_html(
         self,
-        path: str | Path | None = None,
+        path: AnyPath | None = None,
         *,
         batch: int | str = 1,
         dtype: str = "fp32",
@@ -293,6 +292,8 @@ class Net:
         with deep_recursion():
             text = page(self, settings)
         if path is not None:
+            from .writing import write_file
+
             write_file(path, text.encode())
         return text
 
@@ -305,7 +306,7 @@ class Net:
             return str(backend("torch").source(self.graph))
 
     def to_torch(
-        self, seed: int | None = None, weights: str | Path | Mapping[str, Any] | None = None
+        self, seed: int | None = None, weights: AnyPath | Mapping[str, Any] | None = None
     ) -> "torch.nn.Module":
         """The network as a `torch.nn.Module`, made by running `torch_source()`.
 
@@ -361,7 +362,7 @@ class Net:
 
         return backend("train")
 
-    def import_weights(self, path: str | Path, order: str = "file") -> "dict[str, NDArray[Any]]":
+    def import_weights(self, path: AnyPath, order: str = "file") -> "dict[str, NDArray[Any]]":
         """Tensors of a foreign .pth or .safetensors state_dict under this network's names, for `weights=`.
 
         Paired by name, or else layer by layer in the file's order (`order="name"`: in the natural order of its names).
@@ -370,16 +371,16 @@ class Net:
         self.needs_numbers()
         from ..backends.mapping import map_weights, taken_over
 
-        pairs, _, found = map_weights(self.graph, Path(path), order)
+        pairs, _, found = map_weights(self.graph, path, order)
         return taken_over(pairs, found, self.graph)
 
     def to_onnx(
         self,
-        path: str | Path | None = None,
+        path: AnyPath | None = None,
         *,
         batch: int | str = "dynamic",
         seed: int = 0,
-        weights: str | Path | Mapping[str, Any] | None = None,
+        weights: AnyPath | Mapping[str, Any] | None = None,
         opset: int | None = None,
         inference: bool = False,
     ) -> "onnx.ModelProto":
@@ -427,7 +428,7 @@ def compile(
 
 
 def load(
-    path: str | Path,
+    path: AnyPath,
     input: ShapeLike = None,
     params: Mapping[str, Any] | None = None,
     *,

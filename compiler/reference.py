@@ -3,13 +3,12 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
 from . import syntax as ast
 from .catalogue import CATALOGUE
-from .diagnostics import Sink, usage
+from .diagnostics import Sink, similar, usage
 from .elaborate.evaluate import COMBINATORS, Evaluator
 from .elaborate.scope import Env, Problem, Scope
 from .limits import Limits
@@ -82,7 +81,7 @@ def describe_layer(name: str) -> str:
             return f"{name}\n\n{COMBINATORS[name].doc}"
         if training:
             return "\n\n".join(describe_choice(what, found) for what, found in training)
-        close = get_close_matches(name, [*NAMES, *COMPOSITES, *COMBINATORS, *chain(*TRAINING.values())], 1)
+        close = similar(name, [*NAMES, *COMPOSITES, *COMBINATORS, *chain(*TRAINING.values())], 0.6)
         raise usage(
             "E0510", name=name, help=f"did you mean `{close[0]}`?" if close else "`cnnc layers` lists all layers"
         )

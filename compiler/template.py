@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 from .diagnostics import NetworkError, Sink
 from .elaborate.modules import Loader
-from .files import project_loader, read_source
+from .files import AnyPath, project_loader, read_source
 from .limits import Limits
 from .net import Net
 from .parse import parse
@@ -35,7 +34,7 @@ class Template:
         self._remarks = sink.found
 
     @classmethod
-    def load(cls, path: str | Path, *, limits: Limits | None = None) -> "Template":
+    def load(cls, path: AnyPath, *, limits: Limits | None = None) -> "Template":
         """Parse a `.cnn` file. Raises UsageError if it cannot be read, NetworkError as above."""
         limits = limits or Limits()
         return cls(read_source(str(path), limits), limits=limits)

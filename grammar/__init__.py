@@ -1,6 +1,6 @@
 """The grammar as data: Lark's tables, built once by `python -m cnnc.grammar.build` and shipped with the package."""
 
-from importlib.resources import files
+from pkgutil import get_data
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,17 +14,24 @@ TEMPLATES = ("classifier", "resnet", "mobilenet", "unet", "siamese")
 
 def grammar_text() -> str:
     """The text of `cnn.lark`."""
-    return files(__package__).joinpath("cnn.lark").read_text(encoding="utf-8")
+    return _text("cnn.lark")
 
 
 def prelude_text() -> str:
     """The text of `prelude.cnn`, the blocks that every program may use."""
-    return files(__package__).joinpath("prelude.cnn").read_text(encoding="utf-8")
+    return _text("prelude.cnn")
 
 
 def template_text(name: str) -> str:
     """The text of one of TEMPLATES."""
-    return files(__package__).joinpath("templates", f"{name}.cnn").read_text(encoding="utf-8")
+    return _text(f"templates/{name}.cnn")
+
+
+def _text(name: str) -> str:
+    """A file of this package. By pkgutil, which Lark has loaded already, unlike importlib.resources."""
+    data = get_data(__name__, name)
+    assert data is not None
+    return data.decode()
 
 
 def load_tables(**hooks: Any) -> "Lark":
@@ -38,7 +45,10 @@ def load_tables(**hooks: Any) -> "Lark":
 
     if lark.__version__ != tables.LARK_VERSION:
         return build_tables(**hooks)
-    parser: Lark = lark.Lark._load_from_dict(tables.DATA, tables.MEMO, **hooks)  # type: ignore[no-untyped-call]
+    from .table import PLUGINS
+
+    load = lark.Lark._load_from_dict
+    parser: Lark = load(tables.DATA, tables.MEMO, _plugins=PLUGINS, **hooks)  # type: ignore[no-untyped-call]
     return parser
 
 

@@ -16,8 +16,16 @@ def tables_text() -> str:
     """The text of `tables.py` for the present grammar and the installed Lark."""
     data, memo = build_tables().memo_serialize([TerminalDef, Rule])
     data["options"] = {name: value for name, value in data["options"].items() if _is_plain(value)}
+    table = data["parser"]["parser"]
+    table["tokens"] = tuple(table["tokens"].values())
+    table["states"] = tuple(_row(actions) for _, actions in sorted(table["states"].items()))
     parts = [f"LARK_VERSION = {lark.__version__!r}", f"DATA = {_literal(data)}", f"MEMO = {_literal(memo)}"]
     return "\n".join([HEADER, *parts, ""])
+
+
+def _row(actions: dict[int, tuple[int, Any]]) -> tuple[int, ...]:
+    """A state's actions as tokens and what they do in turn, for `Table` to read back: a tuple needs no code to load."""
+    return tuple(n for token, (reduce, arg) in actions.items() for n in (token, ~arg["@"] if reduce else arg))
 
 
 def _is_plain(value: object) -> bool:
@@ -25,7 +33,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _literal(value: Any) -> str:
-    return repr(value).replace("}, ", "},\n")
+    return repr(value).replace("}, ", "},\n").replace("), ", "),\n")
 
 
 if __name__ == "__main__":

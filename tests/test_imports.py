@@ -22,6 +22,8 @@ def loaded_after(code: str) -> set[str]:
 
 def test_import_is_light() -> None:
     assert not loaded_after("import cnnc").intersection(HEAVY)
+    assert "cnnc.compiler.net" not in loaded_after("import cnnc")
+    assert "cnnc.compiler.net" in loaded_after("import cnnc; cnnc.compile")
 
 
 def test_piped_analyze_is_light() -> None:
@@ -29,6 +31,9 @@ def test_piped_analyze_is_light() -> None:
     modules = loaded_after(code)
     assert "lark" in modules
     assert not modules.intersection(HEAVY)
+    own = {name for name in modules if name.startswith("cnnc.")}
+    assert not own.intersection({"cnnc.compiler.writing", "cnnc.compiler.recipe", "cnnc.compiler.reference"})
+    assert not modules.intersection({"csv", "difflib", "json", "pathlib", "tempfile", "importlib.resources", "zipfile"})
 
 
 def test_torch_source_needs_no_torch() -> None:
@@ -103,6 +108,7 @@ def test_imports_point_backwards() -> None:
         "difference",
         "difference_table",
         "files",
+        "writing",
         "devices",
         "drawing",
         "html",

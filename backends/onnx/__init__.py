@@ -9,8 +9,8 @@ from onnx import helper
 
 from ...compiler.cost import inference_steps
 from ...compiler.diagnostics import usage
-from ...compiler.files import write_file
 from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
+from ...compiler.writing import write_file
 from ..weights import draw, read_weights
 from .builder import Builder
 from .ops import LOWERINGS

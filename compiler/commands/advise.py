@@ -55,7 +55,7 @@ def read_advice(args: argparse.Namespace) -> "Advised":
 
 def write_rewritten(args: argparse.Namespace, found: "Advised") -> int:
     """The program as one piece of advice rewrites it."""
-    from ..files import write_file
+    from ..writing import write_file
 
     number, most = args.apply or "", len(found.advice)
     if not (number.isascii() and number.isdigit() and len(number) < 6 and 1 <= int(number) <= most):

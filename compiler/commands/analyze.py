@@ -1,7 +1,6 @@
 """`cnnc analyze`: print shapes, parameters, operations and memory."""
 
 import argparse
-import json
 import os
 import sys
 from typing import Any
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..files import keep_sources
+    from ..writing import keep_sources
 
     settle(args)
     keep_sources(args.output, program=args.file, device=args.device)
@@ -83,7 +82,7 @@ def show(args: argparse.Namespace) -> Graph:
     elif args.output in (None, "-"):
         print(text_of(net, args), end="")
     else:
-        from ..files import write_file
+        from ..writing import write_file
 
         write_file(args.output, text_of(net, args).encode())
         print(f"wrote {args.output}")
@@ -105,6 +104,8 @@ def text_of(net: Any, args: argparse.Namespace) -> str:
     if args.explain:
         return f"{net.explain(batch_size(args.batch))}\n"
     if args.format == "json":
+        import json
+
         return json.dumps(net.to_dict(*settings, by=args.by), indent=1) + "\n"
     if args.format == "html":
         batch, dtype, convention, device = settings

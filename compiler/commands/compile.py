@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ...backends import TARGETS
-    from ..files import write_file
+    from ..writing import write_file
 
     target, out = choose_target(args, TARGETS)
     if target != "onnx":
@@ -80,7 +80,7 @@ def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
 
 def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[str, str]:
     """The target and the output path: from --to, from the ending of -o, else PyTorch beside nobody's file."""
-    from ..files import keep_sources
+    from ..writing import keep_sources
 
     target, out = args.to, args.output
     if target is None:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..files import write_file
+    from ..writing import write_file
 
     form, out = choose_form(args)
     net = read_net(args)
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 def choose_form(args: argparse.Namespace) -> tuple[str, str]:
     """The form and the output path: from --to, from the ending of -o, else SVG."""
     from ..drawing import ENDINGS
-    from ..files import keep_sources
+    from ..writing import keep_sources
 
     form, out = args.to, args.output
     if form is None:

@@ -22,8 +22,9 @@ def run(args: argparse.Namespace) -> int:
 
 def format_file(path: str, args: argparse.Namespace) -> int:
     """Lay out one file and return the exit status that it calls for."""
-    from ..files import read_source, write_file
+    from ..files import read_source
     from ..format import format_source
+    from ..writing import write_file
 
     try:
         source = read_source(path, limits_of(args))

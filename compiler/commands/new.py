@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Never writes over a file."""
     from ...grammar import template_text
-    from ..files import create_file
+    from ..writing import create_file
 
     path = Path(args.name if args.name.endswith(".cnn") else f"{args.name}.cnn")
     if not path.stem.strip(".") or args.name.endswith("/") or path.name == ".cnn":

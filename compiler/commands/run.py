@@ -112,7 +112,7 @@ def result_lines(result: Any, labels: Labels, args: argparse.Namespace) -> list[
 
 
 def store(result: Any, target: Path) -> None:
-    from ..files import write_file
+    from ..writing import write_file
 
     write_file(target, result.encoded(target))
     print(f"wrote {target}", file=sys.stderr)

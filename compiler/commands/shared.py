@@ -103,10 +103,12 @@ def shapes_of(args: argparse.Namespace) -> Any:
 
 
 def definitions_of(args: argparse.Namespace) -> dict[str, Any]:
+    if not args.define:
+        return {}
     from ..reference import read_value
 
     values = {}
-    for text in args.define or ():
+    for text in args.define:
         name, equals, value = text.partition("=")
         if not equals or not name.isidentifier():
             raise usage("E0506", text=text)

@@ -47,7 +47,7 @@ def count(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """The script's exit status; 1 where it ended with an error, 130 where it was interrupted."""
     from ...backends import require
-    from ..files import write_file
+    from ..writing import write_file
 
     if args.nodes > 1 and args.rendezvous is None:
         raise usage("E0591", nodes=args.nodes)

@@ -22,12 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print which foreign tensor becomes which of the network's; with -o write them under its names."""
     from ...backends.mapping import describe, map_weights, save, taken_over
-    from ..files import keep_sources
+    from ..writing import keep_sources
 
     keep_sources(args.output, program=args.file, weights=args.source)
     net = read_net(args)
     net.needs_numbers()
-    pairs, way, found = map_weights(net.graph, Path(args.source), args.order)
+    pairs, way, found = map_weights(net.graph, args.source, args.order)
     print(describe(pairs, way))
     if args.output is not None:
         save(Path(args.output), taken_over(pairs, found, net.graph))

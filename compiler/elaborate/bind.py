@@ -1,10 +1,9 @@
 """Arguments of a use to parameters of a declaration: by position, by name, from `set`, from defaults."""
 
-from difflib import get_close_matches
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Reject
+from ..diagnostics import Reject, similar
 from ..ir import Value
 from ..ops import Op
 from ..ops.composite import Composite
@@ -63,7 +62,7 @@ def where_to_look(ref: Ref) -> str:
 
 def suggest(name: str, names: list[str], layer: str) -> str:
     """A way out for an unknown argument."""
-    close = [n for n in (TORCH_NAMES.get(name),) if n in names] or get_close_matches(name, names, 1, 0.6)
+    close = [n for n in (TORCH_NAMES.get(name),) if n in names] or similar(name, names, 0.6)
     if close:
         return f"did you mean `{close[0]}`?"
     return f"`{layer}` takes {', '.join(names)}" if names else f"`{layer}` takes no arguments"
@@ -135,7 +134,7 @@ def _argument_value(evaluator: Evaluator, argument: ast.Argument, kind: Kind, na
             raise
         if argument.value.id in kind.words:
             return argument.value.id  # a word with a meaning here alone
-        close = get_close_matches(argument.value.id, kind.words, 1, 0.5)
+        close = similar(argument.value.id, kind.words, 0.5)
         way = f"did you mean `{close[0]}`?" if close else where_to_look(ref)
         got = f"the unknown word `{argument.value.id}`"
         facts: dict[str, Any] = {"name": name, "layer": ref.name, "expected": kind.type_name, "see": way, "got": got}

@@ -1,10 +1,10 @@
 """Choices from a table, such as an optimizer with its arguments, in a `train` section."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from .. import syntax as ast
+from ..diagnostics import similar
 from ..ops.entry import Entry
 from ..recipe.recipe import Chosen
 from .bind import bind_op
@@ -49,5 +49,5 @@ def called(node: ast.Expr) -> str:
 def closest(name: str, names: Iterable[str]) -> str:
     """A way out for a name that is none of a few."""
     names = list(names)
-    close = get_close_matches(name.lower(), names, 1, 0.6)
+    close = similar(name.lower(), names, 0.6)
     return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}"

@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Diagnostic, Reject, Sink
+from ..diagnostics import Diagnostic, Reject, Sink, similar
 from ..ir import Value
 from ..limits import MAX_NUMBER_BITS, Limits
 from ..ops import NAMES
@@ -72,7 +71,7 @@ def closest(name: str, names: set[str]) -> str | None:
     for candidate in (name, stem):
         low = candidate.lower()
         close = [OTHER_NAMES[low]] if low in OTHER_NAMES else [low] if low in names and low != candidate else []
-        close = close or get_close_matches(candidate, sorted(names), 1, 0.7 if len(candidate) > 3 else 0.8)
+        close = close or similar(candidate, sorted(names), 0.7 if len(candidate) > 3 else 0.8)
         if close:
             keep = suffix is not None and split_suffix(close[0])[1] is None and close[0] in CONVERTIBLE
             return close[0] + name[len(stem) :] if keep else close[0]

@@ -1,8 +1,7 @@
 """`set init(…)`: the initial values that a program gives to kinds of weight."""
 
-from difflib import get_close_matches
-
 from .. import syntax as ast
+from ..diagnostics import similar
 from ..ops.initial import KINDS, METHODS, NEEDS_FANS, Initial, Method
 from .bind import bind_op, suggest
 from .evaluate import Evaluator
@@ -32,7 +31,7 @@ def _method(evaluator: Evaluator, argument: ast.Argument, env: Env) -> tuple[Met
     called = ast.bare(node.func) if isinstance(node, ast.Call) else node
     name = called.id if isinstance(called, ast.Name) else ""
     if name not in METHODS:
-        close = get_close_matches(name, METHODS, 1, 0.5)
+        close = similar(name, METHODS, 0.5)
         way = f"did you mean `{close[0]}`?" if close else f"there are {', '.join(METHODS)}"
         raise evaluator.problem("E0344", argument.value, env, what="not the name of a method", see=way)
     if argument.name == "bias" and METHODS[name].name in NEEDS_FANS:
