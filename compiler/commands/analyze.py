@@ -47,10 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..writing import keep_sources
-
     settle(args)
-    keep_sources(args.output, program=args.file, device=args.device)
+    if args.output is not None:
+        from ..writing import keep_sources
+
+        keep_sources(args.output, program=args.file, device=args.device)
     if args.watch:
         from .watching import watch
 
