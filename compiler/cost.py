@@ -1,8 +1,9 @@
 """What a graph costs, in exact integers. Every region is counted once, however often it is used."""
 
+import math
 from typing import NamedTuple
 
-from .ir import Apply, Call, Graph, Region, Value, regions_of
+from .ir import Apply, Call, Graph, Region, Value, known, regions_of
 from .memory import peak_elements
 from .ops import Work
 from .ops.base import size
@@ -66,9 +67,10 @@ class LayerCost(NamedTuple):
 
 def layer_cost(step: Apply) -> LayerCost:
     """Parameters, buffer elements and scalar work of one op on one sample."""
-    params = sum(size(w.shape) for w in step.weights())
-    buffers = sum(size(w.shape) for w in step.buffers())
-    return LayerCost(params, buffers, step.op.work(step.attrs, step.in_shapes[0], step.out_shape))
+    op, attrs, shape = step.op, step.attrs, known(step.inputs[0])
+    params = sum([math.prod(w.shape) for w in op.weights(attrs, shape)])
+    buffers = sum([math.prod(w.shape) for w in op.buffers(attrs, shape)])
+    return LayerCost(params, buffers, op.work(attrs, shape, known(step.outputs[0])))
 
 
 def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
@@ -93,10 +95,12 @@ def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
 
 
 def _plus(depths: list[int | None], amount: int) -> list[int | None]:
-    return [None if d is None else d + amount for d in depths]
+    return [None if d is None else d + amount for d in depths] if amount else depths
 
 
 def _deepest(paths: list[list[int | None]]) -> list[int | None]:
+    if len(paths) == 1:
+        return paths[0]
     return [max((d for d in column if d is not None), default=None) for column in zip(*paths, strict=True)]
 
 

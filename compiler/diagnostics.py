@@ -146,9 +146,11 @@ class Sink:
 
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
+        self.remarks = 0  # how often something was added, repetitions too
         self._seen: set[tuple[str, int, int]] = set()
 
     def add(self, diagnostic: Diagnostic) -> None:
+        self.remarks += 1
         span = diagnostic.span
         key = (diagnostic.code, span.start, id(span.source)) if span else (diagnostic.code, -1, len(self.found))
         if key not in self._seen and len(self.found) < MAX_ERRORS:

@@ -119,7 +119,7 @@ class Region:
     args: the block's arguments that are plain data, which name the constructor arguments of emitted classes.
     """
 
-    __slots__ = ("args", "inputs", "key", "kind", "outputs", "positional", "span", "steps", "title", "totals")
+    __slots__ = ("args", "inputs", "key", "kind", "outputs", "positional", "runs", "span", "steps", "title", "totals")
 
     def __init__(self, kind: str, title: str, key: tuple[Any, ...], span: Span) -> None:
         self.kind = kind
@@ -132,6 +132,7 @@ class Region:
         self.outputs: list[Value] = []
         self.steps: list[Apply | Call] = []
         self.totals: Any = None  # filled by the cost stage, once per region
+        self.runs: dict[Any, Any] = {}  # filled by the memory stage, once for each way to hold the inputs
 
 
 class Terminal(NamedTuple):

@@ -26,28 +26,26 @@ class Run(NamedTuple):
     outputs: tuple[tuple[str, int, Any], ...]
 
 
-_Memo = dict[tuple[int, tuple[Held, ...]], Run]
-
-
 def peak_elements(region: Region) -> Any:
     """Most elements alive at once while the region runs in order, its inputs and outputs included.
 
     A tensor lives from its layer to its last use. An activation, or a sum with an operand of the result's shape,
     overwrites an operand that nobody needs any more. A view keeps all the memory of what it looks at.
     """
-    return _run(region, tuple(Held(size(known(v)), False) for v in region.inputs), {}).peak
+    return _run(region, tuple(Held(size(known(v)), False) for v in region.inputs)).peak
 
 
-def _run(region: Region, inputs: tuple[Held, ...], memo: _Memo) -> Run:
-    key = (id(region), inputs)
-    if key not in memo:
-        memo[key] = _Liveness(region, inputs, memo).run()
-    return memo[key]
+def _run(region: Region, inputs: tuple[Held, ...]) -> Run:
+    """A region at work; kept on it."""
+    found: Run | None = region.runs.get(inputs)
+    if found is None:
+        found = region.runs[inputs] = _Liveness(region, inputs).run()
+    return found
 
 
 class _Liveness:
-    def __init__(self, region: Region, inputs: tuple[Held, ...], memo: _Memo) -> None:
-        self.region, self.memo = region, memo
+    def __init__(self, region: Region, inputs: tuple[Held, ...]) -> None:
+        self.region = region
         self.uses: dict[Value, int] = {}
         for step in region.steps:
             for value in step.inputs:
@@ -130,7 +128,7 @@ class _Liveness:
     def call(self, step: Call) -> None:
         """One instance, or a row of them; those after the first own their input."""
         inputs = tuple(self.held(step, value) for value in step.inputs)
-        inner = _run(step.region, inputs, self.memo)
+        inner = _run(step.region, inputs)
         self.peak = largest(self.peak, self.now + inner.peak - sum(held.elements for held in inputs))
         outputs = inner.outputs
         if step.count > 1:
@@ -150,7 +148,7 @@ class _Liveness:
         ((kind, _, elements),) = inner.outputs
         if kind == "in":
             return inner.outputs
-        again = _run(step.region, (Held(elements, False),), self.memo)
+        again = _run(step.region, (Held(elements, False),))
         self.peak = largest(self.peak, rest + again.peak)
         return (("out", 0, again.outputs[0][2]),)
 
@@ -169,7 +167,7 @@ def trace(region: Region, most: int) -> list[Moment]:
     """
     inputs = tuple(Held(size(known(v)), False) for v in region.inputs)
     moments = [Moment("", sum(held.elements for held in inputs))]
-    _Trace(region, inputs, {}, "", 0, moments, most + 1).run()
+    _Trace(region, inputs, "", 0, moments, most + 1).run()
     return moments
 
 
@@ -177,10 +175,10 @@ class _Trace(_Liveness):
     """Runs a region as an instance at `path`, while the callers hold `base` elements that are no inputs of it."""
 
     def __init__(
-        self, region: Region, inputs: tuple[Held, ...], memo: _Memo, path: str, base: Any,
+        self, region: Region, inputs: tuple[Held, ...], path: str, base: Any,
         moments: list[Moment], most: int,
     ) -> None:  # fmt: skip
-        super().__init__(region, inputs, memo)
+        super().__init__(region, inputs)
         self.path, self.base, self.moments, self.most = path, base, moments, most
 
     def apply(self, step: Apply) -> None:
@@ -192,13 +190,13 @@ class _Trace(_Liveness):
         base = self.base + self.now - sum(held.elements for held in inputs)
         for i in range(step.count):
             path = step.shared or join(self.path, step.instance_name(i))
-            inner = _run(step.region, inputs, self.memo)
+            inner = _run(step.region, inputs)
             if len(self.moments) >= self.most:
                 self.moments.append(Moment(path, base + inner.peak))
                 if i:  # the rest of a repeat are like this one
                     break
             else:
-                _Trace(step.region, inputs, self.memo, path, base, self.moments, self.most).run()
+                _Trace(step.region, inputs, path, base, self.moments, self.most).run()
             kind, _, elements = inner.outputs[0]
             if i == 0 and step.count > 1 and kind == "out":  # later instances own their input
                 base += inputs[0].elements if inputs[0].kept else 0

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from .diagnostics import Diagnostic, Sink
+from .elaborate.instances import Shared
 from .elaborate.modules import Loader
 from .elaborate.program import Program, Shapes
 from .ir import Graph
@@ -57,10 +58,11 @@ def elaborate(
     params: dict[str, Any],
     limits: Limits,
     loader: Loader | None = None,
+    shared: Shared | None = None,
 ) -> Result:
-    """Syntax tree to checked graph; the tree may be used again with other parameters."""
+    """Syntax tree to checked graph; the tree may be used again with other parameters, faster with the same `shared`."""
     with deep_recursion():
-        program = Program(source, tree, sink, limits, loader)
+        program = Program(source, tree, sink, limits, loader, shared)
         graph = program.run(params, shapes)
     if graph is not None and "CNNC_CHECK_IR" in os.environ:
         from .verify_ir import check_graph

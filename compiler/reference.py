@@ -10,6 +10,7 @@ from . import syntax as ast
 from .catalogue import CATALOGUE
 from .diagnostics import Sink, similar, usage
 from .elaborate.evaluate import COMBINATORS, Evaluator
+from .elaborate.plans import Plans
 from .elaborate.scope import Env, Problem, Scope
 from .limits import Limits
 from .ops import NAMES, REGISTRY
@@ -180,9 +181,9 @@ def read_value(text: str) -> Any:
     sink = Sink()
     items = parse(Source(f"value = {text}"), sink, Limits()).items
     if not sink.has_errors and len(items) == 1 and isinstance(items[0], ast.Binding):
-        env = Env(Source(text), None, Scope(None, {}, None, ""), 0)
+        env = Env(Source(text), None, Scope(None), 0)
         with suppress(Problem):
-            value = Evaluator(sink, Limits()).evaluate(items[0].define.value, env)
+            value = Evaluator(sink, Limits(), Plans()).evaluate(items[0].define.value, env)
             if isinstance(value, (bool, int, float, str, tuple)):
                 return value
     raise usage("E0506", text=text)

@@ -244,6 +244,19 @@ def mentions(node: object, name: str) -> bool:
     return False
 
 
+def names(node: object) -> frozenset[str]:
+    """Every name that occurs in a part of the tree."""
+    found = set()
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Name):
+            found.add(item.id)
+        elif isinstance(item, tuple):
+            stack.extend(item)
+    return frozenset(found)
+
+
 def bare(node: Expr) -> Expr:
     """The expression inside any number of parentheses."""
     while isinstance(node, Group):

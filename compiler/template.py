@@ -5,6 +5,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from .diagnostics import NetworkError, Sink
+from .elaborate.instances import Shared
 from .elaborate.modules import Loader
 from .files import AnyPath, project_loader, read_source
 from .limits import Limits
@@ -32,6 +33,7 @@ class Template:
             self.tree = parse(self.source, sink, self.limits)
         sink.stop_on_error()
         self._remarks = sink.found
+        self._shared = Shared()
 
     @classmethod
     def load(cls, path: AnyPath, *, limits: Limits | None = None) -> "Template":
@@ -51,7 +53,7 @@ class Template:
         sink = Sink()
         for remark in self._remarks:
             sink.add(remark)
-        return elaborate(self.source, self.tree, sink, shapes, params, self.limits, self.loader)
+        return elaborate(self.source, self.tree, sink, shapes, params, self.limits, self.loader, self._shared)
 
     @cached_property
     def loader(self) -> Loader:

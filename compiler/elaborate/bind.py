@@ -9,9 +9,9 @@ from ..ops import Op
 from ..ops.composite import Composite
 from ..ops.entry import Entry as Named
 from ..ops.kinds import REQUIRED, Kind
-from ..source import Span
 from .evaluate import Evaluator
-from .scope import UNKNOWN, BlockDecl, Env, Problem, Ref
+from .plans import OPEN, Hole, Plan, constant
+from .scope import UNKNOWN, BlockDecl, Env, Problem, Ref, Settings
 
 Entry = Op[Any] | Composite | Named
 
@@ -80,49 +80,93 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
     """
     entry = ref.target
     assert isinstance(entry, (Op, Composite, Named))
+    plan = _plan_of(evaluator, ref, entry, node, env, rank)
+    if plan.signature is not None:
+        return plan.signature
+    values = plan.values.copy()
+    unknown = rank is None
+    for hole in plan.holes:
+        raw = _raw_value(evaluator, ref, hole, node, env)
+        if raw is UNKNOWN or (isinstance(raw, Value) and raw.shape is None):
+            unknown = True
+            continue
+        try:
+            values[hole.place] = _read(raw, hole.kind, rank)
+        except Reject as reject:
+            facts = {"name": hole.name, "layer": ref.name, "see": where_to_look(ref), **reject.facts}
+            span = env.file.span(hole.setting) if hole.setting is not None else env.span(hole.argument or node)
+            raise Problem(reject.code, span, **facts) from None
+    return UNKNOWN if unknown else entry.signature(*values)
+
+
+def _plan_of(evaluator: Evaluator, ref: Ref, entry: Entry, node: Any, env: Env, rank: int | None) -> Plan:
+    """The plan of a use, made at the first one at this place."""
+    settings = env.scope.settings
+    key = (id(node) if isinstance(node, ast.Call) else None, id(entry), ref.suffix, rank, settings.key)
+    plan = evaluator.plans.found.get(key)
+    if plan is not None:
+        return plan
     if ref.suffix is not None and entry.suffix is None:
         raise evaluator.problem("E0321", node, env, layer=entry.name)
     given = Given(evaluator, ref, list(entry.params), entry.suffix, node, env)
     values: list[Any] = []
-    unknown = rank is None
-    for name, kind in entry.params.items():
-        place, at, raw = _raw_value(evaluator, ref, entry, given, name)
-        if raw is REQUIRED:
-            facts = {"name": name, "layer": ref.name, "doc": kind.doc, "see": where_to_look(ref)}
-            raise evaluator.problem("E0303", node, env, **facts)
-        if raw is UNKNOWN or (isinstance(raw, Value) and raw.shape is None):
-            unknown = True
-            continue
-        values.append(_read(raw, kind, name, ref, rank, at.span(place)))
-    return UNKNOWN if unknown else entry.signature(*values)
+    holes: list[Hole] = []
+    for index, (name, kind) in enumerate(entry.params.items()):
+        argument, setting, raw = _source(ref, entry, given, settings, name)
+        value = OPEN if raw is OPEN or raw is REQUIRED else _fixed(raw, kind, rank)
+        if value is OPEN:
+            holes.append(Hole(index, name, kind, argument, setting, raw))
+        values.append(value)
+    whole = None if holes or rank is None else entry.signature(*values)
+    plan = Plan(values, holes, whole)
+    if not isinstance(entry, Named):  # those are chosen once in a program
+        evaluator.plans.keep(key, node, plan)
+    return plan
 
 
-def _read(raw: Any, kind: Kind, name: str, ref: Ref, rank: int | None, span: Span) -> Any:
+def _source(
+    ref: Ref, entry: Entry, given: Given, settings: Settings, name: str
+) -> tuple[ast.Argument | None, ast.Expr | None, Any]:
+    """Where a parameter's value comes from: argument, suffix, `set`, default, in this order. OPEN if not a constant."""
+    if name in given.by_name:
+        argument = given.by_name[name]
+        return argument, None, constant(argument.value)
+    if ref.suffix is not None and name == entry.suffix:
+        return None, None, kernel_of(ref.suffix)
+    for layer in (entry.name, entry.family):
+        setting = settings.of(layer).get(name)
+        if setting is not None:
+            return None, setting, constant(setting)
+    return None, None, entry.params[name].default
+
+
+def _fixed(raw: Any, kind: Kind, rank: int | None) -> Any:
+    """A constant as its kind reads it; OPEN where the kind refuses it, which is said at each use."""
+    try:
+        return _read(raw, kind, rank)
+    except Reject:
+        return OPEN
+
+
+def _read(raw: Any, kind: Kind, rank: int | None) -> Any:
     """A value checked by its kind. Without a rank one is assumed that fits, so that other mistakes are found."""
     if isinstance(raw, Ref) and kind.words:
         raw = raw.name  # a word that is also a layer's name, such as `bilinear`
     if rank is None:
         rank = len(raw) if isinstance(raw, tuple) else 1
-    try:
-        return kind.read(raw, rank)
-    except Reject as reject:
-        facts = {"name": name, "layer": ref.name, "see": where_to_look(ref), **reject.facts}
-        raise Problem(reject.code, span, **facts) from None
+    return kind.read(raw, rank)
 
 
-def _raw_value(evaluator: Evaluator, ref: Ref, entry: Entry, given: Given, name: str) -> tuple[Any, Env, Any]:
-    """Where a parameter's value was written, and the value: argument, suffix, `set`, default, in this order."""
-    if name in given.by_name:
-        argument = given.by_name[name]
-        return argument, given.env, _argument_value(evaluator, argument, entry.params[name], name, ref, given.env)
-    if ref.suffix is not None and name == entry.suffix:
-        return given.node, given.env, kernel_of(ref.suffix)
-    settings = given.env.scope.settings
-    for layer in dict.fromkeys((entry.name, entry.family)):
-        setting = settings.get(layer, {}).get(name)
-        if setting is not None:
-            return setting[0], setting[1], evaluator.evaluate(*setting)
-    return given.node, given.env, entry.params[name].default
+def _raw_value(evaluator: Evaluator, ref: Ref, hole: Hole, node: Any, env: Env) -> Any:
+    """The value of a parameter that is not fixed."""
+    if hole.argument is not None:
+        return _argument_value(evaluator, hole.argument, hole.kind, hole.name, ref, env)
+    if hole.setting is not None:
+        return evaluator.evaluate(hole.setting, env.file)
+    if hole.raw is REQUIRED:
+        facts = {"name": hole.name, "layer": ref.name, "doc": hole.kind.doc, "see": where_to_look(ref)}
+        raise evaluator.problem("E0303", node, env, **facts)
+    return hole.raw
 
 
 def _argument_value(evaluator: Evaluator, argument: ast.Argument, kind: Kind, name: str, ref: Ref, env: Env) -> Any:
@@ -149,7 +193,7 @@ def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) 
     if ref.suffix is not None and "k" not in names:
         raise evaluator.problem("E0321", node, env, layer=decl.name)
     given = Given(evaluator, ref, names, "k", node, env)
-    settings = env.scope.settings.get(decl.name, {})
+    settings = env.scope.settings.of(decl.name)
     values = []
     for param in decl.node.params:
         if param.name in given.by_name:
@@ -157,7 +201,7 @@ def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) 
         elif ref.suffix is not None and param.name == "k":
             value = kernel_of(ref.suffix)
         elif param.name in settings:
-            value = evaluator.evaluate(*settings[param.name])
+            value = evaluator.evaluate(settings[param.name], env.file)
         elif param.default is not None:
             value = evaluator.evaluate(param.default, inner)
         else:

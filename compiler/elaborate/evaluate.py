@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from .. import syntax as ast
@@ -16,6 +17,7 @@ from ..ops.kinds import Word, describe
 from ..symbolic import Sym
 from . import arithmetic
 from .modules import prelude_names
+from .plans import Plans
 from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Lazy, Problem, Ref, Scope
 
 COMBINATORS = {
@@ -28,6 +30,7 @@ COMBINATORS = {
         ),
     )
 }
+BUILTINS = {name: Ref(target, name) for table in (COMBINATORS, COMPOSITES, NAMES) for name, target in table.items()}
 EXTENTS = {"cin": 0, "din": -3, "hin": -2, "win": -1}
 
 
@@ -42,6 +45,7 @@ WORDS = _words()
 LAYERISH = (Layer, Ref, Branches)
 
 
+@lru_cache(4096)
 def split_suffix(name: str) -> tuple[str, tuple[int, ...] | None]:
     """`conv3x3` as (`conv`, (3, 3)); a name without a kernel suffix as it is."""
     end = len(name)
@@ -85,9 +89,10 @@ CONVERTIBLE = {n for n, op in NAMES.items() if op.suffix} | {n for n, c in COMPO
 class Evaluator:
     """Computes values of expressions in environments. Applying layers is the subclass's work."""
 
-    def __init__(self, sink: Sink, limits: Limits) -> None:
+    def __init__(self, sink: Sink, limits: Limits, plans: Plans) -> None:
         self.sink = sink
         self.limits = limits
+        self.plans = plans
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
         self.trail: list[str] = []  # the uses of blocks that are being followed
         self._keys: dict[tuple[Any, ...], int] = {}
@@ -139,8 +144,7 @@ class Evaluator:
 
     def builtin(self, name: str) -> Ref | None:
         """A layer, a combinator, or a block of the prelude."""
-        target = NAMES.get(name) or COMPOSITES.get(name) or COMBINATORS.get(name)
-        return self.prelude(name) if target is None else Ref(target, name)
+        return BUILTINS.get(name) or self.prelude(name)
 
     def prelude(self, name: str) -> Ref | None:
         """The block of that name in the prelude, if there is one. A value alone has no prelude."""

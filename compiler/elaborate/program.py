@@ -11,7 +11,6 @@ from ..ops.base import check_extents
 from ..ops.composite import COMPOSITES
 from ..ops.initial import KINDS, Initial
 from ..ops.kinds import describe
-from ..parse import parse
 from ..source import Source, Span
 from ..symbolic import is_whole, symbol
 from .apply import Applier
@@ -20,8 +19,9 @@ from .build import open_region, safe_name
 from .count import Counter
 from .evaluate import COMBINATORS, EXTENTS, is_layer, split_suffix
 from .initials import INIT, initials_of
-from .modules import Loader, prelude_block, prelude_names
-from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
+from .instances import Shared, detach
+from .modules import Loader, prelude_block, prelude_paragraphs
+from .scope import ABSENT, NO_SETTINGS, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 if TYPE_CHECKING:
     from ..recipe.recipe import Recipe
@@ -33,15 +33,21 @@ class Program(Applier):
     """Elaborates one file into a graph."""
 
     def __init__(
-        self, source: Source, tree: ast.File, sink: Sink, limits: Limits, loader: Loader | None = None
+        self,
+        source: Source,
+        tree: ast.File,
+        sink: Sink,
+        limits: Limits,
+        loader: Loader | None = None,
+        shared: Shared | None = None,
     ) -> None:
         frame = open_region("net", "net", (source.name, (0, 0), "net"), Span(source, *tree.pos), None, False)
-        super().__init__(sink, limits, frame)
+        super().__init__(sink, limits, shared, frame)
         self.source = source
         self.tree = tree
         self.loader = loader
         self.prelude_refs: dict[str, Ref] = {}
-        self.scope = Scope(None, {}, self.frame, "net")
+        self.scope = Scope(None, NO_SETTINGS, self.frame, "net")
         self.env = Env(source, None, self.scope, 0)
         self.inputs: list[Terminal] = []
         self.outputs: list[Terminal] = []
@@ -61,7 +67,6 @@ class Program(Applier):
             self.bind_params(params)
             self.env.key = self.key_of("file", self.source.name, *map(self.fingerprint, self.params.values()))
             self.frame.positional = self.frame.region.positional = self.is_sequence()
-            self.check_count()
             self.execute(settings, shapes)
             self.end_flow()
             self.train()
@@ -70,13 +75,16 @@ class Program(Applier):
             self.check_layers()
         except Problem as problem:
             self.report(problem)
-        return None if self.sink.has_errors else self.graph()
+        graph = None if self.sink.has_errors else self.graph()
+        for frame in self.kept:
+            detach(frame)
+        return graph
 
     # Declarations
 
     def declare(self) -> dict[int, Settings]:
         """Bind blocks, shared layers and build parameters; the `set` defaults in force at each item."""
-        settings: Settings = {}
+        settings = NO_SETTINGS
         in_force: dict[int, Settings] = {}
         for index, item in enumerate(self.tree.items):
             if isinstance(item, ast.Set):
@@ -96,9 +104,9 @@ class Program(Applier):
 
     def prelude(self, name: str) -> Ref | None:
         if name not in self.prelude_refs:
-            if name not in prelude_names():
+            if name not in prelude_paragraphs():
                 return None
-            self.prelude_refs[name] = Ref(BlockDecl(prelude_block(name), self.prelude_env, {}), name)
+            self.prelude_refs[name] = Ref(BlockDecl(prelude_block(name), self.prelude_env, NO_SETTINGS), name)
         return self.prelude_refs[name]
 
     def declare_used(self, item: ast.Use) -> None:
@@ -131,24 +139,21 @@ class Program(Applier):
             raise self.problem(
                 "E0338", path, env, chain=" -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
             )
-        found = Sink()
-        tree = parse(source, found, self.limits)
-        for diagnostic in found.found:
+        tree, found = self.plans.tree(source, self.limits)
+        for diagnostic in found:
             self.sink.add(diagnostic)
-        return self.library(
-            tree, Env(source, None, Scope(None, {}, None, source.name), ("file", place)), (*trail, place)
-        )
+        return self.library(tree, Env(source, None, Scope(None, title=source.name), ("file", place)), (*trail, place))
 
     def library(self, tree: ast.File, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
         """Blocks of a used file, each with that file's `set` defaults; its build parameters have their defaults."""
-        settings: Settings = {}
+        settings = NO_SETTINGS
         blocks: dict[str, Ref] = {}
         for item in tree.items:
             if isinstance(item, ast.Use):
                 env.names.update(self.used_blocks(item.path, env, trail))
             elif isinstance(item, ast.Set):
-                added = {a.name: (a.value, env) for a in item.args if a.name is not None}
-                settings = {**settings, item.name.id: {**settings.get(item.name.id, {}), **added}}
+                added = {a.name: a.value for a in item.args if a.name is not None}
+                settings = settings.with_line(item.name.id, added, item)
             elif isinstance(item, ast.Net):
                 env.names.update((p.name, self.evaluate(p.default, env)) for p in item.params if p.default is not None)
             elif isinstance(item, ast.Block):
@@ -211,8 +216,8 @@ class Program(Applier):
                 help_text = suggest(argument.name, known, name)
                 self.report(self.problem("E0302", argument, self.env, name=argument.name, layer=name, see=help_text))
             else:
-                added[argument.name] = (argument.value, self.env)
-        return {**settings, name: {**settings.get(name, {}), **added}}
+                added[argument.name] = argument.value
+        return settings.with_line(name, added, item)
 
     def is_init(self, item: ast.Set) -> bool:
         """Whether a `set` line is about initial values; a block may be called init."""
@@ -444,7 +449,7 @@ class Program(Applier):
         """Look through blocks that were never used, with unknown shapes: their names and arguments are checked."""
         for value in list(self.env.names.values()):
             decl = value.target if isinstance(value, Ref) else None
-            if not isinstance(decl, BlockDecl) or id(decl) in self.instantiated or decl.env is not self.env:
+            if not isinstance(decl, BlockDecl) or id(decl.node) in self.record.blocks or decl.env is not self.env:
                 continue
             frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
             outer, self.frame = self.frame, frame

@@ -11,16 +11,18 @@ from ..ops import Op
 from ..source import Span
 from .build import Frame, Tag, open_region
 from .evaluate import Evaluator
+from .plans import Plans
 from .scope import Env, Fatal, Problem
 
 PLAIN = Tag()
+LARGE = 2_000  # steps; what has as many is worth counting before more are built
 
 
 class Regions(Evaluator):
     """Keeps the frame under construction. What a layer expression does is the subclasses' work."""
 
-    def __init__(self, sink: Sink, limits: Limits, frame: Frame) -> None:
-        super().__init__(sink, limits)
+    def __init__(self, sink: Sink, limits: Limits, plans: Plans, frame: Frame) -> None:
+        super().__init__(sink, limits, plans)
         self.frame = frame
         self.impure: set[int] = set()  # regions that read or set tensors around them
         self.built = 0
@@ -37,6 +39,10 @@ class Regions(Evaluator):
         """One link after another. A link with a mistake gives an unknown shape, and the chain goes on."""
         raise NotImplementedError
 
+    def check_count(self) -> None:
+        """Refuse what multiplies beyond the limit. Raises Fatal."""
+        raise NotImplementedError
+
     def unknown(self, node: Any, env: Env) -> Value:
         """A tensor of unknown shape, which silences what follows from a mistake."""
         return Value(None, env.span(node), self.frame)
@@ -45,15 +51,16 @@ class Regions(Evaluator):
         self, op: Op[Any], attrs: Any, inputs: list[Value], span: Span, tag: Tag, kind: str | None = None
     ) -> Value:
         """Add one op to the frame. Raises Reject from its shape rule, which gets resolved attributes."""
-        inputs = [self.frame.bring(v) for v in inputs]
-        if any(v.shape is None for v in inputs):
-            return Value(None, span, self.frame)
+        frame = self.frame
+        inputs = [v if v.frame is frame else frame.bring(v) for v in inputs]
         shapes = [v.shape for v in inputs if v.shape is not None]
+        if len(shapes) < len(inputs):
+            return Value(None, span, frame)
         attrs = op.resolve(attrs, shapes[0])
-        output = Value(op.shape(attrs, *shapes), span, self.frame)
+        output = Value(op.shape(attrs, *shapes), span, frame)
         step = Apply(op, attrs, inputs, output, span, tag.kind or kind or op.name, tag.label)
         step.skip = tag.skip
-        self.frame.add(step)
+        frame.add(step)
         self.count_layers(1, span)
         return output
 
@@ -65,6 +72,8 @@ class Regions(Evaluator):
         """
         self.frame.layers += layers
         self.built += 1
+        if self.built == LARGE:
+            self.check_count()
         if self.built > self.limits.max_layers:
             raise Fatal("E0404", span, count=self.built, most=self.limits.max_layers, bound="at least ")
 

@@ -132,8 +132,28 @@ class Lazy:
         self.busy = False
 
 
-Settings = dict[str, dict[str, tuple[ast.Expr, "Env"]]]
-"""`set` defaults: layer name to argument name to expression and the environment it is read in."""
+class Settings:
+    """The `set` defaults in force at a place: layer name to argument name to expression, read in its file's scope.
+
+    key: the `set` lines that they come from, so that equal ones are told without comparing.
+    """
+
+    __slots__ = ("key", "table")
+
+    def __init__(self, table: dict[str, dict[str, ast.Expr]], key: tuple[int, ...] = ()) -> None:
+        self.table = table
+        self.key = key
+
+    def with_line(self, layer: str, added: dict[str, ast.Expr], line: ast.Set) -> "Settings":
+        """These with the defaults that one more line gives a layer."""
+        table = {**self.table, layer: {**self.table.get(layer, {}), **added}}
+        return Settings(table, (*self.key, id(line)))
+
+    def of(self, layer: str) -> dict[str, ast.Expr]:
+        return self.table.get(layer, {})
+
+
+NO_SETTINGS: Final = Settings({})
 
 
 class Scope:
@@ -141,7 +161,9 @@ class Scope:
 
     __slots__ = ("frame", "input", "settings", "taps", "title")
 
-    def __init__(self, input_value: Value | None, settings: Settings, frame: Any, title: str) -> None:
+    def __init__(
+        self, input_value: Value | None, settings: Settings = NO_SETTINGS, frame: Any = None, title: str = ""
+    ) -> None:
         self.input = input_value
         self.settings = settings
         self.frame = frame
@@ -165,6 +187,14 @@ class Env:
     def span(self, node: Any) -> Span:
         """The place of a node that was read in this environment."""
         return Span(self.source, *node.pos)
+
+    @property
+    def file(self) -> "Env":
+        """The outermost environment: the file's own."""
+        env = self
+        while env.parent is not None:
+            env = env.parent
+        return env
 
     def find(self, name: str) -> "Env | None":
         """The innermost environment that binds a name."""

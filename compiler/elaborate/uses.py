@@ -16,8 +16,10 @@ from ..source import Span
 from .bind import Given, bind_block, bind_op, where_to_look
 from .build import Frame, Tag, name_alone, open_region, safe_name
 from .evaluate import split_suffix
+from .instances import Instance, Record, Shared
 from .modules import prelude_source
 from .operators import Operators
+from .plans import Plans
 from .regions import PLAIN
 from .scope import ABSENT, UNKNOWN, BlockDecl, Branches, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, SharedDecl
 
@@ -25,12 +27,14 @@ from .scope import ABSENT, UNKNOWN, BlockDecl, Branches, Env, Fatal, Layer, Lazy
 class Uses(Operators):
     """Applies what a name stands for."""
 
-    def __init__(self, sink: Sink, limits: Limits, frame: Frame) -> None:
-        super().__init__(sink, limits, frame)
-        self.memo: dict[Any, tuple[Region, int]] = {}  # finished block instances and their layer counts
-        self.prelude_env = Env(prelude_source(), None, Scope(None, {}, None, "prelude"), "prelude")
+    def __init__(self, sink: Sink, limits: Limits, shared: Shared | None, frame: Frame) -> None:
+        super().__init__(sink, limits, Plans() if shared is None else shared.plans, frame)
+        self.lasting = None if shared is None else shared.instances
+        self.kept: list[Frame] = []  # frames of instances that outlive this network
+        self.memo: dict[Any, Instance] = {}  # finished block instances
+        self.prelude_env = Env(prelude_source(), None, Scope(None, title="prelude"), "prelude")
         self.active: dict[Any, Span] = {}  # instances under construction, to find recursion without an exit
-        self.instantiated: set[int] = set()  # declarations of blocks that were used
+        self.record = Record()
         self.shared_regions: dict[str, Region] = {}
 
     def use(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
@@ -108,22 +112,63 @@ class Uses(Operators):
         values = bind_block(self, ref, node, env, inner)
         if x.shape is None:
             return self.unknown(node, env)
-        key = self.key_of("block", id(decl), decl.env.key, x.shape, *map(self.fingerprint, values))
-        known = self.memo.get(key) if key is not None else None
+        lasting = None if self.lasting is None else self.lasting.key(decl, x.shape, values)
+        key = lasting or self.key_of("block", id(decl), decl.env.key, x.shape, *map(self.fingerprint, values))
         span = env.span(node)
+        known = None if key is None else self.memo.get(key)
+        if known is None and self.lasting is not None and lasting is not None:
+            known = self.lasting.known.get(lasting)
         if known is not None:
-            return self.call_region(*known, None, x, span, tag).outputs[0]
+            self.use_again(key, known, decl)
+            return self.call_region(known.region, known.layers, None, x, span, tag).outputs[0]
         inner.key = key if key is not None else object()
-        region, frame = self.instantiate(decl, key, inner, values, x, span)
-        if frame.pure and key is not None and region.outputs[0].shape is not None:
-            self.memo[key] = (region, frame.layers)
+        if lasting is None:
+            region, frame = self.instantiate(decl, key, inner, values, x, span)
+            if key is not None and self.is_whole(region, frame):
+                self.memo[key] = Instance(region, frame.layers)
+        else:
+            region, frame = self.recorded(key, decl, inner, values, x, span)
         return self.call_region(region, frame.layers, frame, x, span, tag).outputs[0]
+
+    def is_whole(self, region: Region, frame: Frame) -> bool:
+        """Whether a block instance stands for itself: without mistakes, and reading no tensor but its input."""
+        return frame.pure and region.outputs[0].shape is not None
+
+    def use_again(self, key: Any, instance: Instance, decl: BlockDecl) -> None:
+        """What was used in an instance is used again with it, and is there for the rest of this network."""
+        decl.env.used |= instance.names
+        self.record.use(key, instance)
+        for inner, found in instance.inner.items():
+            self.memo.setdefault(inner, found)
+        self.memo[key] = instance
+
+    def recorded(
+        self, key: Any, decl: BlockDecl, inner: Env, values: list[Any], x: Value, span: Span
+    ) -> tuple[Region, Frame]:
+        """A new instance, kept for later networks if its key alone decides what it is and what is said of it."""
+        assert self.lasting is not None
+        outer, names, remarks = self.record, decl.env.used, self.sink.remarks
+        self.record, decl.env.used = Record(), set()
+        try:
+            region, frame = self.instantiate(decl, key, inner, values, x, span)
+        finally:
+            record, used = self.record, frozenset(decl.env.used)
+            self.record, decl.env.used = outer, names | used
+        outer.blocks |= record.blocks
+        outer.inner.update(record.inner)
+        if self.is_whole(region, frame):
+            instance = Instance(region, frame.layers, frozenset(record.blocks), used, record.inner)
+            self.memo[key] = outer.inner[key] = instance
+            if self.sink.remarks == remarks:
+                self.lasting.add(key, instance)
+                self.kept.append(frame)
+        return region, frame
 
     def instantiate(
         self, decl: BlockDecl, key: Any, inner: Env, values: list[Any], x: Value, span: Span
     ) -> tuple[Region, Frame]:
         """Elaborate a block's body in a region of its own."""
-        self.instantiated.add(id(decl))
+        self.record.blocks.add(id(decl.node))
         if key is not None and key in self.active:
             raise Fatal("E0311", span, name=decl.name, labels=(Label(self.active[key], "first used here"),))
         if len(self.trail) >= self.limits.max_calls:
@@ -152,6 +197,7 @@ class Uses(Operators):
             self.trail.pop()
             self.active.pop(key, None)
         self.warn_unused(decl, inner)
+        source.origin = None  # the region may be used anywhere
         return frame.region, frame
 
     def bind_where(self, decl: BlockDecl, inner: Env, frame: Frame) -> None:
