@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo train-demo test test-training test-browser lint tables golden zoo peers commands screenshots clean
+.PHONY: help demo train-demo test test-training test-browser lint tables golden zoo peers speed commands screenshots clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
@@ -16,9 +16,10 @@ help:
 	@echo "make golden   rewrite the golden files; read the difference before committing it"
 	@echo "make zoo      rewrite docs/zoo.md, the table of networks"
 	@echo "make peers    measure other tools in .venv-peers, rewrite docs/peers.md and tests/data/peers.json"
+	@echo "make speed    measure cnnc beside other tools in .venv-speed, rewrite docs/speed.md (a quarter of an hour)"
 	@echo "make commands  write docs/commands, a page for each command with what it prints"
 	@echo "make screenshots  draw the README's pictures in docs/images with Chromium"
-	@echo "make clean    remove .venv, .venv-peers, demo/ and caches"
+	@echo "make clean    remove .venv, .venv-peers, .venv-speed, demo/ and caches"
 
 .venv/base: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -75,6 +76,17 @@ zoo: .venv/base
 peers: .venv-peers/done
 	.venv-peers/bin/python benchmarks/peers.py
 
+.venv-speed/done: pyproject.toml benchmarks/speed/requirements.txt
+	$(PYTHON) -m venv .venv-speed
+	.venv-speed/bin/python -m pip install --quiet --requirement benchmarks/speed/requirements.txt
+	@touch $@
+
+speed: .venv-speed/done
+	.venv-speed/bin/python -m pip install --quiet --upgrade .
+	.venv-speed/bin/python -m pip install --quiet --no-deps --force-reinstall .
+	rm -rf build
+	.venv-speed/bin/python benchmarks/speed/run.py
+
 commands: .venv/test
 	$(BIN)/python docs/commands.py
 
@@ -82,4 +94,4 @@ screenshots: .venv/test
 	$(BIN)/python docs/screenshots.py
 
 clean:
-	rm -rf .venv .venv-peers demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-speed demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -74,6 +74,8 @@ def layer_cost(step: Apply) -> LayerCost:
 
 
 def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
+    if len(region.inputs) == 1 == len(region.outputs) and all(isinstance(step, Apply) for step in region.steps):
+        return ((_path_length(region),),)
     count = len(region.inputs)
     depth: dict[Value, list[int | None]] = {}
     for i, value in enumerate(region.inputs):
@@ -92,6 +94,17 @@ def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
             ]
             depth[output] = _deepest(reached) if reached else [None] * count
     return tuple(tuple(depth[v]) for v in region.outputs)
+
+
+def _path_length(region: Region) -> int:
+    """The same where there is one input, one output and nothing nested."""
+    depth = {region.inputs[0]: 0}
+    for step in region.steps:
+        assert isinstance(step, Apply)
+        deepest = max([depth[v] for v in step.inputs]) + (step.op.depth and not step.skip)
+        for output in step.outputs:
+            depth[output] = deepest
+    return depth[region.outputs[0]]
 
 
 def _plus(depths: list[int | None], amount: int) -> list[int | None]:

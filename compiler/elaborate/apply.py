@@ -94,6 +94,8 @@ class Applier(Uses):
     def check_link(self, link: ast.Expr, env: Env, after_arrow: bool, before_arrow: bool) -> None:
         """Refuse `x -> b + c` and `b if t -> c`: readers disagree on what they mean."""
         core = link.body if isinstance(link, ast.As) else link
+        if type(core) in UNMISTAKABLE:
+            return
         if isinstance(core, ast.Choice) and (after_arrow or before_arrow):
             way = "write -> (a if condition else b)"
             if not after_arrow:
@@ -134,6 +136,9 @@ class Applier(Uses):
 
         return body(x) if tag is PLAIN else self.enclosed("chain", "chain", node, env, x, tag, True, body)
 
+
+UNMISTAKABLE = frozenset({ast.Name, ast.Call, ast.Group, ast.Listing})
+"""Expressions that end where everyone sees it."""
 
 APPLY: dict[type, Callable[[Any, Any, Env, Value, Tag], Value]] = {
     ast.Name: Applier.apply_name,

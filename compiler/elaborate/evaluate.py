@@ -96,6 +96,7 @@ class Evaluator:
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
         self.trail: list[str] = []  # the uses of blocks that are being followed
         self._keys: dict[tuple[Any, ...], int] = {}
+        self._suffixed: dict[str, Ref | None] = {}
 
     def evaluate(self, node: ast.Expr, env: Env) -> Any:
         """The value: a number, bool, word, tuple, layer, tensor, ABSENT or UNKNOWN. Raises Problem."""
@@ -128,9 +129,14 @@ class Evaluator:
         stem, suffix = split_suffix(name)
         if suffix is not None:
             home = env.find(stem)
-            target = self.bound(home, stem) if home is not None else self.builtin(stem)
-            if isinstance(target, Ref) and target.suffix is None:
-                return Ref(target.target, name, suffix)
+            if home is None:
+                target = self.suffixed(name, stem, suffix)
+                if target is not None:
+                    return target
+            else:
+                target = self.bound(home, stem)
+                if isinstance(target, Ref) and target.suffix is None:
+                    return Ref(target.target, name, suffix)
         tap = env.find_tap(name)
         if tap is not None:
             return tap
@@ -145,6 +151,13 @@ class Evaluator:
     def builtin(self, name: str) -> Ref | None:
         """A layer, a combinator, or a block of the prelude."""
         return BUILTINS.get(name) or self.prelude(name)
+
+    def suffixed(self, name: str, stem: str, suffix: tuple[int, ...]) -> Ref | None:
+        """A layer of ours or a block of the prelude with a kernel suffix."""
+        if name not in self._suffixed:
+            target = self.builtin(stem)
+            self._suffixed[name] = None if target is None else Ref(target.target, name, suffix)
+        return self._suffixed[name]
 
     def prelude(self, name: str) -> Ref | None:
         """The block of that name in the prelude, if there is one. A value alone has no prelude."""

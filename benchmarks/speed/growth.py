@@ -1,0 +1,95 @@
+"""How time and memory grow with the number of layers, in processes of their own: `python growth.py KIND LAYERS`."""
+
+import json
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+from contest import Contest, Goal
+
+SMALL, LARGE = 1_000, 100_000
+
+
+def text(layers: int) -> str:
+    """Every layer written out."""
+    return "input 8x8x8 -> " + " -> ".join(["conv3x3(8, p=1) -> relu"] * (layers // 2))
+
+
+def repeats(layers: int) -> str:
+    """Blocks in a row, which are stored once. Each changes the channels, so that no two of a pair are alike."""
+    return f"block pair = conv1x1(8) -> relu\ninput 8x8x8 -> pair * {layers // 2}"
+
+
+def loop(layers: int) -> str:
+    """Layers of a loop, none like the one before it."""
+    return f"input 8x8x8 -> for i in range({layers}) {{ conv1x1(1 + i % 64) }}"
+
+
+def branches(layers: int) -> str:
+    """One list of branches."""
+    return "input 8x8x8 -> [" + ", ".join(["conv1x1(8)"] * layers) + "]"
+
+
+KINDS = {"text": text, "repeats": repeats, "loop": loop, "branches": branches}
+
+
+def spent(kind: str, layers: int) -> dict[str, float]:
+    """Seconds for compiling and counting, the best of three; in another run the most bytes that Python held for it."""
+    import cnnc
+
+    program = KINDS[kind](layers)
+
+    def work() -> None:
+        assert cnnc.compile(program).totals.layers >= layers
+
+    work()
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - start)
+    tracemalloc.start()
+    work()
+    return {"seconds": best, "bytes": tracemalloc.get_traced_memory()[1]}
+
+
+def measured(kind: str, layers: int, what: str) -> Callable[[], float]:
+    """Microseconds or bytes for each layer."""
+    scale = {"seconds": 1e6, "bytes": 1.0}[what] / layers
+
+    def run() -> float:
+        command = [sys.executable, str(Path(__file__).resolve()), kind, str(layers)]
+        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        return scale * float(found[what])
+
+    return run
+
+
+def growth(what: str, unit: str) -> Contest:
+    """Figures per layer at both sizes."""
+    entries = {f"{kind}, {n:,}": measured(kind, n, what) for kind in KINDS for n in (SMALL, LARGE)}
+    goals = tuple(Goal(f"{kind}, {LARGE:,}", "within", 1.2, (f"{kind}, {SMALL:,}",)) for kind in KINDS)
+    return Contest(f"Growth: {what} per layer", unit, "Compiled and counted within a process.", entries, goals, 5)
+
+
+def folded() -> Contest:
+    """A long repeat, analyzed in process."""
+    import cnnc
+    from analysis import milliseconds
+
+    program = f"block b = conv3x3(8, p=1) -> bn -> relu\ninput 8x8x8 -> b * {LARGE}"
+    return Contest(
+        f"`block * {LARGE}`",
+        "ms",
+        f"{3 * LARGE:,} layers, text to report within a process.",
+        {"cnnc": milliseconds(lambda: cnnc.compile(program).report())},
+        (Goal("cnnc", "at most", 50),),
+        11,
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(spent(sys.argv[1], int(sys.argv[2]))))
