@@ -1,5 +1,6 @@
 """The stages of a compilation, in order."""
 
+import gc
 import os
 import sys
 import threading
@@ -36,7 +37,7 @@ def compile_source(
 ) -> Result:
     """Text to checked graph; `loader` reads the files that `use` names."""
     sink = Sink()
-    with deep_recursion():
+    with undisturbed():
         tree = parse(source, sink, limits)
         if sink.has_errors:
             return Result(None, sink.found, {})
@@ -61,7 +62,7 @@ def elaborate(
     shared: Shared | None = None,
 ) -> Result:
     """Syntax tree to checked graph; the tree may be used again with other parameters, faster with the same `shared`."""
-    with deep_recursion():
+    with undisturbed():
         program = Program(source, tree, sink, limits, loader, shared)
         graph = program.run(params, shapes)
     if graph is not None and "CNNC_CHECK_IR" in os.environ:
@@ -72,6 +73,32 @@ def elaborate(
         what = "the file has only declarations" if tree.items else "the file is empty"
         sink.add(Diagnostic("E0317", {"what": what}, Span(source, 0, min(1, len(source.text)))))
     return Result(graph, sink.found, program.params)
+
+
+_pause_lock = threading.Lock()
+_pauses = 0
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Deep recursion, and no garbage collection meanwhile.
+
+    A graph under construction is no garbage; looking through it again and again, and through all that the process holds
+    besides, would take longer than building it. With several users the last one to leave lets collection go on.
+    """
+    global _pauses
+    with _pause_lock:
+        paused = gc.isenabled() or _pauses > 0
+        _pauses += paused
+        gc.disable()
+    try:
+        with deep_recursion():
+            yield
+    finally:
+        with _pause_lock:
+            _pauses -= paused
+            if paused and _pauses == 0:
+                gc.enable()
 
 
 _depth_lock = threading.Lock()

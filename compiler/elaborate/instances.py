@@ -20,6 +20,9 @@ from .scope import ABSENT, BlockDecl, Combinator, Ref
 MOST_INSTANCES = 2_000
 """Instances kept, each some tens of kilobytes; then all are forgotten."""
 
+MOST_SEEN = 100_000
+"""Keys that are known to have been there once."""
+
 
 class Instance(NamedTuple):
     """A finished block instance that reads nothing of what it stands in. The fields after `layers` are kept between
@@ -54,6 +57,7 @@ class Instances:
 
     def __init__(self) -> None:
         self.known: dict[Any, Instance] = {}
+        self._seen: set[int] = set()
         self._names: dict[Any, frozenset[str]] = {}
 
     def add(self, key: Any, instance: Instance) -> None:
@@ -63,6 +67,15 @@ class Instances:
         for inner, found in instance.inner.items():
             self.known.setdefault(inner, found)
         self.known[key] = instance
+
+    def wants(self, key: Any) -> bool:
+        """Whether an instance is met for the second time. Most of a wide search never are, and would be a burden."""
+        if hash(key) in self._seen:
+            return True
+        if len(self._seen) >= MOST_SEEN:
+            self._seen.clear()
+        self._seen.add(hash(key))
+        return False
 
     def key(self, decl: BlockDecl, shape: Any, values: list[Any]) -> Any:
         """What tells an instance; None where an argument or a name that it reads belongs to one network alone."""

@@ -159,7 +159,7 @@ class Uses(Operators):
         if self.is_whole(region, frame):
             instance = Instance(region, frame.layers, frozenset(record.blocks), used, record.inner)
             self.memo[key] = outer.inner[key] = instance
-            if self.sink.remarks == remarks:
+            if self.sink.remarks == remarks and self.lasting.wants(key):
                 self.lasting.add(key, instance)
                 self.kept.append(frame)
         return region, frame
