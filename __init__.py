@@ -15,9 +15,10 @@ from .compiler.net import Net, check, compile, load
 
 if TYPE_CHECKING:
     from .compiler.fitting import Fit, fit
+    from .compiler.sweep import Sweep, sweep
     from .compiler.template import Template
 
-LATER = {"Fit": "fitting", "Template": "template", "fit": "fitting"}
+LATER = {"Fit": "fitting", "Sweep": "sweep", "Template": "template", "fit": "fitting", "sweep": "sweep"}
 
 __version__ = "0.1.0"
 
@@ -29,12 +30,14 @@ __all__ = [
     "Limits",
     "Net",
     "NetworkError",
+    "Sweep",
     "Template",
     "UsageError",
     "check",
     "compile",
     "fit",
     "load",
+    "sweep",
 ]
 
 

@@ -1,0 +1,5 @@
+"""`cnnc sweep`: a space of networks, evaluated point by point in one process or many, and its Pareto front."""
+
+from .run import Sweep, sweep
+
+__all__ = ["Sweep", "sweep"]

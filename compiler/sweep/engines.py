@@ -1,0 +1,122 @@
+"""Who evaluates the chunks: this process, processes on this machine, or the workers of a Dask cluster.
+
+Dask moves a killed worker's chunks to the others and starts another worker in its place. Results come in any order.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import islice
+from typing import Any
+
+from ..diagnostics import usage
+from .evaluate import Chunk, Evaluator, evaluate, pack
+from .job import Job
+
+Engine = Callable[[Iterator[int]], Iterator[Chunk]]
+"""Gives a chunk's results for each of the numbers."""
+
+AHEAD = 3
+"""Chunks that each worker has waiting: enough that none is idle, few enough that none of them is long in coming."""
+
+PATIENCE = 30
+"""Seconds in which a cluster has to answer, and to have a worker."""
+
+ALL = "all"
+
+
+@contextmanager
+def open_engine(job: Job, workers: int | str, cluster: str | None) -> Iterator[Engine]:
+    """The engine that is asked for. Raises UsageError: E0507, E0596, E0598."""
+    if cluster is not None:
+        with connected(cluster) as client:
+            yield lambda todo: on_dask(client, pack(job), todo)
+        return
+    count = worker_count(workers)
+    if count == 1:
+        yield Evaluator(job).chunks
+        return
+    with local_cluster(count) as client:
+        yield lambda todo: on_dask(client, pack(job), todo)
+
+
+def worker_count(workers: int | str) -> int:
+    """How many processes; `all` is one for each core. Raises UsageError (E0598)."""
+    if workers == ALL:
+        return int(dask_module("dask.system").CPU_COUNT)
+    text = str(workers)
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 5 and int(text)) or isinstance(workers, bool):
+        raise usage("E0598", text=text)
+    return int(text)
+
+
+def dask_module(name: str) -> Any:
+    """A module of Dask. Raises UsageError where it is not installed (E0507)."""
+    from ...backends import packages
+
+    with packages():
+        return import_module(name)
+
+
+# Dask
+
+
+@contextmanager
+def local_cluster(count: int) -> Iterator[Any]:
+    """Processes on this machine, of one thread each, that a nanny starts again when they die."""
+    dask = dask_module("distributed")
+    settings: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
+    with (
+        dask.LocalCluster(dashboard_address=None, silence_logs=logging.CRITICAL, **settings) as cluster,
+        dask.Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Any]:
+    """A client of a scheduler that runs somewhere. Raises UsageError (E0596)."""
+    dask = dask_module("distributed")
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    try:
+        client = dask.Client(address, timeout=PATIENCE, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise usage("E0596", address=address, reason=str(error) or type(error).__name__) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise usage("E0596", address=address, reason=f"no worker within {PATIENCE} seconds") from None
+        yield client
+
+
+def on_dask(client: Any, payload: bytes, todo: Iterator[int]) -> Iterator[Chunk]:
+    """Chunks from a cluster's workers, as they are finished. Raises UsageError (E0597) where it gives up."""
+    job = client.submit(bytes, payload, pure=False)  # a task, so that a worker's death cannot lose the only copy
+
+    def start(numbers: Iterator[int]) -> list[Any]:
+        return [client.submit(evaluate, job, number, pure=False) for number in numbers]
+
+    first = start(islice(todo, AHEAD * max(1, threads(client))))
+    running = dask_module("distributed").as_completed(first, loop=client.loop)
+    for future in running:
+        chunk = result_of(future)
+        room = AHEAD * max(1, threads(client)) - running.count()
+        running.update(start(islice(todo, max(0, room))))
+        future.release()
+        yield chunk
+
+
+def threads(client: Any) -> int:
+    """How many chunks are evaluated at once, as far as is known here without asking."""
+    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+def result_of(future: Any) -> Chunk:
+    try:
+        chunk: Chunk = future.result()
+        return chunk
+    except (Exception, CancelledError) as error:
+        raise usage("E0597", reason=f"{type(error).__name__}: {error}") from None
