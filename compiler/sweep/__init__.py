@@ -1,5 +1,6 @@
 """`cnnc sweep`: a space of networks, evaluated point by point in one process or many, and its Pareto front."""
 
+from .evaluate import evaluate
 from .run import Sweep, sweep
 
-__all__ = ["Sweep", "sweep"]
+__all__ = ["Sweep", "evaluate", "sweep"]

@@ -4,6 +4,7 @@ Dask moves a killed worker's chunks to the others and starts another worker in i
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from ..diagnostics import usage
-from .evaluate import Chunk, Evaluator, evaluate, pack
+from ..diagnostics import UsageError, usage
+from .evaluate import Chunk, Evaluator, pack
 from .job import Job
 
 Engine = Callable[[Iterator[int]], Iterator[Chunk]]
@@ -21,8 +22,11 @@ Engine = Callable[[Iterator[int]], Iterator[Chunk]]
 AHEAD = 3
 """Chunks that each worker has waiting: enough that none is idle, few enough that none of them is long in coming."""
 
-PATIENCE = 30
+PATIENCE = 20
 """Seconds in which a cluster has to answer, and to have a worker."""
+
+GLANCE = 5
+"""Seconds after which a look is taken at whether there are workers at all."""
 
 ALL = "all"
 
@@ -81,6 +85,7 @@ def connected(address: str) -> Iterator[Any]:
     dask = dask_module("distributed")
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
+        dask_module("distributed.comm").resolve_address(address)  # a client that fails at this takes a minute to go
         client = dask.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise usage("E0596", address=address, reason=str(error) or type(error).__name__) from None
@@ -94,19 +99,53 @@ def connected(address: str) -> Iterator[Any]:
 
 def on_dask(client: Any, payload: bytes, todo: Iterator[int]) -> Iterator[Chunk]:
     """Chunks from a cluster's workers, as they are finished. Raises UsageError (E0597) where it gives up."""
+    task = remote_evaluate()
     job = client.submit(bytes, payload, pure=False)  # a task, so that a worker's death cannot lose the only copy
+    waiting: set[Any] = set()
+    alive = time.monotonic()
+    while True:
+        room = max(0, AHEAD * max(1, threads(client)) - len(waiting))
+        waiting.update(client.submit(task, job, number, pure=False) for number in islice(todo, room))
+        if not waiting:
+            return
+        done, waiting = finished(client, waiting)
+        alive = time.monotonic() if done or threads(client) else alive
+        if time.monotonic() - alive > PATIENCE:
+            raise usage("E0597", reason=f"there has been no worker for {PATIENCE} seconds")
+        for future in done:
+            yield result_of(future)
+            future.release()
 
-    def start(numbers: Iterator[int]) -> list[Any]:
-        return [client.submit(evaluate, job, number, pure=False) for number in numbers]
 
-    first = start(islice(todo, AHEAD * max(1, threads(client))))
-    running = dask_module("distributed").as_completed(first, loop=client.loop)
-    for future in running:
-        chunk = result_of(future)
-        room = AHEAD * max(1, threads(client)) - running.count()
-        running.update(start(islice(todo, max(0, room))))
-        future.release()
-        yield chunk
+def remote_evaluate() -> Callable[[bytes, int], Any]:
+    """`evaluate` as a function that travels by value.
+
+    A worker that cannot import it would die of reading its task, and threads that import parts of one package at once
+    can get unfinished ones; this one waits for each package as a whole, and what goes wrong is the task's own error.
+    """
+    parts = __name__.split(".")[:-1]
+    packages = [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
+
+    def evaluate(payload: bytes, number: int) -> tuple[Any, ...]:
+        from importlib import import_module
+
+        for package in packages:
+            module = import_module(package)
+        return tuple(module.evaluate(payload, number))
+
+    return evaluate
+
+
+def finished(client: Any, waiting: set[Any]) -> tuple[set[Any], set[Any]]:
+    """What is done, after some time at the most, and what is not."""
+    try:
+        with client.as_current():
+            found = dask_module("distributed").wait(waiting, timeout=GLANCE, return_when="FIRST_COMPLETED")
+    except TimeoutError:
+        return set(), waiting
+    except (Exception, CancelledError) as error:
+        raise gone(error) from None
+    return found.done, found.not_done
 
 
 def threads(client: Any) -> int:
@@ -116,7 +155,10 @@ def threads(client: Any) -> int:
 
 def result_of(future: Any) -> Chunk:
     try:
-        chunk: Chunk = future.result()
-        return chunk
+        return Chunk(*future.result())
     except (Exception, CancelledError) as error:
-        raise usage("E0597", reason=f"{type(error).__name__}: {error}") from None
+        raise gone(error) from None
+
+
+def gone(error: BaseException) -> UsageError:
+    return usage("E0597", reason=f"{type(error).__name__}: {error}")
