@@ -30,6 +30,9 @@ GLANCE = 5
 
 ALL = "all"
 
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""What workers begin with: a terminal sends Ctrl-C to them too, and this process is the one that ends them."""
+
 
 @contextmanager
 def open_engine(job: Job, workers: int | str, cluster: str | None) -> Iterator[Engine]:
@@ -72,8 +75,9 @@ def local_cluster(count: int) -> Iterator[Any]:
     """Processes on this machine, of one thread each, that a nanny starts again when they die."""
     dask = dask_module("distributed")
     settings: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
+    settings |= {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [DEAF]}
     with (
-        dask.LocalCluster(dashboard_address=None, silence_logs=logging.CRITICAL, **settings) as cluster,
+        dask.LocalCluster(**settings) as cluster,
         dask.Client(cluster, set_as_default=False) as client,
     ):
         yield client
@@ -118,7 +122,7 @@ def on_dask(client: Any, payload: bytes, todo: Iterator[int]) -> Iterator[Chunk]
 
 
 def remote_evaluate() -> Callable[[bytes, int], Any]:
-    """`evaluate` as a function that travels by value.
+    """`evaluate_chunk` as a function that travels by value.
 
     A worker that cannot import it would die of reading its task, and threads that import parts of one package at once
     can get unfinished ones; this one waits for each package as a whole, and what goes wrong is the task's own error.
@@ -131,7 +135,7 @@ def remote_evaluate() -> Callable[[bytes, int], Any]:
 
         for package in packages:
             module = import_module(package)
-        return tuple(module.evaluate(payload, number))
+        return tuple(module.evaluate_chunk(payload, number))
 
     return evaluate
 

@@ -195,6 +195,6 @@ def unpack(payload: bytes) -> Evaluator:
     return Evaluator(pickle.loads(job))
 
 
-def evaluate(payload: bytes, number: int) -> Chunk:
+def evaluate_chunk(payload: bytes, number: int) -> Chunk:
     """One chunk, in a worker."""
     return unpack(payload).chunk(number)
