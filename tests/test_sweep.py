@@ -4,6 +4,8 @@ import csv
 import itertools
 import json
 import math
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from cnnc.compiler.sweep.job import CHUNK, identity, make_job
 from cnnc.compiler.sweep.pareto import Front, dominates
 from cnnc.compiler.sweep.points import Permutation, Points
 from cnnc.compiler.sweep.reading import read_space
-from cnnc.compiler.sweep.space import Space, make_space
+from cnnc.compiler.sweep.results import columns
+from cnnc.compiler.sweep.space import FIGURES, KEYS, Space, make_space
 from cnnc.compiler.sweep.values import spelled
 from conftest import ROOT
 from hypothesis import given
@@ -486,6 +489,17 @@ def test_examples(path: Path) -> None:
     """Some points of each compile, keep to the limits, and have a front."""
     found = cnnc.sweep(path, changes=["sample=random", "points=40", "seed=2"])
     assert found.kept > 0 and found.failed == 0 and 0 < len(list(found.front())) <= found.kept
+
+
+def test_documents() -> None:
+    """The space that they show is the example; every key, figure and column is described."""
+    example = tomllib.loads((ROOT / "examples/sweep/mobilenet_mcu.toml").read_text(encoding="utf-8"))
+    texts = [(ROOT / path).read_text(encoding="utf-8") for path in ("README.md", "docs/sweep.md")]
+    for text in texts:
+        (shown,) = (block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL))
+        assert tomllib.loads(shown) == example
+    named = {*KEYS, *FIGURES, *columns(space_of(front={"minimise": ["training"]}, dtype="fp32"))} - set(SPACE["params"])
+    assert {name for name in named if f"`{name}`" not in texts[1] and f"`[{name}]`" not in texts[1]} == set()
 
 
 def test_what_an_interruption_says(folder: Path) -> None:
