@@ -23,13 +23,13 @@ SPACES = {
     "LeNet-5, widths": {
         "network": {"lenet.cnn": LENET},
         "params": {"a": {"from": 1, "to": 64, "step": 1}, "b": {"from": 1, "to": 96, "step": 1}},
-        "points": 6000,
+        "points": 12000,
     },
     "MobileNetV2, width and resolution": {
         "network": str(EXAMPLES / "zoo" / "mobilenet_v2.cnn"),
         "params": {"width": {"from": 0.1, "to": 1.4, "step": 0.01}},
         "input": {"from": "3x64x64", "to": "3x224x224", "step": 8},
-        "points": 1500,
+        "points": 1000,
     },
     "the same with times on a device": {
         "network": str(EXAMPLES / "zoo" / "mobilenet_v2.cnn"),
@@ -37,7 +37,7 @@ SPACES = {
         "input": {"from": "3x64x64", "to": "3x224x224", "step": 8},
         "dtype": "int8",
         "device": "stm32h7",
-        "points": 1500,
+        "points": 1000,
     },
 }  # fmt: skip
 

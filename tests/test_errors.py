@@ -715,12 +715,12 @@ def test_a_worker_that_fails(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None
     from cnnc.compiler.sweep import engines, run
 
     class Broken:
-        def result(self) -> None:
+        def gather(self, futures: Any) -> None:
             raise MemoryError("no room")
 
     @contextmanager
     def engine(*_: Any) -> Any:
-        yield lambda todo: (engines.result_of(Broken()) for _ in todo)
+        yield lambda todo: engines.results_of(Broken(), set())
 
     monkeypatch.setattr(run, "open_engine", engine)
     Path("space.toml").write_text('network = "good.cnn"\n', encoding="utf-8")

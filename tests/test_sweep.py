@@ -121,6 +121,7 @@ REFUSED = [
     ({"batch": [1, 1]}, "batch", "twice"),
     ({"dtype": "fp8"}, "dtype", "there are fp32, fp16, bf16, int8"),
     ({"dtype": {"from": 1, "to": 2, "step": 1}}, "dtype", "it takes no range"),
+    ({"dtype": [["fp32"]]}, "dtype", "is no type"),
     ({"device": 3}, "device", "text is needed"),
     ({"optimizer": "lion"}, "optimizer", "there are gd, sgd"),
     ({"sample": "some"}, "sample", "there are grid, random"),
@@ -332,8 +333,12 @@ def test_used_files_travel_as_texts(folder: Path) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), max_size=60))
 def test_front_against_brute_force(vectors: list[tuple[int, ...]]) -> None:
-    wanted = {v for v in vectors if not any(dominates(other, v) for other in vectors)}
-    assert Front(vectors).vectors == wanted == Front(reversed(vectors)).vectors
+    def beats(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+        return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
+
+    wanted = {v for v in vectors if not any(beats(other, v) for other in vectors)}
+    for front in (Front(vectors), Front(reversed(vectors))):
+        assert front.vectors == sorted(wanted) and all((v in front) == (v in wanted) for v in vectors)
 
 
 def test_the_front_of_a_sweep(folder: Path) -> None:

@@ -19,8 +19,13 @@ from .job import Job
 Engine = Callable[[Iterator[int]], Iterator[Chunk]]
 """Gives a chunk's results for each of the numbers."""
 
-AHEAD = 3
-"""Chunks that each worker has waiting: enough that none is idle, few enough that none of them is long in coming."""
+TASK = 0.5
+"""Seconds that a task shall take: as many chunks as that are sent together, since each task costs milliseconds."""
+
+MOST_TOGETHER = 256
+
+AHEAD = 2
+"""Tasks that each worker has: the one that it is at, and the next."""
 
 PATIENCE = 20
 """Seconds in which a cluster has to answer, and to have a worker."""
@@ -106,23 +111,24 @@ def on_dask(client: Any, payload: bytes, todo: Iterator[int]) -> Iterator[Chunk]
     task = remote_evaluate()
     job = client.submit(bytes, payload, pure=False)  # a task, so that a worker's death cannot lose the only copy
     waiting: set[Any] = set()
-    alive = time.monotonic()
+    alive, together = time.monotonic(), 1
     while True:
-        room = max(0, AHEAD * max(1, threads(client)) - len(waiting))
-        waiting.update(client.submit(task, job, number, pure=False) for number in islice(todo, room))
+        for _ in range(AHEAD * max(1, threads(client)) - len(waiting)):
+            if numbers := list(islice(todo, together)):
+                waiting.add(client.submit(task, job, numbers, pure=False))
         if not waiting:
             return
         done, waiting = finished(client, waiting)
         alive = time.monotonic() if done or threads(client) else alive
         if time.monotonic() - alive > PATIENCE:
             raise usage("E0597", reason=f"there has been no worker for {PATIENCE} seconds")
-        for future in done:
-            yield result_of(future)
-            future.release()
+        for seconds, chunks in results_of(client, done):
+            together = max(1, min(MOST_TOGETHER, round(TASK * len(chunks) / max(seconds, 1e-6))))
+            yield from (Chunk(*chunk) for chunk in chunks)
 
 
-def remote_evaluate() -> Callable[[bytes, int], Any]:
-    """`evaluate_chunk` as a function that travels by value.
+def remote_evaluate() -> Callable[[bytes, list[int]], Any]:
+    """`evaluate_chunks` as a function that travels by value.
 
     A worker that cannot import it would die of reading its task, and threads that import parts of one package at once
     can get unfinished ones; this one waits for each package as a whole, and what goes wrong is the task's own error.
@@ -130,12 +136,12 @@ def remote_evaluate() -> Callable[[bytes, int], Any]:
     parts = __name__.split(".")[:-1]
     packages = [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
 
-    def evaluate(payload: bytes, number: int) -> tuple[Any, ...]:
+    def evaluate(payload: bytes, numbers: list[int]) -> Any:
         from importlib import import_module
 
         for package in packages:
             module = import_module(package)
-        return tuple(module.evaluate_chunk(payload, number))
+        return module.evaluate_chunks(payload, numbers)
 
     return evaluate
 
@@ -153,13 +159,14 @@ def finished(client: Any, waiting: set[Any]) -> tuple[set[Any], set[Any]]:
 
 
 def threads(client: Any) -> int:
-    """How many chunks are evaluated at once, as far as is known here without asking."""
+    """How many tasks run at once, as far as is known here without asking."""
     return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
 
 
-def result_of(future: Any) -> Chunk:
+def results_of(client: Any, done: set[Any]) -> list[Any]:
+    """What tasks have given: seconds, and chunks as tuples."""
     try:
-        return Chunk(*future.result())
+        return list(client.gather(list(done)))
     except (Exception, CancelledError) as error:
         raise gone(error) from None
 

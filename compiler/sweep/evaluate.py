@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import time
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from math import prod
@@ -61,7 +62,9 @@ class Evaluator:
         self.template = Template(Source(*job.program), limits=job.limits)
         self.template.loader = loader_of(job)
         self.last: tuple[int, Network | Failed] | None = None
-        self.limits = [(name, limit, self.space.figures.index(name)) for name, limit in self.space.limits]
+        self.names = self.space.figures
+        self.limits = [(name, limit, self.names.index(name)) for name, limit in self.space.limits]
+        self.columns = {column_of(name): name for name, _ in self.space.params}
 
     def chunks(self, numbers: Iterable[int]) -> Iterator[Chunk]:
         return map(self.chunk, numbers)
@@ -113,7 +116,7 @@ class Evaluator:
             graph = found.graph
             if symbols_of(graph):
                 return failure(Diagnostic("E0331", {"symbols": ", ".join(symbols_of(graph))}, None))
-            kept = training(graph) if "training" in self.space.figures else None
+            kept = training(graph) if "training" in self.names else None
             return Network(graph, summarize(graph), input_text(graph), kept)
         except CnncError as error:
             return failure(next(d for d in error.diagnostics if d.is_error))
@@ -138,7 +141,7 @@ class Evaluator:
             figures["training"] = copies * width * sums.params + network.training.saved_bytes(batch, point.dtype)
         if self.job.device is not None:
             figures["seconds"] = roofline(network.graph, self.job.device, batch, point.dtype, folded=True).seconds
-        return [figures[name] for name in self.space.figures]
+        return [figures[name] for name in self.names]
 
     # Objectives
 
@@ -148,16 +151,11 @@ class Evaluator:
         return (*least, *(-self.objective(name, point, row) for name in self.space.maximise))
 
     def objective(self, name: str, point: Point, row: Stored) -> Any:
-        if name in self.space.figures:
-            return row[2 + self.space.figures.index(name)]
+        if name in self.names:
+            return row[2 + self.names.index(name)]
         if name == "input":
             return elements(row[1])
         return point.batch if name == "batch" else point.params[self.columns[name]]
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """Build parameters by what results call them."""
-        return {column_of(name): name for name, _ in self.space.params}
 
 
 def failure(found: Diagnostic) -> Failed:
@@ -195,6 +193,8 @@ def unpack(payload: bytes) -> Evaluator:
     return Evaluator(pickle.loads(job))
 
 
-def evaluate_chunk(payload: bytes, number: int) -> Chunk:
-    """One chunk, in a worker."""
-    return unpack(payload).chunk(number)
+def evaluate_chunks(payload: bytes, numbers: list[int]) -> tuple[float, list[tuple[object, ...]]]:
+    """Some chunks, in a worker: how many seconds they took, and each as a plain tuple."""
+    start = time.perf_counter()
+    chunks = [tuple(chunk) for chunk in unpack(payload).chunks(numbers)]
+    return time.perf_counter() - start, chunks

@@ -5,6 +5,7 @@ import sys
 from itertools import islice
 from typing import Any
 
+from ..diagnostics import show as show_fact
 from ..formats import plain_text
 from ..table import Table
 from .results import Row, columns
@@ -49,7 +50,7 @@ def show(found: Sweep) -> None:
 def counts(found: Sweep) -> list[str]:
     """How many points there are, and why the others are not kept."""
     space, tally = found.space, found.tally
-    kind = "all of the grid" if space.sample == "grid" else f"of {space.size:,}, seed {space.seed}"
+    kind = "all of the grid" if space.sample == "grid" else f"of {show_fact(space.size)}, seed {space.seed}"
     lines = [f"{found.name}: {amount(tally.points, 'point')} ({kind}), {tally.kept:,} kept"]
     limits = dict(space.limits)
     for name, over in tally.over.items():

@@ -139,7 +139,7 @@ def _batch(place: Place, value: Any) -> int:
 
 
 def _dtype(place: Place, value: Any) -> str:
-    if value not in DTYPE_BYTES:
+    if not isinstance(value, str) or value not in DTYPE_BYTES:
         place.wrong(f"`{show(value)}` is no type", f"there are {', '.join(DTYPE_BYTES)}")
     return str(value)
 
@@ -217,11 +217,11 @@ def _check_sample(space: Space, table: Mapping[str, Any], path: str) -> None:
     if space.sample == "random" and space.points is None:
         Place(path, "points").wrong("it is missing", "say how many points a random sample has: points = 10000")
     if space.points is not None and space.points > space.size:
-        way = f'give at most {space.size}, or leave it out with sample = "grid"'
-        Place(path, "points").wrong(f"the space has {space.size:,} points, fewer than {space.points:,}", way)
+        way = f'give at most {show(space.size)}, or leave it out with sample = "grid"'
+        Place(path, "points").wrong(f"the space has {show(space.size)} points, fewer than {show(space.points)}", way)
     if space.total > MOST_POINTS:
         way = 'evaluate some of them: sample = "random" and points = 1000000'
-        reason = f"{space.total:,} points are more than {MOST_POINTS:,}"
+        reason = f"{show(space.total)} points are more than {MOST_POINTS:,}"
         Place(path, "points" if "points" in table else "params").wrong(reason, way)
 
 

@@ -49,5 +49,5 @@ class Tally:
             "failed": self.failed,
             "over": self.over,
             "least": self.least,
-            "front": sorted(self.front.vectors),
+            "front": self.front.vectors,
         }
