@@ -2,16 +2,21 @@
 
 Rounds of both take turns, so that what else the machine does meets both alike. The clock runs from the first chunk that
 is done to the last, so the start of the processes, about two seconds, is left out: it does not grow with the space.
+Where a machine does other things too, compare the second figure: it counts seconds in which a processor worked for it.
 Each figure is the median of the rounds with a 95 % interval of the median, from the ranks of the sorted rounds.
 """
 
 import math
+import os
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import cnnc
+import psutil
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 WORKERS = (1, 2)
@@ -22,14 +27,14 @@ input 1x28x28 -> conv5x5(a) -> relu -> maxpool2 -> conv5x5(b) -> relu -> maxpool
 SPACES = {
     "LeNet-5, widths": {
         "network": {"lenet.cnn": LENET},
-        "params": {"a": {"from": 1, "to": 64, "step": 1}, "b": {"from": 1, "to": 96, "step": 1}},
-        "points": 12000,
+        "params": {"a": {"from": 1, "to": 64, "step": 1}, "b": {"from": 1, "to": 200, "step": 1}},
+        "points": 8000,
     },
     "MobileNetV2, width and resolution": {
         "network": str(EXAMPLES / "zoo" / "mobilenet_v2.cnn"),
         "params": {"width": {"from": 0.1, "to": 1.4, "step": 0.01}},
         "input": {"from": "3x64x64", "to": "3x224x224", "step": 8},
-        "points": 1000,
+        "points": 640,
     },
     "the same with times on a device": {
         "network": str(EXAMPLES / "zoo" / "mobilenet_v2.cnn"),
@@ -37,22 +42,37 @@ SPACES = {
         "input": {"from": "3x64x64", "to": "3x224x224", "step": 8},
         "dtype": "int8",
         "device": "stm32h7",
-        "points": 1000,
+        "points": 640,
     },
 }  # fmt: skip
 
 
-def rate(space: dict[str, object], workers: int) -> float:
-    """Points a second, from the first chunk that is done on."""
-    told: list[tuple[float, int]] = []
+class Round(NamedTuple):
+    """One sweep, from its first chunk that was done to the last."""
+
+    rate: float
+    """Points a second."""
+    efficiency: float
+    """Points for each second of processor time, of this process and its workers together."""
+
+
+def measured(space: dict[str, object], workers: int) -> Round:
+    told: list[tuple[int, float, float]] = []
 
     def progress(done: int, count: int) -> None:
-        if done:
-            told.append((time.perf_counter(), done))
+        if done and (not told or done == count):
+            told.append((done, time.perf_counter(), processor_time()))
 
     cnnc.sweep(space, workers=workers, progress=progress)
-    (start, first), (end, last) = told[0], told[-1]
-    return (last - first) / (end - start)
+    (first, start, idle), (last, end, busy) = told
+    return Round((last - first) / (end - start), (last - first) / (busy - idle))
+
+
+def processor_time() -> float:
+    """Seconds that this process and those that it started have computed."""
+    own = psutil.Process()
+    times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
+    return sum(t.user + t.system for t in times)
 
 
 def interval(values: list[float]) -> tuple[float, float]:
@@ -80,24 +100,19 @@ def prepared(space: dict[str, object], folder: Path) -> dict[str, object]:
 
 
 def main(rounds: int) -> None:
-    import tempfile
-
-    print("| space | points | one worker, points/s | two workers, points/s | ratio |")
+    print("| space | points | workers | points/s | points per second of processor time |")
     print("|---|---:|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as folder:
         for name, given in SPACES.items():
             space = prepared(given, Path(folder))
-            found: dict[int, list[float]] = {workers: [] for workers in WORKERS}
+            found: dict[int, list[Round]] = {workers: [] for workers in WORKERS}
             for _ in range(rounds):
                 for workers in WORKERS:
-                    found[workers].append(rate(space, workers))
-            cells = [
-                f"{statistics.median(v):,.0f} ({lo:,.0f} to {hi:,.0f})"
-                for v in found.values()
-                for lo, hi in [interval(v)]
-            ]
-            ratio = statistics.median(b / a for a, b in zip(*found.values(), strict=True))
-            print(f"| {name} | {space['points']:,} | {' | '.join(cells)} | {ratio:.2f} |", flush=True)
+                    found[workers].append(measured(space, workers))
+            for workers, figures in found.items():
+                cells = [cell([getattr(figure, field) for figure in figures]) for field in Round._fields]
+                print(f"| {name} | {space['points']:,} | {workers} | {' | '.join(cells)} |", flush=True)
+    print(f"\nload average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores at the end", file=sys.stderr)
 
 
 if __name__ == "__main__":
