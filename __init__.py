@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .compiler.fitting import Fit, fit
     from .compiler.limits import Limits
     from .compiler.net import Net, check, compile, load
+    from .compiler.sweep import Sweep, sweep
     from .compiler.template import Template
 
 __version__ = "0.1.0"
@@ -26,12 +27,14 @@ __all__ = [
     "Limits",
     "Net",
     "NetworkError",
+    "Sweep",
     "Template",
     "UsageError",
     "check",
     "compile",
     "fit",
     "load",
+    "sweep",
 ]
 
 HOMES = {
@@ -39,6 +42,7 @@ HOMES = {
     "fitting": ("Fit", "fit"),
     "limits": ("Limits",),
     "net": ("Net", "check", "compile", "load"),
+    "sweep": ("Sweep", "sweep"),
     "template": ("Template",),
 }
 """The modules of `compiler` that the names come from; each is imported when a name of it is first used."""

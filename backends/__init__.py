@@ -19,6 +19,7 @@ EXTRAS = {
     "torch": "cnnc[torch]", "onnxruntime": "cnnc[verify]", "PIL": "cnnc[run]", "shtab": "cnnc[completion]",
     "lightning_fabric": "cnnc[train]", "tensorboard": "cnnc[train]", "tqdm": "cnnc[train]", "sklearn": "cnnc[train]",
     "torchvision": "cnnc[train]", "onnxscript": "cnnc[train]",
+    "dask": "cnnc[sweep]", "distributed": "cnnc[sweep]", "pyarrow": "cnnc[sweep]", "matplotlib": "cnnc[sweep]",
 }  # fmt: skip
 """What installs a package that the base installation lacks."""
 

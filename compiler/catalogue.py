@@ -1128,6 +1128,65 @@ _add(
     "Processes on several machines find each other at an address of the first, which all of them can reach.",
 )
 
+_add(
+    "E0592",
+    "`{key}` of {path} is wrong",
+    "{reason}",
+    "{way}",
+    "A space names a program, values for its build parameters, input, batch and type, limits, and what its Pareto front is about. "
+    "docs/sweep.md describes the keys.",
+)
+_add(
+    "E0593",
+    "{path} is no TOML",
+    "{reason}",
+    "docs/sweep.md has examples of spaces",
+    "A space is a TOML file: `key = value` lines, then tables such as [params]. Text stands in quotes.",
+)
+_add(
+    "E0594",
+    "cannot go on with the unfinished sweep in {path}",
+    "{reason}",
+    "begin anew with --restart, or write the results elsewhere with -o",
+    "Beside the results lies what an unfinished sweep has found. Only the same space, program and version of cnnc can add to it.",
+)
+_add(
+    "E0595",
+    "no point of the space compiles",
+    "of {count} points of {name}; below is what is wrong with the first",
+    "`cnnc check` with -D NAME=VALUE tells more about one of them",
+    "Points that do not compile are passed over and counted, unless there are no others.",
+)
+_add(
+    "E0596",
+    "cannot use the cluster {address}",
+    "{reason}",
+    "start one with `dask scheduler` and `dask worker ADDRESS`, both with this version of cnnc installed, or use --workers N",
+    "`--cluster` takes the address of a Dask scheduler that has workers.",
+)
+_add(
+    "E0597",
+    "a worker cannot evaluate its points",
+    "{reason}",
+    "look at the workers' output; then the same command goes on from here, in one process with --workers 1",
+    "What a worker had begun when it died is given to another one, several times over. This is where that did not help, where a worker "
+    "has another version of cnnc or none, or where the cluster is gone.",
+)
+_add(
+    "E0598",
+    "`{text}` is no number of workers",
+    "",
+    "write --workers 4, or --workers all for one on each core",
+    "A worker is a process that evaluates points.",
+)
+_add(
+    "E0599",
+    "another sweep is writing {path}",
+    "",
+    "wait for it, or write the results elsewhere with -o",
+    "Two sweeps cannot write the same results.",
+)
+
 # E09: faults of cnnc
 
 _add(

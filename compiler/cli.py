@@ -17,6 +17,7 @@ EXAMPLES = """examples:
   cnnc analyze examples/resnet50.cnn --device h100 --dtype fp16 --batch 32
   cnnc analyze examples/lenet5.cnn --explain
   cnnc fit examples/zoo/mobilenet_v2.cnn --params 5M --macs 300M
+  cnnc sweep examples/sweep/mobilenet_mcu.toml -o results.csv --workers all
   cnnc compile examples/resnet50.cnn -D classes=10            # writes resnet50.py
   cnnc compile examples/resnet50.cnn -o resnet50.onnx --inference
   cnnc diff examples/resnet18.cnn examples/resnet50.cnn --by block

@@ -3,9 +3,12 @@
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from .diagnostics import usage
+from .diagnostics import UsageError, usage
 from .files import AnyPath
 
 
@@ -15,27 +18,47 @@ def write_file(path: AnyPath, data: bytes) -> None:
     The target is the old file or the new one, never a part. An existing file keeps its permissions; a link is refused.
     Raises UsageError.
     """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: AnyPath) -> Iterator[BinaryIO]:
+    """A file to write a result to piece by piece, which takes the target's place when all is written: `write_file`."""
     path = Path(path)
     temporary = None
+    check_target(path)
     try:
-        if path.is_symlink():
-            raise usage("E0503", path=str(path), reason="it is a symbolic link")
-        if path.exists() and not path.is_file():
-            raise usage("E0503", path=str(path), reason="it is no regular file")
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(_mode(path))
         Path(temporary).replace(path)
         temporary = None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise usage("E0503", path=str(path), reason=reason) from None
+        raise _unwritable(path, error) from None
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+
+
+def check_target(path: Path) -> None:
+    """Refuse a target that could not be replaced: a link, what is no file, a folder that is not there (E0503)."""
+    try:
+        if path.is_symlink():
+            raise usage("E0503", path=str(path), reason="it is a symbolic link")
+        if path.exists() and not path.is_file():
+            raise usage("E0503", path=str(path), reason="it is no regular file")
+        path.parent.stat()
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: Exception) -> UsageError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return usage("E0503", path=str(path), reason=reason)
 
 
 def keep_sources(out: AnyPath | None, **sources: AnyPath | None) -> None:

@@ -27,6 +27,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "diff": ("diff examples/resnet18.cnn examples/resnet50.cnn --by block",),
     "advise": ("advise examples/alexnet.cnn",),
     "fit": ("fit examples/zoo/mobilenet_v2.cnn --params 5M --macs 300M",),
+    "sweep": (
+        "sweep examples/sweep/mobilenet_mcu.toml -o results.csv --plot front.svg",
+        "sweep examples/sweep/resnet_family.toml --set points=100 --set limits.seconds=0.002",
+        "sweep examples/sweep/resnet_family.toml --set params.wdith=[4,8]",
+    ),
     "check": ("check examples/lenet5.cnn", "check wrong.cnn"),
     "verify": ("verify examples/lenet5.cnn",),
     "run": ("run examples/lenet5.cnn --input grey.png --seed 1",),

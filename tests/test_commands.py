@@ -20,6 +20,7 @@ TAUGHT = """net taught
 input 1x8x8 -> flatten -> fc(10)
 train { loss = cross_entropy, optimizer = adam, epochs = 1 }
 """
+SPACE = 'network = "tiny.cnn"\nparams.width = [2, 4, 8]\n'
 BAD = "input 3x8x8->rellu\n"
 PAGES = ROOT / "docs" / "commands"
 
@@ -66,6 +67,11 @@ CASES = {
         ("tiny.cnn", "--params", "1K"), "bound by        parameters", ("tiny.cnn", "--params", "many"), "E0543", 2,
         ("-", "--params", "1K"), "-D width=",
     ),
+    "sweep": Case(
+        ("space.toml", "-o", "out.csv"), "3 points (all of the grid), 3 kept",
+        ("space.toml", "--set", "params.depth=3", "-o", "out.csv"), "E0592", 2,
+        ("-", "--format", "json"), '"kept": 3',
+    ),
     "check": Case(("tiny.cnn",), "tiny.cnn: ok", ("missing.cnn",), "E0501", 2, ("-",), "-: ok"),
     "verify": Case(("tiny.cnn",), "tiny", ("bad.cnn",), "E0301", 1, ("-", "--batch", "1"), "ok"),
     "run": Case(
@@ -99,6 +105,7 @@ def folder(tmp_path: Path) -> Path:
     """Programs, a picture and weights."""
     for name, text in (("tiny", NET), ("taught", TAUGHT), ("bad", BAD), ("unfinished", "input 3x8x8 -> (")):
         (tmp_path / f"{name}.cnn").write_text(text, encoding="utf-8")
+    (tmp_path / "space.toml").write_text(SPACE, encoding="utf-8")
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     save_file(draw(api.compile(NET).graph, seed=0), tmp_path / "w.safetensors")
     return tmp_path
@@ -149,7 +156,7 @@ def test_a_pipe(name: str, folder: Path) -> None:
 
 def program(name: str) -> str:
     """What a command reads from a pipe."""
-    return TAUGHT if name == "train" else NET
+    return {"train": TAUGHT, "sweep": SPACE}.get(name, NET)
 
 
 def with_stdout(to: int, name: str, folder: Path) -> tuple[int, str]:

@@ -73,6 +73,14 @@ BY_REQUEST = {
     "E0581": "test_two_shapes_for_an_input",
     "E0590": "test_data_that_is_not_there",
     "E0591": "test_machines_without_an_address",
+    "E0592": "test_spaces_and_their_sweeps",
+    "E0593": "test_spaces_and_their_sweeps",
+    "E0594": "test_spaces_and_their_sweeps",
+    "E0595": "test_spaces_and_their_sweeps",
+    "E0596": "test_spaces_and_their_sweeps",
+    "E0597": "test_a_worker_that_fails",
+    "E0598": "test_spaces_and_their_sweeps",
+    "E0599": "test_a_sweep_that_is_under_way",
     "E0901": "test_a_fault",
     "W0610": "test_random_weights",
 }
@@ -683,3 +691,46 @@ def test_exit_status_of_a_wrong_network(cnnc: CLI) -> None:
     Path("bad.cnn").write_text("input 3x8x8 -> rellu", encoding="utf-8")
     assert_refused(cnnc("check", "good.cnn", "bad.cnn"), "E0301", "bad.cnn:1:16", status=1)
     assert sorted(p.name for p in Path().iterdir()) == ["bad.cnn", "good.cnn"]
+
+
+def test_spaces_and_their_sweeps(cnnc: CLI) -> None:
+    """`tests/test_sweep.py` has many more."""
+    Path("space.toml").write_text('network = "good.cnn"\n', encoding="utf-8")
+    Path("wrong.toml").write_text("network = good.cnn\n", encoding="utf-8")
+    Path("out.csv.sweep").write_bytes(b"something else")
+    assert_refused(cnnc("sweep", "space.toml", "--set", "batch=[]"), "E0592", "`batch` of space.toml", "is empty")
+    assert_refused(cnnc("sweep", "wrong.toml"), "E0593", "wrong.toml:1:11", "invalid value")
+    assert_refused(cnnc("sweep", "space.toml", "-o", "out.csv"), "E0594", "out.csv.sweep", "--restart")
+    assert_refused(cnnc("sweep", "space.toml", "--set", "input=[8x8]"), "E0592", "`input` of space.toml")
+    assert_refused(cnnc("sweep", "space.toml", "--set", "input=8"), "E0592", "`input` of space.toml")
+    result = cnnc("sweep", "space.toml", "--set", "input=3x1x1")
+    assert_refused(result, "E0595", "of 1 points of good.cnn", "conv3x3", status=1)
+    assert_refused(cnnc("sweep", "space.toml", "--cluster", "nowhere"), "E0596", "nowhere", "dask scheduler")
+    assert_refused(cnnc("sweep", "space.toml", "--workers", "some"), "E0598", "`some`", "--workers all")
+
+
+def test_a_worker_that_fails(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    from contextlib import contextmanager
+
+    from cnnc.compiler.sweep import engines, run
+
+    class Broken:
+        def gather(self, futures: Any) -> None:
+            raise MemoryError("no room")
+
+    @contextmanager
+    def engine(*_: Any) -> Any:
+        yield lambda todo: engines.results_of(Broken(), set())
+
+    monkeypatch.setattr(run, "open_engine", engine)
+    Path("space.toml").write_text('network = "good.cnn"\n', encoding="utf-8")
+    assert_refused(cnnc("sweep", "space.toml", "-o", "out.csv"), "E0597", "MemoryError: no room", "--workers 1")
+
+
+def test_a_sweep_that_is_under_way(cnnc: CLI) -> None:
+    from cnnc.compiler.sweep.journal import Journal
+
+    Path("space.toml").write_text('network = "good.cnn"\n', encoding="utf-8")
+    journal = Journal(Path("out.csv.sweep"), {"version": "0"}, 1)
+    assert_refused(cnnc("sweep", "space.toml", "-o", "out.csv"), "E0599", "another sweep is writing out.csv.sweep")
+    journal.close()

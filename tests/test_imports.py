@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-HEAVY = ("torch", "onnx", "numpy", "rich", "graphlay")
+HEAVY = (
+    "torch",
+    "onnx",
+    "numpy",
+    "rich",
+    "graphlay",
+    "dask",
+    "pyarrow",
+    "matplotlib",
+    "sqlite3",
+    "cnnc.compiler.sweep",
+)
 
 
 def loaded_after(code: str) -> set[str]:
@@ -119,6 +130,7 @@ def test_imports_point_backwards() -> None:
         "scaling",
         "fitting",
         "reference",
+        "sweep",
         "commands",
         "cli",
     ]

@@ -4,7 +4,7 @@ A command turns arguments into calls of the API and prints what they give; nothi
 """
 
 COMMANDS = (
-    "compile", "analyze", "draw", "diff", "advise", "fit", "check", "verify", "run", "train", "weights", "fmt", "new",
-    "layers", "explain", "completion",
+    "compile", "analyze", "draw", "diff", "advise", "fit", "sweep", "check", "verify", "run", "train", "weights", "fmt",
+    "new", "layers", "explain", "completion",
 )  # fmt: skip
 """The modules of this package that are commands, in the order of `cnnc --help`."""
