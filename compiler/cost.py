@@ -32,31 +32,25 @@ def totals(region: Region) -> Totals:
 
 
 def _sum(region: Region, steps: list[Apply | Call]) -> Totals:
-    layers = params = buffers = activations = 0
-    work = [0] * len(Work._fields)
+    costs = [layer_cost(step) for step in steps if isinstance(step, Apply)]
+    layers, params, buffers = len(costs), sum([c.params for c in costs]), sum([c.buffers for c in costs])
+    activations = sum([size(known(step.outputs[0])) for step in steps if isinstance(step, Apply)])
+    works = [cost.work for cost in costs]
     shared: set[str] = set()
     for step in steps:
         if isinstance(step, Apply):
-            cost = layer_cost(step)
-            layers, params, buffers = layers + 1, params + cost.params, buffers + cost.buffers
-            activations += size(step.out_shape)
-            _accumulate(work, cost.work, 1)
             continue
         inner: Totals = step.region.totals
         layers += step.count * inner.layers
         activations += step.count * inner.activations
-        _accumulate(work, inner.work, step.count)
+        works.append(inner.work if step.count == 1 else Work().plus(inner.work, step.count))
         shared |= inner.shared
         if step.shared:
             shared.add(step.shared)
         elif not step.reuse:
             params, buffers = params + step.count * inner.params, buffers + step.count * inner.buffers
-    return Totals(layers, params, buffers, Work(*work), activations, _depths(region), frozenset(shared))
-
-
-def _accumulate(total: list[int], work: Work, times: int) -> None:
-    for i, amount in enumerate(work):
-        total[i] += times * amount
+    work = Work(*map(sum, zip(*works, strict=True)))
+    return Totals(layers, params, buffers, work, activations, _depths(region), frozenset(shared))
 
 
 class LayerCost(NamedTuple):
@@ -68,9 +62,12 @@ class LayerCost(NamedTuple):
 def layer_cost(step: Apply) -> LayerCost:
     """Parameters, buffer elements and scalar work of one op on one sample."""
     op, attrs, shape = step.op, step.attrs, known(step.inputs[0])
-    params = sum([math.prod(w.shape) for w in op.weights(attrs, shape)])
-    buffers = sum([math.prod(w.shape) for w in op.buffers(attrs, shape)])
-    return LayerCost(params, buffers, op.work(attrs, shape, known(step.outputs[0])))
+    weights, buffers = op.weights(attrs, shape), op.buffers(attrs, shape)
+    return LayerCost(
+        sum([math.prod(w.shape) for w in weights]) if weights else 0,
+        sum([math.prod(w.shape) for w in buffers]) if buffers else 0,
+        op.work(attrs, shape, known(step.outputs[0])),
+    )
 
 
 def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:

@@ -89,7 +89,8 @@ class _Liveness:
             for value in step.inputs:
                 self.release(value)
             for value in step.outputs:
-                self.release(value, 0)
+                if value not in self.uses:
+                    self.release(value, 0)
         return Run(self.peak, tuple(self.shared(value) for value in self.region.outputs))
 
     def shared(self, output: Value) -> tuple[str, int, Any]:

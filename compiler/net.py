@@ -11,7 +11,7 @@ from .diagnostics import Diagnostic, NetworkError, usage
 from .files import AnyPath, project_loader, read_source
 from .ir import Graph, known
 from .limits import Limits
-from .pipeline import compile_source, deep_recursion
+from .pipeline import compile_source, undisturbed
 from .report import Settings, report_dict
 from .requests import ShapeLike, convention_named, known_as, read_params, read_settings, read_shape
 from .roofline import Device, Roofline, roofline
@@ -54,7 +54,7 @@ class Net:
         """The table and the drawing, for notebooks."""
         from .drawing.notebook import html
 
-        with deep_recursion():
+        with undisturbed():
             return html(self.graph, self.report())
 
     @property
@@ -64,7 +64,7 @@ class Net:
     @cached_property
     def totals(self) -> Summary:
         """All sums, for one sample."""
-        with deep_recursion():
+        with undisturbed():
             return summarize(self.graph)
 
     @cached_property
@@ -73,7 +73,7 @@ class Net:
 
         Raises UsageError where that depends on sizes that are not known.
         """
-        with deep_recursion():
+        with undisturbed():
             try:
                 return training(self.graph)
             except UndecidedError:
@@ -124,7 +124,7 @@ class Net:
     @cached_property
     def layers(self) -> list[Row]:
         """Every layer of the expanded network in order, with shapes and costs per sample."""
-        with deep_recursion():
+        with undisturbed():
             return list(rows(self.graph))
 
     @cached_property
@@ -135,7 +135,7 @@ class Net:
     @cached_property
     def constraints(self) -> list[Constraint]:
         """What the symbols must satisfy for the layers to fit, such as multiples of 32, and which layer says so."""
-        with deep_recursion():
+        with undisturbed():
             return constraints(self.graph)
 
     def at(self, **values: int) -> "Net":
@@ -149,7 +149,7 @@ class Net:
         missing = [name for name in self.symbols if name not in values]
         if missing:
             raise usage("E0331", symbols=", ".join(missing))
-        with deep_recursion():
+        with undisturbed():
             return Net(specialize(self.graph, values), self.warnings)
 
     def needs_numbers(self) -> None:
@@ -186,7 +186,7 @@ class Net:
         """Every layer's figures as formulas with the numbers in them; `batch` multiplies operations."""
         from .explain import explain
 
-        with deep_recursion():
+        with undisturbed():
             return explain(self.graph, batch)
 
     def draw(self, form: str = "svg", depth: int | None = None, compact: bool = True) -> str:
@@ -198,7 +198,7 @@ class Net:
         from .drawing import WRITERS, drawing
 
         known_as("form", form, WRITERS)
-        with deep_recursion():
+        with undisturbed():
             return WRITERS[form](drawing(self.graph, depth, compact))
 
     def table(
@@ -215,7 +215,7 @@ class Net:
 
         known_as("grouping", by, ("layer", *GROUPINGS))
         settings = self.settings(batch, dtype, convention, device)
-        with deep_recursion():
+        with undisturbed():
             return make_table(self.graph, self.totals, by, settings, folded)
 
     def settings(self, batch: int | str, dtype: str, convention: str, device: DeviceLike) -> Settings:
@@ -242,7 +242,7 @@ class Net:
         """
         target = self.on_device(device)
         assert target is not None
-        with deep_recursion():
+        with undisturbed():
             return roofline(self.graph, target, batch, dtype)
 
     def to_dict(
@@ -259,7 +259,7 @@ class Net:
         """
         known_as("grouping", by, ("layer", *GROUPINGS))
         settings = self.settings(batch, dtype, convention, device)
-        with deep_recursion():
+        with undisturbed():
             return report_dict(self.graph, self.totals, settings, by)
 
     def diff(self, other: "Net", by: str = "layer", convention: str = "torchvision") -> "Difference":
@@ -270,7 +270,7 @@ class Net:
         from .difference import compare
 
         known_as("grouping", by, ("layer", *GROUPINGS))
-        with deep_recursion():
+        with undisturbed():
             return compare(self.graph, other.graph, by, convention_named(convention))
 
     def to_html(
@@ -289,7 +289,7 @@ class Net:
         from .html import page
 
         settings = self.settings(batch, dtype, convention, device)
-        with deep_recursion():
+        with undisturbed():
             text = page(self, settings)
         if path is not None:
             from .writing import write_file
@@ -302,7 +302,7 @@ class Net:
         self.needs_numbers()
         from ..backends import backend
 
-        with deep_recursion():
+        with undisturbed():
             return str(backend("torch").source(self.graph))
 
     def to_torch(
@@ -325,7 +325,7 @@ class Net:
         data: what it trains on, as for `cnnc train --data`; otherwise the script can read all that fits the network.
         Raises UsageError where the program names no loss or optimizer (E0358), or the data does not fit (E0590).
         """
-        with deep_recursion():
+        with undisturbed():
             return str(self._training().source(self.graph, data))
 
     def loss(self) -> "Callable[..., torch.Tensor]":
@@ -391,7 +391,7 @@ class Net:
         self.needs_numbers()
         from ..backends import backend
 
-        with deep_recursion():
+        with undisturbed():
             model: onnx.ModelProto = backend("onnx").model(
                 self, batch=batch, seed=seed, weights=weights, opset=opset, inference=inference, path=path
             )

@@ -38,8 +38,8 @@ def process(folder: Path) -> Iterator[Contest]:
 def write(folder: Path) -> Iterator[Contest]:
     import writing
 
-    yield writing.onnx_files(folder)
     yield writing.onnx_models()
+    yield writing.onnx_files(folder)
     yield writing.modules()
 
 

@@ -81,7 +81,8 @@ class _PerElement:
         self.work = work
 
     def __call__(self, a: object, x: Shape, out: Shape) -> Work:
-        return Work(*(n * size(out) for n in self.work))
+        count = size(out)
+        return Work(*[n and n * count for n in self.work])
 
 
 def saves_slope(a: LeakySlope, x: Shape, out: Shape, use: Use) -> Saved:

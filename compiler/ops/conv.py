@@ -1,5 +1,6 @@
 """Convolutions."""
 
+from functools import lru_cache
 from math import prod
 from typing import Annotated, Any, NamedTuple
 
@@ -146,6 +147,7 @@ def _check_pad_mode(a: Any, x: Shape) -> None:
             raise Reject("E0216", mode=a.pad_mode, pad=max(pad), extent=extent)
 
 
+@lru_cache(1024)
 def conv_weights(a: Any, x: Shape) -> tuple[Weight, ...]:
     """Cout·(Cin/g)·∏k, and Cout biases."""
     shape = conv_weight_shape(a, x)

@@ -1,5 +1,6 @@
 """Normalisation."""
 
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 from ..diagnostics import Reject
@@ -55,6 +56,7 @@ class GlobalResponse(NamedTuple):
     eps: Annotated[float, Number("added to the mean length", 1e-6, low=0.0, open_low=True)]
 
 
+@lru_cache(1024)
 def affine_weights(shape: Shape, affine: bool) -> tuple[Weight, ...]:
     """A scale of ones and a shift of zeros, where they are learnt."""
     if not affine:
@@ -63,9 +65,15 @@ def affine_weights(shape: Shape, affine: bool) -> tuple[Weight, ...]:
 
 
 def norm_buffers(a: BatchNorm, x: Shape) -> tuple[Weight, ...]:
+    return running_statistics(x[0])
+
+
+@lru_cache(1024)
+def running_statistics(channels: int) -> tuple[Weight, ...]:
+    """What a batch normalisation learns of its channels without gradients."""
     return (
-        Weight("running_mean", (x[0],), "constant"),
-        Weight("running_var", (x[0],), "constant", value=1.0),
+        Weight("running_mean", (channels,), "constant"),
+        Weight("running_var", (channels,), "constant", value=1.0),
         Weight("num_batches_tracked", (), "count"),
     )
 
