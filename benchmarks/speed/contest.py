@@ -34,6 +34,8 @@ class Contest(NamedTuple):
     entries: dict[str, Callable[[], float]]
     goals: tuple[Goal, ...]
     rounds: int
+    warm: bool = True
+    """Whether a round that is not counted comes first."""
 
 
 class Outcome(NamedTuple):
@@ -54,10 +56,10 @@ class Outcome(NamedTuple):
 
 
 def run(contest: Contest) -> Figures:
-    """All rounds, after one that is not counted."""
+    """All rounds, after one that is not counted if the contest wants it."""
     figures: Figures = {name: [] for name in contest.entries}
     names = list(contest.entries)
-    for number in range(contest.rounds + 1):
+    for number in range(0 if contest.warm else 1, contest.rounds + 1):
         for name in names:
             figure = contest.entries[name]()
             if number:

@@ -1,6 +1,5 @@
-"""How time and memory grow with the number of layers, in processes of their own: `python growth.py KIND LAYERS`."""
+"""How time and memory grow with the number of layers, in processes of their own: `growth.py KIND LAYERS WHAT`."""
 
-import json
 import subprocess
 import sys
 import time
@@ -36,43 +35,37 @@ def branches(layers: int) -> str:
 KINDS = {"text": text, "repeats": repeats, "loop": loop, "branches": branches}
 
 
-def spent(kind: str, layers: int) -> dict[str, float]:
-    """Seconds for compiling and counting, the best of three; in another run the most bytes that Python held for it."""
+def spent(kind: str, layers: int, what: str) -> float:
+    """Seconds for compiling and counting, the best of several where that is short; or the bytes that Python held."""
     import cnnc
 
     program = KINDS[kind](layers)
-
-    def work() -> None:
+    assert cnnc.compile(KINDS[kind](10)).totals.layers >= 10  # what is done once is not measured
+    if what == "bytes":
+        tracemalloc.start()
         assert cnnc.compile(program).totals.layers >= layers
-
-    work()
+        return tracemalloc.get_traced_memory()[1]
     best = float("inf")
-    for _ in range(3):
+    for _ in range(max(1, 10_000 // layers)):
         start = time.perf_counter()
-        work()
+        assert cnnc.compile(program).totals.layers >= layers
         best = min(best, time.perf_counter() - start)
-    tracemalloc.start()
-    work()
-    return {"seconds": best, "bytes": tracemalloc.get_traced_memory()[1]}
+    return best
 
 
 def measured(kind: str, layers: int, what: str) -> Callable[[], float]:
     """Microseconds or bytes for each layer."""
     scale = {"seconds": 1e6, "bytes": 1.0}[what] / layers
-
-    def run() -> float:
-        command = [sys.executable, str(Path(__file__).resolve()), kind, str(layers)]
-        found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-        return scale * float(found[what])
-
-    return run
+    command = [sys.executable, str(Path(__file__).resolve()), kind, str(layers), what]
+    return lambda: scale * float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def growth(what: str, unit: str) -> Contest:
+def growth(what: str, unit: str, rounds: int) -> Contest:
     """Figures per layer at both sizes."""
     entries = {f"{kind}, {n:,}": measured(kind, n, what) for kind in KINDS for n in (SMALL, LARGE)}
     goals = tuple(Goal(f"{kind}, {LARGE:,}", "within", 1.2, (f"{kind}, {SMALL:,}",)) for kind in KINDS)
-    return Contest(f"Growth: {what} per layer", unit, "Compiled and counted within a process.", entries, goals, 5)
+    note = "Compiled and counted within a process."
+    return Contest(f"Growth: {what} per layer", unit, note, entries, goals, rounds, warm=False)
 
 
 def folded() -> Contest:
@@ -92,4 +85,4 @@ def folded() -> Contest:
 
 
 if __name__ == "__main__":
-    print(json.dumps(spent(sys.argv[1], int(sys.argv[2]))))
+    print(spent(sys.argv[1], int(sys.argv[2]), sys.argv[3]))

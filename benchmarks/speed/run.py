@@ -57,8 +57,8 @@ def execute(folder: Path) -> Iterator[Contest]:
 def grow(folder: Path) -> Iterator[Contest]:
     import growth
 
-    yield growth.growth("seconds", "µs")
-    yield growth.growth("bytes", "bytes")
+    yield growth.growth("seconds", "µs", 5)
+    yield growth.growth("bytes", "bytes", 1)
     yield growth.folded()
 
 
