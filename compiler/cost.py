@@ -71,8 +71,8 @@ def layer_cost(step: Apply) -> LayerCost:
 
 
 def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
-    if len(region.inputs) == 1 == len(region.outputs) and all(isinstance(step, Apply) for step in region.steps):
-        return ((_path_length(region),),)
+    if len(region.inputs) == 1:
+        return _depths_from_one(region)
     count = len(region.inputs)
     depth: dict[Value, list[int | None]] = {}
     for i, value in enumerate(region.inputs):
@@ -93,15 +93,20 @@ def _depths(region: Region) -> tuple[tuple[int | None, ...], ...]:
     return tuple(tuple(depth[v]) for v in region.outputs)
 
 
-def _path_length(region: Region) -> int:
-    """The same where there is one input, one output and nothing nested."""
+def _depths_from_one(region: Region) -> tuple[tuple[int], ...]:
+    """The same with one input, from which there is a path to everything."""
     depth = {region.inputs[0]: 0}
     for step in region.steps:
-        assert isinstance(step, Apply)
-        deepest = max([depth[v] for v in step.inputs]) + (step.op.depth and not step.skip)
-        for output in step.outputs:
-            depth[output] = deepest
-    return depth[region.outputs[0]]
+        if isinstance(step, Apply):
+            deepest = max([depth[v] for v in step.inputs]) + (step.op.depth and not step.skip)
+            for output in step.outputs:
+                depth[output] = deepest
+            continue
+        times = 0 if step.skip else step.count
+        for output, paths in zip(step.outputs, step.region.totals.depth, strict=True):
+            reached = zip(step.inputs, paths, strict=True)
+            depth[output] = max([depth[v] + times * path for v, path in reached if path is not None])
+    return tuple([(depth[v],) for v in region.outputs])
 
 
 def _plus(depths: list[int | None], amount: int) -> list[int | None]:

@@ -60,7 +60,8 @@ class _Liveness:
             self.uses[value] = self.uses.get(value, 0) + int(held.kept)
         self.entered = [self.buffer[value] for value in region.inputs]
         for value in region.inputs:
-            self.release(value, 0)
+            if not self.uses[value]:
+                self.free(value)
 
     def allocate(self, value: Value, elements: Any) -> None:
         self.buffer[value] = [elements, 1]
@@ -71,14 +72,12 @@ class _Liveness:
         self.buffer[value] = block
         block[1] += 1
 
-    def release(self, value: Value, uses: int = 1) -> None:
-        """Take uses off a tensor; with the last one its memory is free, unless another tensor shares it."""
-        self.uses[value] = self.uses.get(value, 0) - uses
-        if self.uses[value] <= 0:
-            block = self.buffer[value]
-            block[1] -= 1
-            if block[1] == 0:
-                self.now -= block[0]
+    def free(self, value: Value) -> None:
+        """Nobody needs a tensor any more: its memory is free, unless another tensor shares it."""
+        block = self.buffer[value]
+        block[1] -= 1
+        if block[1] == 0:
+            self.now -= block[0]
 
     def run(self) -> Run:
         for step in self.region.steps:
@@ -87,10 +86,12 @@ class _Liveness:
             else:
                 self.call(step)
             for value in step.inputs:
-                self.release(value)
+                self.uses[value] -= 1
+                if not self.uses[value]:
+                    self.free(value)
             for value in step.outputs:
-                if value not in self.uses:
-                    self.release(value, 0)
+                if value not in self.uses:  # nobody reads it
+                    self.free(value)
         return Run(self.peak, tuple(self.shared(value) for value in self.region.outputs))
 
     def shared(self, output: Value) -> tuple[str, int, Any]:
@@ -102,10 +103,10 @@ class _Liveness:
         return "out", first, block[0]
 
     def apply(self, step: Apply) -> None:
-        for extra in step.outputs[1:]:
+        output, *extras = step.outputs
+        for extra in extras:
             self.allocate(extra, size(known(extra)))
-        output = step.outputs[0]
-        source = step.inputs[0] if step.op.view else self.overwritten(step)
+        source = step.inputs[0] if step.op.view else self.overwritten(step) if step.op.inplace else None
         if source is None:
             self.allocate(output, size(known(output)))
         else:
@@ -113,8 +114,6 @@ class _Liveness:
 
     def overwritten(self, step: Apply) -> Value | None:
         """The operand whose memory the result may take, if any."""
-        if not step.op.inplace:
-            return None
         for value in step.inputs:
             alone = self.uses[value] == step.inputs.count(value) and self.buffer[value][1] == 1
             if alone and value.shape == step.outputs[0].shape:

@@ -1,8 +1,11 @@
 """The Python API: what people import, what it returns and raises, from several threads too."""
 
+import gc
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cnnc
 import jsonschema
@@ -90,6 +93,24 @@ def test_threads_do_not_disturb_each_other() -> None:
         assert list(pool.map(params, range(200, 240))) == [12 * (n + 1) for n in range(200, 240)]
 
 
+def test_garbage_collection_goes_on_afterwards() -> None:
+    """It pauses while a network is built, whatever comes of it and however many threads build one."""
+
+    def collects(text: str) -> bool:
+        cnnc.check(text)
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(collects, ["input 3x4x4 -> conv1x1(3)", "input 3x4x4 -> conv9x9(3)", "(", "relu"] * 20))
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        assert cnnc.compile("input 3x4x4 -> conv1x1(3)").report()
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
 def test_depth_of_calls_and_brackets() -> None:
     deep = "block d(n) = conv1x1(3) -> (d(n - 1) if n > 0 else relu)\ninput 3x4x4 -> d(9999)"
     net = cnnc.compile(deep)
@@ -98,7 +119,20 @@ def test_depth_of_calls_and_brackets() -> None:
 
 
 def test_large_repeats_cost_little() -> None:
-    net = cnnc.compile("block b = conv3x3(8, p=1) -> bn -> relu\ninput 8x32x32 -> b * 100000")
+    """Few Python calls, however many repeats there are."""
+    calls = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        net = cnnc.compile("block b = conv3x3(8, p=1) -> bn -> relu\ninput 8x32x32 -> b * 100000")
+        assert net.report()
+    finally:
+        sys.setprofile(None)
+    assert calls < 20_000
     assert net.totals.layers == 300_000
     assert net.params == 60_000_000
 

@@ -11,7 +11,7 @@ from contest import Contest, Goal
 HERE = Path(__file__).resolve().parent
 PROGRAM = HERE.parent.parent / "examples" / "resnet50.cnn"
 CNNC = (str(Path(sysconfig.get_path("scripts")) / "cnnc"), "analyze", str(PROGRAM))
-ROUNDS = 9
+ROUNDS = 7
 TORCH_TOOLS = ("torchinfo", "fvcore", "ptflops", "thop", "calflops", "FlopCounterMode")
 
 

@@ -57,7 +57,7 @@ def execute(folder: Path) -> Iterator[Contest]:
 def grow(folder: Path) -> Iterator[Contest]:
     import growth
 
-    yield growth.growth("seconds", "µs", 5)
+    yield growth.growth("seconds", "µs", 3)
     yield growth.growth("bytes", "bytes", 1)
     yield growth.folded()
 

@@ -5,6 +5,7 @@ its body can read: its declaration, the file's names that occur in it, its argum
 """
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, NamedTuple
 
 from .. import syntax as ast
@@ -20,8 +21,8 @@ from .scope import ABSENT, BlockDecl, Combinator, Ref
 MOST_INSTANCES = 2_000
 """Instances kept, each some tens of kilobytes; then all are forgotten."""
 
-MOST_SEEN = 100_000
-"""Keys that are known to have been there once."""
+MOST_KEYS = 20_000
+"""Keys that are known to have been there."""
 
 
 class Instance(NamedTuple):
@@ -35,8 +36,8 @@ class Instance(NamedTuple):
     """Declarations that were used in it."""
     names: frozenset[str] = frozenset()
     """Names of the block's file that were read."""
-    inner: Mapping[Any, "Instance"] = {}
-    """The instances in it, by key."""
+    inner: Mapping[int, "Instance"] = {}
+    """The instances in it that are kept too, by key."""
 
 
 class Record:
@@ -44,43 +45,56 @@ class Record:
 
     def __init__(self) -> None:
         self.blocks: set[int] = set()
-        self.inner: dict[Any, Instance] = {}
+        self.inner: dict[int, Instance] = {}
 
-    def use(self, key: Any, instance: Instance) -> None:
+    def use(self, key: int, instance: Instance) -> None:
+        """An instance that is there already, and what was used in it."""
         self.blocks |= instance.blocks
-        self.inner.update(instance.inner)
-        self.inner[key] = instance
+        self.inner |= instance.inner
+        if key < 0:
+            self.inner[key] = instance
 
 
 class Instances:
-    """The instances known so far, by their keys. Keys hold identities of nodes of the tree, which its owner keeps."""
+    """The instances known so far, by their keys: numbers below 0 for what tells an instance.
+
+    What tells one holds identities of nodes of the tree, which its owner keeps.
+    """
 
     def __init__(self) -> None:
-        self.known: dict[Any, Instance] = {}
-        self._seen: set[int] = set()
+        self.known: dict[int, Instance] = {}
+        self._keys: dict[Any, int] = {}
+        self._next = count(-1, -1)
+        self._met: set[int] = set()
         self._names: dict[Any, frozenset[str]] = {}
 
-    def add(self, key: Any, instance: Instance) -> None:
-        """Keep an instance, and those in it, so that they are the same objects wherever they are used again."""
+    def add(self, key: int, instance: Instance) -> None:
+        """Keep an instance that is met for the second time; most of a wide search never are, and would be a burden.
+
+        Those in it are kept with it, so that they are the same objects wherever they are used again.
+        """
+        if key not in self._met:
+            self._met.add(key)
+            return
         if len(self.known) >= MOST_INSTANCES:
             self.known.clear()
         for inner, found in instance.inner.items():
             self.known.setdefault(inner, found)
         self.known[key] = instance
 
-    def wants(self, key: Any) -> bool:
-        """Whether an instance is met for the second time. Most of a wide search never are, and would be a burden."""
-        if hash(key) in self._seen:
-            return True
-        if len(self._seen) >= MOST_SEEN:
-            self._seen.clear()
-        self._seen.add(hash(key))
-        return False
-
-    def key(self, decl: BlockDecl, shape: Any, values: list[Any]) -> Any:
-        """What tells an instance; None where an argument or a name that it reads belongs to one network alone."""
+    def key(self, decl: BlockDecl, shape: Any, values: list[Any]) -> int | None:
+        """The key of an instance; None where an argument or a name that it reads belongs to one network alone."""
         closure, given = self.closure(decl, ()), self.meaning(tuple(values), ())
-        return None if closure is None or given is None else (closure, shape, type(shape), given)
+        if closure is None or given is None:
+            return None
+        what = (closure, shape, type(shape), given)
+        key = self._keys.get(what)
+        if key is None:
+            if len(self._keys) >= MOST_KEYS:
+                for table in (self._keys, self._met, self.known):
+                    table.clear()
+            key = self._keys[what] = next(self._next)
+        return key
 
     def closure(self, decl: BlockDecl, trail: tuple[int, ...]) -> Any:
         """The declaration, and the meaning of every name of its file that occurs in it or in its `set` defaults."""

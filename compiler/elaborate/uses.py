@@ -113,7 +113,9 @@ class Uses(Operators):
         if x.shape is None:
             return self.unknown(node, env)
         lasting = None if self.lasting is None else self.lasting.key(decl, x.shape, values)
-        key = lasting or self.key_of("block", id(decl), decl.env.key, x.shape, *map(self.fingerprint, values))
+        key = lasting  # below 0, unlike the keys of this network alone
+        if key is None:
+            key = self.key_of("block", id(decl), decl.env.key, x.shape, *map(self.fingerprint, values))
         span = env.span(node)
         known = None if key is None else self.memo.get(key)
         if known is None and self.lasting is not None and lasting is not None:
@@ -134,7 +136,7 @@ class Uses(Operators):
         """Whether a block instance stands for itself: without mistakes, and reading no tensor but its input."""
         return frame.pure and region.outputs[0].shape is not None
 
-    def use_again(self, key: Any, instance: Instance, decl: BlockDecl) -> None:
+    def use_again(self, key: int, instance: Instance, decl: BlockDecl) -> None:
         """What was used in an instance is used again with it, and is there for the rest of this network."""
         decl.env.used |= instance.names
         self.record.use(key, instance)
@@ -143,7 +145,7 @@ class Uses(Operators):
         self.memo[key] = instance
 
     def recorded(
-        self, key: Any, decl: BlockDecl, inner: Env, values: list[Any], x: Value, span: Span
+        self, key: int, decl: BlockDecl, inner: Env, values: list[Any], x: Value, span: Span
     ) -> tuple[Region, Frame]:
         """A new instance, kept for later networks if its key alone decides what it is and what is said of it."""
         assert self.lasting is not None
@@ -155,11 +157,11 @@ class Uses(Operators):
             record, used = self.record, frozenset(decl.env.used)
             self.record, decl.env.used = outer, names | used
         outer.blocks |= record.blocks
-        outer.inner.update(record.inner)
+        outer.inner |= record.inner
         if self.is_whole(region, frame):
             instance = Instance(region, frame.layers, frozenset(record.blocks), used, record.inner)
             self.memo[key] = outer.inner[key] = instance
-            if self.sink.remarks == remarks and self.lasting.wants(key):
+            if self.sink.remarks == remarks:
                 self.lasting.add(key, instance)
                 self.kept.append(frame)
         return region, frame
