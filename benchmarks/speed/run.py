@@ -32,7 +32,12 @@ def process(folder: Path) -> Iterator[Contest]:
 
     yield analysis.reports()
     yield analysis.analysis()
-    yield analysis.search()
+
+
+def search(folder: Path) -> Iterator[Contest]:
+    import search as candidates
+
+    yield candidates.search()
 
 
 def write(folder: Path) -> Iterator[Contest]:
@@ -63,7 +68,7 @@ def grow(folder: Path) -> Iterator[Contest]:
 
 
 GROUPS: dict[str, Callable[[Path], Iterator[Contest]]] = {
-    "cold": cold, "process": process, "write": write, "execute": execute, "grow": grow,
+    "cold": cold, "process": process, "search": search, "write": write, "execute": execute, "grow": grow,
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from ..ops.composite import Composite
 from ..ops.entry import Entry as Named
 from ..ops.kinds import REQUIRED, Kind
 from .evaluate import Evaluator
-from .plans import OPEN, Hole, Plan, constant
+from .plans import OPEN, Hole, Plan, constant, literals
 from .scope import UNKNOWN, BlockDecl, Env, Problem, Ref, Settings
 
 Entry = Op[Any] | Composite | Named
@@ -102,9 +102,16 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
 def _plan_of(evaluator: Evaluator, ref: Ref, entry: Entry, node: Any, env: Env, rank: int | None) -> Plan:
     """The plan of a use, made at the first one at this place."""
     settings = env.scope.settings
-    key = (id(node) if isinstance(node, ast.Call) else None, id(entry), ref.suffix, rank, settings.key)
+    rest = (id(entry), ref.suffix, rank, settings.key)
+    key = (id(node) if isinstance(node, ast.Call) else None, *rest)
     plan = evaluator.plans.found.get(key)
     if plan is not None:
+        return plan
+    written = literals(node)
+    plan = None if written is None else evaluator.plans.found.get((written, *rest))
+    if plan is not None:
+        if env.parent is not None:  # a block's body is read again; what stands at file level need not take memory
+            evaluator.plans.keep(key, node, plan)
         return plan
     if ref.suffix is not None and entry.suffix is None:
         raise evaluator.problem("E0321", node, env, layer=entry.name)
@@ -121,6 +128,8 @@ def _plan_of(evaluator: Evaluator, ref: Ref, entry: Entry, node: Any, env: Env, 
     plan = Plan(values, holes, whole)
     if not isinstance(entry, Named):  # those are chosen once in a program
         evaluator.plans.keep(key, node, plan)
+        if whole is not None and written is not None:
+            evaluator.plans.found[written, *rest] = plan
     return plan
 
 

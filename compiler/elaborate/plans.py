@@ -77,3 +77,14 @@ def constant(node: ast.Expr) -> Any:
     if isinstance(node, ast.Unary) and node.op == "-" and isinstance(node.body, ast.Number):
         return -node.body.value
     return OPEN
+
+
+def literals(node: ast.Expr) -> tuple[tuple[str | None, str], ...] | None:
+    """The arguments of a use if all are literals, written so that 1, 1.0 and true differ; None if one is not."""
+    found = []
+    for argument in node.args if isinstance(node, ast.Call) else ():
+        value = constant(argument.value)
+        if value is OPEN:
+            return None
+        found.append((argument.name, repr(value)))
+    return tuple(found)
