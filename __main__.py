@@ -9,7 +9,7 @@ def main() -> NoReturn:
     """Run the command line.
 
     Modules and graphs live until the end, so the garbage collector looks for cycles more rarely than by default, and
-    not at all on the way out: that is a tenth of the time that `cnnc analyze` takes.
+    not at all on the way out.
     """
     gc.set_threshold(100_000)
     from .compiler.cli import open_streams, run

@@ -53,7 +53,7 @@ def load_tables(**hooks: Any) -> "Lark":
 
 
 def build_tables(**hooks: Any) -> "Lark":
-    """A parser built from the grammar's text, which takes about twenty times as long as loading the tables."""
+    """A parser built from the grammar's text, which takes far longer than loading the tables."""
     from lark import Lark
 
     return Lark(grammar_text(), **OPTIONS, **hooks)

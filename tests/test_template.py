@@ -111,6 +111,14 @@ def test_many_candidates_do_not_pile_up() -> None:
     assert len(template._shared.plans.found) < 20
 
 
+def test_set_lines_that_read_the_input_of_the_file() -> None:
+    """`cin` in a `set` line is the input's, whatever the block that the line reaches gets."""
+    text = (
+        "net n(k=1)\nset conv(bias=cin > 2)\nblock b(c) = conv1x1(c) -> relu\ninput 3x8x8 -> conv1x1(4) -> b(4) -> b(5)"
+    )
+    agree(Template(text), text, [{}, {"k": 2}], [(1, 8, 8), (3, 8, 8)])
+
+
 TAPS = """
 net n(c=4, deep=true)
 block inside(f) = conv1x1(f) as t -> relu -> [id, t]

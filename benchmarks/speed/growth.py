@@ -18,7 +18,7 @@ def text(layers: int) -> str:
 
 
 def repeats(layers: int) -> str:
-    """Blocks in a row, which are stored once. Each changes the channels, so that no two of a pair are alike."""
+    """Equal blocks in a row, which are stored once."""
     return f"block pair = conv1x1(8) -> relu\ninput 8x8x8 -> pair * {layers // 2}"
 
 

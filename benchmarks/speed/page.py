@@ -16,7 +16,8 @@ TOOLS = (
 HEAD = """# Speed
 
 Written by `make speed`, which installs cnnc from its wheel and the other tools into a virtual environment of its own
-and runs everything side by side: every round runs each entry once, in turning order, after one that does not count.
+and runs everything side by side: every round runs each entry once, in turning order; where a first run is slower, a
+round that does not count comes before.
 Figures are medians with 95 % bootstrap intervals of the median. A ratio is taken within each round, so that
 what slows the machine in a round slows both sides. A goal is met where its interval reaches it.
 """

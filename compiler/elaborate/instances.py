@@ -14,7 +14,7 @@ from ..ops import Op
 from ..ops.composite import Composite
 from ..symbolic import Sym
 from .build import Frame
-from .evaluate import split_suffix
+from .evaluate import EXTENTS, split_suffix
 from .plans import Plans
 from .scope import ABSENT, BlockDecl, Combinator, Ref
 
@@ -102,9 +102,11 @@ class Instances:
         if own in trail:
             return ("again", own)
         bound = decl.env.names
-        found = []
+        found: list[tuple[str, Any]] = []
         for name in self.names(decl):
-            if name in bound:
+            if name in EXTENTS and decl.settings.table and decl.env.scope.input is not None:
+                found.append((name, decl.env.scope.input.shape))  # in a `set` line it is the file's input
+            elif name in bound:
                 meaning = self.meaning(bound[name], (*trail, own))
                 if meaning is None:
                     return None
