@@ -1,12 +1,11 @@
-"""Points a second of `cnnc sweep` in one process and in two: `python benchmarks/sweep.py [ROUNDS]`.
+"""Points a second of `cnnc sweep` in one process and in two: `python benchmarks/speed/sweep.py [ROUNDS]`.
 
 Rounds of both take turns, so that what else the machine does meets both alike. The clock runs from the first chunk that
 is done to the last, so the start of the processes, about two seconds, is left out: it does not grow with the space.
 Where a machine does other things too, compare the second figure: it counts seconds in which a processor worked for it.
-Each figure is the median of the rounds with a 95 % interval of the median, from the ranks of the sorted rounds.
+Each figure is the median of the rounds with a 95 % interval of the median.
 """
 
-import math
 import os
 import statistics
 import sys
@@ -17,8 +16,9 @@ from typing import NamedTuple
 
 import cnnc
 import psutil
+from contest import interval
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 WORKERS = (1, 2)
 LENET = """net lenet(a=6, b=16)
 input 1x28x28 -> conv5x5(a) -> relu -> maxpool2 -> conv5x5(b) -> relu -> maxpool2
@@ -73,15 +73,6 @@ def processor_time() -> float:
     own = psutil.Process()
     times = [process.cpu_times() for process in (own, *own.children(recursive=True))]
     return sum(t.user + t.system for t in times)
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """A 95 % interval of the median, or the widest that so few values give: ranks of the binomial distribution."""
-    ranks, n = sorted(values), len(values)
-    low = 0
-    while sum(math.comb(n, k) for k in range(low + 2)) / 2**n <= 0.025:
-        low += 1
-    return ranks[low], ranks[n - 1 - low]
 
 
 def cell(values: list[float]) -> str:
