@@ -36,6 +36,8 @@ class Contest(NamedTuple):
     rounds: int
     warm: bool = True
     """Whether a round that is not counted comes first."""
+    profile: Callable[[], str] | None = None
+    """Where the time goes, as lines for the page: for a goal that is missed."""
 
 
 class Outcome(NamedTuple):

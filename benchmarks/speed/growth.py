@@ -36,7 +36,11 @@ KINDS = {"text": text, "repeats": repeats, "loop": loop, "branches": branches}
 
 
 def spent(kind: str, layers: int, what: str) -> float:
-    """Seconds for compiling and counting, the best of several where that is short; or the bytes that Python held."""
+    """Seconds for compiling and counting; or the bytes that Python held.
+
+    A short program is compiled again and again until that is as much work as a long one, and the mean taken: one long
+    run meets whatever slows the machine meanwhile, the best of many short ones would not.
+    """
     import cnnc
 
     program = KINDS[kind](layers)
@@ -45,12 +49,11 @@ def spent(kind: str, layers: int, what: str) -> float:
         tracemalloc.start()
         assert cnnc.compile(program).totals.layers >= layers
         return tracemalloc.get_traced_memory()[1]
-    best = float("inf")
-    for _ in range(max(1, 10_000 // layers)):
-        start = time.perf_counter()
+    times = LARGE // layers
+    start = time.perf_counter()
+    for _ in range(times):
         assert cnnc.compile(program).totals.layers >= layers
-        best = min(best, time.perf_counter() - start)
-    return best
+    return (time.perf_counter() - start) / times
 
 
 def measured(kind: str, layers: int, what: str) -> Callable[[], float]:

@@ -35,6 +35,8 @@ def table(contest: Contest, figures: Figures, outcomes: list[Outcome]) -> str:
         for o in outcomes:
             span = f"{figure(o.low)} to {figure(o.high)}"
             lines.append(f"| {wording(o)} | {figure(o.median)} | {span} | {'met' if o.met else 'missed'} |")
+    if contest.profile:
+        lines += ["", contest.profile()]
     return "\n".join([*lines, ""])
 
 
