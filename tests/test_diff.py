@@ -3,14 +3,13 @@
 import json
 import subprocess
 import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
 import cnnc as api
 import pytest
 from cnnc.compiler.align import match
-from conftest import EXAMPLES, ROOT
+from conftest import EXAMPLES, ROOT, calls_of
 from test_cli import cnnc
 
 VGG = str(ROOT / "examples/zoo/vgg.cnn")
@@ -94,12 +93,13 @@ def test_formulas() -> None:
     assert json.dumps(found.to_dict())
 
 
-def test_large_networks_stay_fast() -> None:
+def test_large_networks_take_few_steps() -> None:
+    """A thousand calls for a layer: not every layer is compared with every other."""
     text = "input 3x8x8 -> " + " -> ".join(f"conv3x3({3 + i % 2}, p=1) -> relu" for i in range(1500))
-    start = time.perf_counter()
     a, b = api.compile(text), api.compile(text.replace("conv3x3(3, p=1)", "conv3x3(5, p=1)", 700))
     lines = a.diff(b).lines
-    assert time.perf_counter() - start < 60 and len(lines) == 3000
+    assert len(lines) == 3000
+    assert calls_of(lambda: a.diff(b)) < 1000 * len(lines)
     net = api.compile("block b = conv3x3(8, p=1) -> bn -> relu\ninput 8x32x32 -> b * 100000")
     assert net.diff(net).equal
 

@@ -23,7 +23,7 @@ from cnnc.compiler.sweep.results import columns
 from cnnc.compiler.sweep.space import FIGURES, KEYS, Space, make_space
 from cnnc.compiler.sweep.values import spelled
 from conftest import ROOT
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_cli import cnnc as command
 
@@ -200,6 +200,7 @@ def test_a_grid_is_the_product() -> None:
     assert i + 1 == space.size == space.total == 192
 
 
+@settings(deadline=None)
 @given(st.integers(1, 600), st.integers(0, 2**70))
 def test_a_permutation(size: int, seed: int) -> None:
     permutation = Permutation(size, seed)
