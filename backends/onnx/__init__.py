@@ -38,7 +38,7 @@ def model(
     if opset not in OPSETS:
         raise usage("E0512", op=f"opset {opset}", backend="ONNX", reason=f"{OPSETS[0]} to {OPSETS[-1]} are supported")
     arrays = draw(graph, seed) if weights is None else read_weights(weights, graph)
-    leading = "N" if batch == "dynamic" else read_batch(batch)
+    leading: Any = "N" if batch == "dynamic" else read_batch(batch)
     if leading != "N" and not isinstance(leading, int):
         raise usage("E0513", text=batch)
     builder = Builder(leading, opset, arrays, inference)

@@ -1,0 +1,52 @@
+"""A quick part of `trust/hostile.py`: hostile strings at every place, and what the machinery must notice."""
+
+import pytest
+from hostile import GOOD, PLACES, PROGRAM, TREES, Case, cases, tried
+from hostile_strings import strings
+from inert import csv_tree, dot_tree, html_tree, mermaid_tree, python_tree, quiet, svg_tree, table_tree
+
+PICKED = ("torch", "BATCH", "Path", "forward", "__init__", 'a"""\\', "$(touch pwned)", "=1+1", "</script>", "\u2028")
+
+
+def test_there_are_many_strings() -> None:
+    assert len(strings()) >= 500 and len(PLACES) >= 15
+    assert {place for place, _ in cases(1, 0)} == set(PLACES)
+    assert list(cases(5, 1)) == list(cases(5, 1)) != list(cases(5, 2))
+    assert all(f"{{{place}}}" in PROGRAM for place in GOOD)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_strings_do_no_harm(place: str) -> None:
+    found = [tried(Case(place, text)) for text in PICKED]
+    assert set(found) <= {"passed", "refused"}
+
+
+@pytest.mark.parametrize("place", ["net", "block", "label", "input", "output", "shared", "binding", "param"])
+def test_names_pass(place: str) -> None:
+    """The places are no dead ends: an ordinary name comes out at the other side."""
+    assert tried(Case(place, "quite_ordinary")) == "passed"
+
+
+def test_results_have_structures() -> None:
+    """The comparison sees what a hostile string would do."""
+    assert python_tree('"""a"""\nx = 1') == python_tree('"""b"""\ny = 1') != python_tree('"""a"""\nx = 1; y()')
+    assert dot_tree('digraph "a\\"b" {}') == dot_tree('digraph "c" {}') != dot_tree('digraph "c" { x }')
+    assert mermaid_tree('n["a #34; b"]') == mermaid_tree('n["c"]')
+    page = '<p>{}</p><svg></svg><script>{{"schema": 1}}</script>'
+    assert html_tree(page.format("a")) == html_tree(page.format("&lt;b&gt;")) != html_tree(page.format("<b>"))
+    for bad, tree in (
+        ('n["a<b>"]', mermaid_tree), ("<svg><script/></svg>", svg_tree), ("<svg onload='x'/>", svg_tree),
+        ("a,=1+1", csv_tree), ("\x1b[31m", table_tree),
+    ):  # fmt: skip
+        with pytest.raises(AssertionError):
+            tree(bad)
+
+
+def test_what_may_happen_on_import() -> None:
+    assert quiet("open", ("a", "r", 0)) and quiet("import", ()) and quiet("exec", ())
+    assert not quiet("open", ("a", "w", 0)) and not quiet("os.system", ("x",)) and not quiet("socket.connect", ())
+    assert not quiet("subprocess.Popen", ())
+
+
+def test_every_form_is_compared() -> None:
+    assert {"torch", "train", "html", "svg", "dot", "mermaid", "csv", "md", "table"} <= set(TREES)
