@@ -5,7 +5,8 @@ from hostile import GOOD, PLACES, PROGRAM, TREES, Case, cases, tried
 from hostile_strings import strings
 from inert import csv_tree, dot_tree, html_tree, mermaid_tree, python_tree, quiet, svg_tree, table_tree
 
-PICKED = ("torch", "BATCH", "Path", "forward", "__init__", 'a"""\\', "$(touch pwned)", "=1+1", "</script>", "\u2028")
+PICKED = ("torch", "BATCH", 'a"""\\', "=1+1", "</b>\u2028")
+"""Of one length where they are names, since structures are compared for each length."""
 
 
 def test_there_are_many_strings() -> None:
@@ -24,7 +25,7 @@ def test_strings_do_no_harm(place: str) -> None:
 @pytest.mark.parametrize("place", ["net", "block", "label", "input", "output", "shared", "binding", "param"])
 def test_names_pass(place: str) -> None:
     """The places are no dead ends: an ordinary name comes out at the other side."""
-    assert tried(Case(place, "quite_ordinary")) == "passed"
+    assert tried(Case(place, "plain")) == "passed"
 
 
 def test_results_have_structures() -> None:

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ...compiler.diagnostics import usage
@@ -116,14 +117,23 @@ def module(net: Any, seed: int | None, weights: "str | Path | Mapping[str, Any] 
 
     from ..weights import draw, read_weights
 
-    text = source(net.graph)
-    result: torch.nn.Module = execute(text, net.name)[net_class(net.graph)]()
-    arrays = (
-        read_weights(weights, net.graph) if weights is not None else draw(net.graph, seed) if seed is not None else None
-    )
-    if arrays is not None:
-        result.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()}, strict=True)
+    make = execute(source(net.graph), net.name)[net_class(net.graph)]
+    result: torch.nn.Module
+    if weights is None and seed is None:
+        result = make()
+        return result
+    arrays = read_weights(weights, net.graph) if weights is not None else draw(net.graph, seed or 0)
+    with (
+        _drawing,
+        torch.random.fork_rng(devices=[]),
+    ):  # what the constructors draw is replaced, and costs nobody's state
+        result = make()
+    result.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()}, strict=True)
     return result
+
+
+_drawing = Lock()
+"""Held while PyTorch's random numbers are put aside, so that no two threads put back each other's."""
 
 
 __all__ = ["ClassCode", "execute", "module", "place", "prepare", "run", "source"]
