@@ -1,6 +1,13 @@
 """A quick part of `trust/hostile.py`: hostile strings at every place, and what the machinery must notice."""
 
+import io
+import sys
+from pathlib import Path
+
+import cnnc
+import inert
 import pytest
+from cnnc.compiler.sweep.show import show
 from hostile import GOOD, PLACES, PROGRAM, TREES, Case, cases, tried
 from hostile_strings import strings
 from inert import csv_tree, dot_tree, html_tree, mermaid_tree, python_tree, quiet, svg_tree, table_tree
@@ -28,6 +35,13 @@ def test_names_pass(place: str) -> None:
     assert tried(Case(place, "plain")) == "passed"
 
 
+@pytest.mark.parametrize("name", ["_1", "__", "_9lives", "True_", "DeformConv2d", "v2", "log", "masks", "range"])
+@pytest.mark.parametrize("place", ["net", "block"])
+def test_classes_have_names(place: str, name: str) -> None:
+    """Names that are no class's as they stand: a digit first, nothing but underscores, what the script calls its own."""
+    assert tried(Case(place, name)) in ("passed", "refused")
+
+
 def test_results_have_structures() -> None:
     """The comparison sees what a hostile string would do."""
     assert python_tree('"""a"""\nx = 1') == python_tree('"""b"""\ny = 1') != python_tree('"""a"""\nx = 1; y()')
@@ -51,3 +65,19 @@ def test_what_may_happen_on_import() -> None:
 
 def test_every_form_is_compared() -> None:
     assert {"torch", "train", "html", "svg", "dot", "mermaid", "csv", "md", "table"} <= set(TREES)
+
+
+@pytest.mark.parametrize("name", ["$\\frac{$", "[red]a[/blue]", "a$b$c", "</svg>"])
+def test_names_of_files_in_pictures_and_terminals(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither mathematics for matplotlib nor markup for rich."""
+    file = tmp_path / f"{name.replace('/', '_')}.cnn"
+    file.write_text("net n(c=4)\ninput 3x4x4 -> conv1x1(c)", encoding="utf-8")
+    found = cnnc.sweep({"network": str(file), "params": {"c": [2, 3]}})
+    found.plot(tmp_path / "a.svg")
+    inert.svg_tree((tmp_path / "a.svg").read_text(encoding="utf-8"))
+    shown = io.StringIO()
+    monkeypatch.setattr(shown, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    show(found)
+    assert file.name in shown.getvalue().replace("\n", "")

@@ -113,7 +113,7 @@ def test_fit_and_modules(tmp_path: Path) -> None:
     budgets = [2_000, 5_000, 9_000]
     assert together(fit, budgets * 2) == [fit(n) for n in budgets] * 2
     net = cnnc.compile(PROGRAMS[0])
-    weights = together(lambda seed: float(next(net.to_torch(seed=seed).parameters()).sum()), [0, 1] * 4)
+    weights = together(lambda seed: float(next(net.to_torch(seed=seed).parameters()).detach().sum()), [0, 1] * 4)
     assert weights[:2] * 4 == weights
 
 

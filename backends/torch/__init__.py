@@ -101,7 +101,8 @@ def camel(title: str) -> str:
     """`dense_layer` as `DenseLayer`; always an identifier that is no keyword."""
     words = "".join(c if c.isalnum() else " " for c in title).split()
     name = "".join(word[0].upper() + word[1:] for word in words) or "Block"
-    return f"{name}_" if keyword.iskeyword(name) or not name.isidentifier() else name
+    name = f"Block{name}" if name[0].isdigit() else name
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _unique(name: str, taken: set[str]) -> str:
