@@ -38,7 +38,7 @@ def test_names_pass(place: str) -> None:
 @pytest.mark.parametrize("name", ["_1", "__", "_9lives", "True_", "DeformConv2d", "v2", "log", "masks", "range"])
 @pytest.mark.parametrize("place", ["net", "block"])
 def test_classes_have_names(place: str, name: str) -> None:
-    """Names that are no class's as they stand: a digit first, nothing but underscores, what the script calls its own."""
+    """Names that no class can have: a digit first, nothing but underscores, what the script calls its own."""
     assert tried(Case(place, name)) in ("passed", "refused")
 
 
