@@ -55,8 +55,10 @@ def generator(name: str, seed: int) -> np.random.Generator:
 
 def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph) -> "Arrays":
     """Tensors by name, or those of a .safetensors or .pth file: exactly the graph's (E0508), bar batch counts."""
-    tensors = given if isinstance(given, Mapping) else read_tensors(Path(given))
-    found = {name: _as_float(array) for name, array in tensors.items()}
+    if isinstance(given, Mapping):
+        found = {name: _as_float(_array(name, value)) for name, value in given.items()}
+    else:
+        found = read_tensors(Path(given))
     wanted = {name: weight for name, weight, _ in weights_of(graph)}
     for name, weight in wanted.items():
         if weight.init == "count" and name not in found:
@@ -75,6 +77,17 @@ def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph)
     return {name: np.asarray(found[name], order="C") for name in wanted}
 
 
+def _array(name: str, value: Any) -> "NDArray[Any]":
+    """What a dictionary of weights holds as an array of numbers; tensors of PyTorch too (E0508)."""
+    try:
+        array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        if array.dtype.kind in "biuf":
+            return array
+    except Exception:  # whatever an object says that is no array
+        pass
+    raise usage("E0508", reason=f"{show(name)} is no array of numbers")
+
+
 def _few(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
@@ -82,13 +95,15 @@ def _few(names: list[str]) -> str:
 def read_tensors(file: AnyPath) -> "Arrays":
     """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict."""
     path = Path(file)
-    if not path.is_file():
-        raise usage("E0501", path=str(path), reason="it is a folder" if path.is_dir() else "no such file")
     try:
+        if not path.is_file():
+            raise usage("E0501", path=str(path), reason="it is a folder" if path.is_dir() else "no such file")
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except ModuleNotFoundError as error:
         extra = "cnnc[weights]" if error.name == "safetensors" else "cnnc[torch]"
         raise usage("E0507", package=error.name, extra=extra) from None
+    except OSError as error:
+        raise usage("E0501", path=str(path), reason=error.strerror or str(error)) from None
 
 
 def _read_safetensors(path: Path) -> "Arrays":

@@ -7,6 +7,7 @@ from .limits import Limits
 from .source import Source, Span
 
 CLOSERS = {")": "(", "]": "[", "}": "{"}
+SURROGATE = re.compile("[\ud800-\udfff]")
 INTERESTING = re.compile(r'#[^\n]*|"[^"\n]*"?|[()\[\]{}]|[^\x20-\x7e\n\t×]')
 
 
@@ -15,6 +16,9 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
     text = source.text
     if len(text) > limits.max_bytes:
         sink.add(Diagnostic("E0401", {"most": limits.max_bytes}, Span(source, 0, 0)))
+        return False
+    if not text.isascii() and (half := SURROGATE.search(text)):  # in comments and quotes, too: it cannot be written
+        sink.add(Diagnostic("E0101", _lookalike(half.group()), Span(source, half.start(), half.end())))
         return False
     stack: list[tuple[str, int]] = []
     for match in INTERESTING.finditer(text):

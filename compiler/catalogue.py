@@ -26,7 +26,7 @@ _add(
     "remove it, or replace it by what it was meant to look like",
     "Programs are written in ASCII letters, digits and the signs of the language; `×` may stand for `x` in a shape. "
     "Characters that merely look like these, invisible characters and control characters are refused. Comments after "
-    "`#` and quoted text may hold anything.",
+    "`#` and quoted text may hold anything but halves of surrogate pairs, which are no text.",
 )
 _add(
     "E0102",
@@ -1048,6 +1048,14 @@ _add(
     "`--input SHAPE` is for the only input; several inputs have a NAME=SHAPE each.",
 )
 
+_add(
+    "E0585",
+    "`{name}` of `{function}` cannot be {value}",
+    "",
+    "give {wanted}",
+    "An argument of a function has a type, or a value, with which the function can do nothing.",
+)
+
 # W06: warnings
 
 _add(
@@ -1193,6 +1201,7 @@ _add(
     "E0901",
     "cnnc has a fault",
     "{reason}",
-    "please report it with the program that shows it",
-    "Something that should not be possible has happened inside cnnc; the network may be right.",
+    "please report it with the program that shows it; with CNNC_TRACEBACK=1 the command shows where it happened",
+    "Something that should not be possible has happened inside cnnc; the network may be right. From Python, the "
+    "exception that was the fault is the `__cause__` of the InternalError.",
 )

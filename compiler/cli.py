@@ -10,6 +10,7 @@ from importlib import import_module
 from .commands import COMMANDS
 from .commands.shared import show_diagnostics
 from .diagnostics import CnncError, Diagnostic, InternalError, UsageError
+from .public import fault
 
 EXAMPLES = """examples:
   cnnc analyze -e 'conv3x3(32, s=2, d=2) -> bn -> relu -> maxpool2' --input 3x224x224
@@ -53,6 +54,8 @@ def run(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except CnncError as error:
+        if isinstance(error, InternalError) and os.environ.get("CNNC_TRACEBACK"):
+            raise
         show_diagnostics(error.diagnostics)
         return error.exit_code
     except BrokenPipeError:
@@ -67,8 +70,7 @@ def run(argv: Sequence[str] | None = None) -> int:
             return UsageError.exit_code
         if os.environ.get("CNNC_TRACEBACK"):
             raise
-        reason = f"{type(error).__name__}: {error}; set CNNC_TRACEBACK=1 to see where"
-        show_diagnostics([Diagnostic("E0901", {"reason": reason}, None)])
+        show_diagnostics(fault(error).diagnostics)
         return InternalError.exit_code
 
 

@@ -81,7 +81,10 @@ def show(value: object) -> str:
         return f"{value:,}" if value.bit_length() <= 256 else f"a {value.bit_length()}-bit integer"
     if isinstance(value, tuple):
         return "×".join(map(str, value)) if all(map(is_whole, value)) else ", ".join(map(show, value))
-    text = str(value)
+    try:
+        text = str(value)
+    except Exception:  # of an object that somebody gave
+        text = f"an object of the type {type(value).__name__}"
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
     return text if len(text) <= 240 else text[:237] + "..."
 

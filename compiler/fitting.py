@@ -11,6 +11,7 @@ from .limits import Limits
 from .memory import DTYPE_BYTES
 from .net import Net
 from .pipeline import deep_recursion
+from .public import LIMITS, NONE, PARAMS, PATH, RANGES, REAL, SHAPE, TEXT, WORDS, Kind, public
 from .requests import ShapeLike, known_as, read_shape
 from .scaling import GOAL, INPUT, Axis, Budget, Candidates, Cost, Point, Search
 from .source import Source
@@ -18,6 +19,7 @@ from .specialize import symbols_of
 from .template import Template
 
 Vary = Iterable[str] | Mapping[str, Sequence[float]] | None
+VARY = Kind('ranges such as ["width=0.25..2"] or {"width": (0.25, 2)}', (TEXT | WORDS | RANGES).read)
 Range = tuple[Any, Any, Any]
 """Lowest and highest value, and the step between; each None where nothing is said."""
 
@@ -52,6 +54,7 @@ class Fit(NamedTuple):
         tightest = max(self.shares, key=lambda name: self.shares[name])
         return tightest if self.next else None
 
+    @public()
     def to_dict(self) -> dict[str, Any]:
         """The result as plain JSON data."""
         shares, budget = self.shares, self.budget._asdict()
@@ -70,6 +73,10 @@ class Fit(NamedTuple):
         }
 
 
+@public(
+    path=PATH, params=REAL | NONE, macs=REAL | NONE, peak=REAL | NONE, vary=VARY | NONE, input=SHAPE,
+    define=PARAMS | NONE, dtype=TEXT, limits=LIMITS | NONE,
+)  # fmt: skip
 def fit(
     path: str,
     params: int | None = None,

@@ -77,7 +77,7 @@ def draw(table: Table) -> None:
     console = Console()
     room = console.width - sum(max(map(len, column)) + 2 for column in zip(table.columns, *table.lines, strict=True))
     bar = min(room - len(" 100.0%"), WIDEST_BAR)
-    view: Any = RichTable(title=table.title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    view: Any = RichTable(title=Text(table.title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for i, column in enumerate([*table.columns, "share"]):
         view.add_column(column, justify="right" if table.numbers <= i < len(table.columns) else "left", no_wrap=True)
     amounts = [cost if isinstance(cost, int) else 0 for cost in table.costs]

@@ -101,7 +101,16 @@ def _shape(value: Value) -> str:
 
 
 def _place(span: Span) -> str:
-    return f" at {span.source.name}:{span.start}-{span.end}"
+    return f" at {_escaped(span.source.name)}:{span.start}-{span.end}"
+
+
+def _escaped(name: str) -> str:
+    """A file's name without anything that has a meaning in this text, such as line breaks, blanks and colons."""
+    return "".join(c if c.isalnum() or c in "._-<>/+~" else f"%{ord(c):x};" for c in name)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"%([0-9a-f]+);", lambda found: chr(int(found[1], 16)), text)
 
 
 def _origin(value: Value) -> str:
@@ -123,7 +132,7 @@ CALL = re.compile(r"call @(\d+) ((?:%\d+(?:, )?)*)(?: times (\d+))?(?: shared (\
 def read_graph(text: str) -> Graph:
     """The graph of a text that `print_graph` made. Raises ValueError for anything else."""
     reader = _Reader()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
         try:
             reader.line(line)
         except (AttributeError, KeyError, IndexError, SyntaxError) as error:
@@ -230,7 +239,7 @@ class _Reader:
         return [self.values[name] for name in text.split(", ") if name]
 
     def span(self, found: re.Match[str]) -> Span:
-        source = self.sources.setdefault(found["file"], Source("", found["file"]))
+        source = self.sources.setdefault(found["file"], Source("", _unescaped(found["file"])))
         return Span(source, int(found["start"]), int(found["end"]))
 
 

@@ -12,6 +12,7 @@ from .files import AnyPath, project_loader, read_source
 from .ir import Graph, known
 from .limits import Limits
 from .pipeline import compile_source, undisturbed
+from .public import FLAG, LIMITS, NONE, PARAMS, PATH, SHAPE, TEXT, WHOLE, WORDS, Kind, instance, mapping, public, read
 from .report import Settings, report_dict
 from .requests import ShapeLike, convention_named, known_as, read_params, read_settings, read_shape
 from .roofline import Device, Roofline, roofline
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 DeviceLike = str | Device | None
 
+BATCH = Kind("a number or a capital letter", (WHOLE | TEXT).read)
+DEVICE = Kind("a device's name, a path as text or a Device", (TEXT | instance("a Device", Device)).read)
+WEIGHTS = Kind("a path, or a dictionary from names to arrays", (PATH | mapping("a dictionary")).read)
+REPORT = {"batch": BATCH, "dtype": TEXT, "convention": TEXT, "device": DEVICE | NONE}
+PROGRAM = {"input": SHAPE, "params": PARAMS | NONE}
+
 
 class Net:
     """A compiled network: checked, shaped and counted. Made by `compile` and `load`.
@@ -41,6 +48,7 @@ class Net:
     (960, (1, 32, 222, 222))
     """
 
+    @public(graph=instance("a Graph", Graph), diagnostics=instance("a list of Diagnostic", list, tuple))
     def __init__(self, graph: Graph, diagnostics: list[Diagnostic]) -> None:
         self.graph = graph
         """The intermediate representation; see `cnnc.compiler.ir`."""
@@ -50,6 +58,7 @@ class Net:
     def __repr__(self) -> str:
         return f"<cnnc net {self.name}: {self.params:,} parameters, {self.macs:,} MACs>"
 
+    @public()
     def _repr_html_(self) -> str:
         """The table and the drawing, for notebooks."""
         from .drawing.notebook import html
@@ -62,12 +71,14 @@ class Net:
         return self.graph.name
 
     @cached_property
+    @public()
     def totals(self) -> Summary:
         """All sums, for one sample."""
         with undisturbed():
             return summarize(self.graph)
 
     @cached_property
+    @public()
     def training(self) -> Training:
         """What a training step keeps for its backward pass and computes there, where the input needs no gradient.
 
@@ -99,6 +110,7 @@ class Net:
         """2·MACs, torch's convention."""
         return 2 * self.macs
 
+    @public(convention=TEXT)
     def cost(self, convention: str = "torchvision") -> int:
         """What another tool means by the cost of one sample's inference: torch, fvcore, ptflops, thop, torchinfo, …
 
@@ -112,37 +124,44 @@ class Net:
         return self.totals.depth
 
     @property
+    @public()
     def input_shape(self) -> tuple[int, ...]:
         """Shape of the first input, with a batch of 1 in front."""
         return (1, *known(self.graph.inputs[0].value))
 
     @property
+    @public()
     def output_shape(self) -> tuple[int, ...]:
         """Shape of the first output, with a batch of 1 in front."""
         return (1, *known(self.graph.outputs[0].value))
 
     @cached_property
+    @public()
     def layers(self) -> list[Row]:
         """Every layer of the expanded network in order, with shapes and costs per sample."""
         with undisturbed():
             return list(rows(self.graph))
 
     @cached_property
+    @public()
     def symbols(self) -> list[str]:
         """The symbols of the input shapes, such as H and W of 3xHxW."""
         return symbols_of(self.graph)
 
     @cached_property
+    @public()
     def constraints(self) -> list[Constraint]:
         """What the symbols must satisfy for the layers to fit, such as multiples of 32, and which layer says so."""
         with undisturbed():
             return constraints(self.graph)
 
+    @public()
     def at(self, **values: int) -> "Net":
         """The network at given sizes, `net.at(H=224, W=224)`. Raises NetworkError where a layer does not fit there.
 
         UsageErrors are E0331 for a symbol without a size and E0519 for what is no size of a symbol.
         """
+        values = {name: read(Net.at, name, WHOLE, value) for name, value in values.items()}
         for name, value in values.items():
             if name not in self.symbols or value < 1:
                 raise usage("E0519", text=f"{name}={value}")
@@ -157,12 +176,14 @@ class Net:
         if self.symbols:
             raise usage("E0331", symbols=", ".join(self.symbols))
 
+    @public()
     def ir(self) -> str:
         """The intermediate representation as text; `cnnc.compiler.ir_text.read_graph` reads it back."""
         from .ir_text import print_graph
 
         return print_graph(self.graph)
 
+    @public(by=TEXT, form=TEXT, **REPORT)
     def report(
         self,
         by: str = "layer",
@@ -182,13 +203,16 @@ class Net:
         known_as("form", form, WRITERS)
         return WRITERS[form](self.table(by, batch, dtype, convention, device, folded=form != "csv"))
 
+    @public(batch=WHOLE)
     def explain(self, batch: int = 1) -> str:
         """Every layer's figures as formulas with the numbers in them; `batch` multiplies operations."""
         from .explain import explain
 
+        settings = self.settings(batch, "fp32", "torchvision", None)
         with undisturbed():
-            return explain(self.graph, batch)
+            return explain(self.graph, settings.batch)
 
+    @public(form=TEXT, depth=WHOLE | NONE, compact=FLAG)
     def draw(self, form: str = "svg", depth: int | None = None, compact: bool = True) -> str:
         """The network as a drawing. form: svg (laid out; needs the extra `draw`), mermaid or dot (Graphviz).
 
@@ -198,9 +222,12 @@ class Net:
         from .drawing import WRITERS, drawing
 
         known_as("form", form, WRITERS)
+        if depth is not None and depth < 0:
+            raise usage("E0585", name="depth", function="Net.draw", value=depth, wanted="a whole number of at least 0")
         with undisturbed():
             return WRITERS[form](drawing(self.graph, depth, compact))
 
+    @public(by=TEXT, folded=FLAG, **REPORT)
     def table(
         self,
         by: str,
@@ -218,6 +245,7 @@ class Net:
         with undisturbed():
             return make_table(self.graph, self.totals, by, settings, folded)
 
+    @public(**REPORT)
     def settings(self, batch: int | str, dtype: str, convention: str, device: DeviceLike) -> Settings:
         settings = read_settings(batch, dtype, convention, self.on_device(device))
         if isinstance(settings.batch, Sym) and str(settings.batch) in self.symbols:
@@ -226,6 +254,7 @@ class Net:
             raise usage("E0331", symbols=str(settings.batch))
         return settings
 
+    @public(device=DEVICE | NONE)
     def on_device(self, device: DeviceLike) -> Device | None:
         """The device of that name or file, for a network with numbers. Raises UsageError."""
         if device is None:
@@ -235,6 +264,7 @@ class Net:
 
         return find_device(device) if isinstance(device, str) else device
 
+    @public(device=DEVICE, batch=WHOLE, dtype=TEXT)
     def roofline(self, device: str | Device, batch: int = 1, dtype: str = "fp32") -> Roofline:
         """The least time on a device, layer by layer as in `layers`, and whether the network fits in its memory.
 
@@ -242,9 +272,11 @@ class Net:
         """
         target = self.on_device(device)
         assert target is not None
+        self.settings(batch, dtype, "torchvision", None)
         with undisturbed():
             return roofline(self.graph, target, batch, dtype)
 
+    @public(by=TEXT, **REPORT)
     def to_dict(
         self,
         batch: int | str = 1,
@@ -262,6 +294,7 @@ class Net:
         with undisturbed():
             return report_dict(self.graph, self.totals, settings, by)
 
+    @public(by=TEXT, convention=TEXT)
     def diff(self, other: "Net", by: str = "layer", convention: str = "torchvision") -> "Difference":
         """What distinguishes another network from this one, A: aligned layers, figures of both, sums with changes.
 
@@ -269,10 +302,12 @@ class Net:
         """
         from .difference import compare
 
+        other = read(Net.diff, "other", instance("a Net", Net), other)
         known_as("grouping", by, ("layer", *GROUPINGS))
         with undisturbed():
             return compare(self.graph, other.graph, by, convention_named(convention))
 
+    @public(path=PATH | NONE, **REPORT)
     def to_html(
         self,
         path: AnyPath | None = None,
@@ -297,6 +332,7 @@ class Net:
             write_file(path, text.encode())
         return text
 
+    @public()
     def torch_source(self) -> str:
         """PyTorch source of the network: one module that imports only torch."""
         self.needs_numbers()
@@ -305,6 +341,7 @@ class Net:
         with undisturbed():
             return str(backend("torch").source(self.graph))
 
+    @public(seed=WHOLE | NONE, weights=WEIGHTS | NONE)
     def to_torch(
         self, seed: int | None = None, weights: AnyPath | Mapping[str, Any] | None = None
     ) -> "torch.nn.Module":
@@ -319,6 +356,7 @@ class Net:
         module: torch.nn.Module = backend("torch").module(self, seed, weights)
         return module
 
+    @public(data=PATH | NONE)
     def train_source(self, data: str | None = None) -> str:
         """A training script: model, data and loop in one file that imports nothing of cnnc.
 
@@ -328,6 +366,7 @@ class Net:
         with undisturbed():
             return str(self._training().source(self.graph, data))
 
+    @public()
     def loss(self) -> "Callable[..., torch.Tensor]":
         """The loss of the `train` section as a function `loss(y, t)`, the mean over the batch.
 
@@ -338,6 +377,7 @@ class Net:
         """
         return cast("Callable[..., torch.Tensor]", self._training().loss(self.graph))
 
+    @public()
     def optimizer(self, params: "torch.nn.Module | Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
         """The optimizer of the `train` section for parameters, or for those of a module.
 
@@ -345,6 +385,7 @@ class Net:
         """
         return cast("torch.optim.Optimizer", self._training().optimizer(self.graph, params))
 
+    @public(steps_per_epoch=WHOLE | NONE)
     def schedule(
         self, optimizer: "torch.optim.Optimizer", steps_per_epoch: int | None = None
     ) -> "torch.optim.lr_scheduler.LRScheduler":
@@ -362,6 +403,7 @@ class Net:
 
         return backend("train")
 
+    @public(path=PATH, order=TEXT)
     def import_weights(self, path: AnyPath, order: str = "file") -> "dict[str, NDArray[Any]]":
         """Tensors of a foreign .pth or .safetensors state_dict under this network's names, for `weights=`.
 
@@ -374,6 +416,7 @@ class Net:
         pairs, _, found = map_weights(self.graph, path, order)
         return taken_over(pairs, found, self.graph)
 
+    @public(path=PATH | NONE, batch=BATCH, seed=WHOLE, weights=WEIGHTS | NONE, opset=WHOLE | NONE, inference=FLAG)
     def to_onnx(
         self,
         path: AnyPath | None = None,
@@ -397,6 +440,7 @@ class Net:
             )
         return model
 
+    @public(backends=WORDS, seed=WHOLE, batch=WHOLE, on=TEXT)
     def verify(
         self, backends: Sequence[str] = ("torch", "onnx"), seed: int = 0, batch: int = 2, on: str = "cpu"
     ) -> "list[Comparison]":
@@ -409,6 +453,7 @@ class Net:
         return verify(self, backends, seed, batch, on)
 
 
+@public(text=TEXT, name=TEXT, limits=LIMITS | NONE, **PROGRAM)
 def compile(
     text: str,
     input: ShapeLike = None,
@@ -427,6 +472,7 @@ def compile(
     return _compile(Source(text, name), input, params, limits)
 
 
+@public(path=PATH, limits=LIMITS | NONE, **PROGRAM)
 def load(
     path: AnyPath,
     input: ShapeLike = None,
@@ -439,6 +485,7 @@ def load(
     return _compile(read_source(str(path), limits), input, params, limits)
 
 
+@public(text=TEXT, name=TEXT, **PROGRAM)
 def check(
     text: str, input: ShapeLike = None, params: Mapping[str, Any] | None = None, *, name: str = "<text>"
 ) -> list[Diagnostic]:

@@ -67,7 +67,7 @@ def read_shape(shape: ShapeLike) -> Any:
         return {name: read_shape(value) for name, value in shape.items()}
     try:
         extents = tuple(map(_extent, shape.replace("×", "x").split("x") if isinstance(shape, str) else shape))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise usage("E0505", text=shape) from None
     if not 1 <= len(extents) <= 4 or any(extent < 1 for extent in extents):
         raise usage("E0505", text=shape)

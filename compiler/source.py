@@ -8,6 +8,7 @@ class Source:
     """One file's text with its line ends normalised, so that offsets, lines and columns agree with an editor's.
 
     A byte-order mark is dropped; CRLF and lone CR count as one line break; `altered` says whether there were any.
+    A name that is no Unicode text, as file names may be, is escaped: it is written into results.
     """
 
     __slots__ = ("_starts", "altered", "name", "path", "text")
@@ -15,7 +16,7 @@ class Source:
     def __init__(self, text: str, name: str = "<text>", path: str | None = None) -> None:
         self.text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
         self.altered = "\r" in text or text.startswith("\ufeff")
-        self.name = name
+        self.name = name if name.isascii() else name.encode(errors="backslashreplace").decode()
         self.path = path
         self._starts: list[int] | None = None
 

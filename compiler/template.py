@@ -12,6 +12,7 @@ from .limits import Limits
 from .net import Net
 from .parse import parse
 from .pipeline import Result, deep_recursion, elaborate
+from .public import LIMITS, NONE, PARAMS, PATH, SHAPE, TEXT, Kind, instance, public
 from .requests import ShapeLike, read_params, read_shape
 from .source import Source
 
@@ -24,6 +25,7 @@ class Template:
     [240, 480]
     """
 
+    @public(text=Kind("text", (TEXT | instance("a Source", Source)).read), name=TEXT, limits=LIMITS | NONE)
     def __init__(self, text: str | Source, *, name: str = "<text>", limits: Limits | None = None) -> None:
         """Parse a program's text. Raises NetworkError with everything that is wrong with its syntax."""
         self.source = text if isinstance(text, Source) else Source(text, name)
@@ -36,11 +38,13 @@ class Template:
         self._shared = Shared()
 
     @classmethod
+    @public(path=PATH, limits=LIMITS | NONE)
     def load(cls, path: AnyPath, *, limits: Limits | None = None) -> "Template":
         """Parse a `.cnn` file. Raises UsageError if it cannot be read, NetworkError as above."""
         limits = limits or Limits()
         return cls(read_source(str(path), limits), limits=limits)
 
+    @public(input=SHAPE, params=PARAMS | NONE)
     def compile(self, input: ShapeLike = None, params: Mapping[str, Any] | None = None) -> Net:
         """The network with these build parameters and input shapes, given as for `compile`. Raises NetworkError."""
         result = self.build(read_shape(input), read_params(params))

@@ -6,10 +6,12 @@ tensor counted once however many ops keep it; parameters are not among them.
 
 from typing import Any, NamedTuple
 
+from .diagnostics import usage
 from .ir import Apply, Call, Graph, Region, Value, known
 from .memory import DTYPE_BYTES
 from .ops import Shape, Tokens
 from .ops.base import Saved, Use, same_shape, size
+from .public import FORMULA, TEXT, WHOLE, public
 
 OVERWRITABLE = frozenset({"conv", "dwconv", "bn", "fc", "add", "sub", "avgpool", "adaptive_avgpool", "gap", "concat"})
 """Ops whose backward pass does not read their result, so that the next op may overwrite it."""
@@ -65,8 +67,11 @@ class Training(NamedTuple):
     kept: Kept
     backward: int
 
+    @public(batch=WHOLE | FORMULA, dtype=TEXT)
     def saved_bytes(self, batch: int, dtype: str) -> int:
-        """Bytes kept for the backward pass of a batch."""
+        """Bytes kept for the backward pass of a batch. Raises UsageError for a type that is not known (E0518)."""
+        if dtype not in DTYPE_BYTES:
+            raise usage("E0518", what="type", name=dtype, known=", ".join(DTYPE_BYTES))
         width = DTYPE_BYTES[dtype]
         return batch * self.kept.sample_bytes(width) + self.kept.fixed_bytes(width)
 

@@ -71,6 +71,7 @@ BY_REQUEST = {
     "E0560": "test_watching_no_file",
     "E0580": "test_an_option_without_effect",
     "E0581": "test_two_shapes_for_an_input",
+    "E0585": "test_a_wrong_argument",
     "E0590": "test_data_that_is_not_there",
     "E0591": "test_machines_without_an_address",
     "E0592": "test_spaces_and_their_sweeps",
@@ -594,6 +595,15 @@ def test_a_network_that_no_script_can_train() -> None:
         with pytest.raises(CnncError) as raised:
             api.compile(text).train_source()
         assert raised.value.code == "E0362" and reason in str(raised.value)
+
+
+def test_a_wrong_argument() -> None:
+    """`tests/test_public.py` tries every argument of every function."""
+    with pytest.raises(CnncError) as raised:
+        api.compile(GOOD).report(batch=0.5)  # type: ignore[arg-type]
+    assert raised.value.code == "E0585" and raised.value.exit_code == 2
+    assert "`batch` of `Net.report` cannot be 0.5" in str(raised.value)
+    assert raised.value.help == "give a number or a capital letter"
 
 
 def test_data_that_is_not_there(cnnc: CLI) -> None:

@@ -85,6 +85,7 @@ def test_imports_point_backwards() -> None:
         "catalogue",
         "symbolic",
         "diagnostics",
+        "public",
         "render",
         "syntax",
         "brackets",

@@ -10,6 +10,7 @@ from onnx import helper
 from ...compiler.cost import inference_steps
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
+from ...compiler.requests import read_batch
 from ...compiler.writing import write_file
 from ..weights import draw, read_weights
 from .builder import Builder
@@ -37,7 +38,9 @@ def model(
     if opset not in OPSETS:
         raise usage("E0512", op=f"opset {opset}", backend="ONNX", reason=f"{OPSETS[0]} to {OPSETS[-1]} are supported")
     arrays = draw(graph, seed) if weights is None else read_weights(weights, graph)
-    leading: int | str = "N" if batch == "dynamic" else int(batch)
+    leading: Any = "N" if batch == "dynamic" else read_batch(batch)
+    if leading != "N" and not isinstance(leading, int):
+        raise usage("E0513", text=batch)
     builder = Builder(leading, opset, arrays, inference)
     result = _emit(graph, builder)
     proto = _model(result, opset)

@@ -5,7 +5,7 @@ from typing import Any
 from .classes import ClassCode, Leaf, Repeat, StepCode
 from .forward import Forward
 from .ops import literal
-from .text import WIDTH, fold_progressions, layout
+from .text import WIDTH, fold_progressions, layout, signature
 
 POSITIONAL = frozenset(
     {
@@ -50,12 +50,7 @@ class Writer:
 
     def signature(self) -> list[str]:
         names = ["self", *(f"{p.name}=False" if p.is_flag else p.name for p in self.code.params)]
-        line, inner = f"    def __init__({', '.join(names)}):", f"        {', '.join(names)}"
-        if len(line) <= WIDTH:
-            return [line]
-        if len(inner) <= WIDTH:
-            return ["    def __init__(", inner, "    ):"]
-        return ["    def __init__(", *(f"        {name}," for name in names), "    ):"]
+        return signature("__init__", names)
 
     def constructor_body(self) -> list[str]:
         code = self.code

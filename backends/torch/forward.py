@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .classes import ClassCode, Repeat, StepCode
-from .text import OWN_NAMES, WIDTH, bracketed, wrap
+from .text import OWN_NAMES, WIDTH, bracketed, signature, wrap
 
 INLINE = 60
 """An expression that is longer gets a local of its own."""
@@ -37,7 +37,7 @@ class Forward:
             if index not in late:
                 self.step(index, step)
         returned = self.returns_with_aux(late) if self.aux_count else self.returns()
-        return [f"    def forward(self, {', '.join(names)}):", *self.out, *returned]
+        return [*signature("forward", ["self", *names]), *self.out, *returned]
 
     @property
     def aux_count(self) -> int:
@@ -290,7 +290,12 @@ class Forward:
             self.live[name] = value
             self.text[value] = name
             names.append(name)
-        self.out += wrap(f"{self.pad}{', '.join(names)} = {text}")
+        line = f"{self.pad}{', '.join(names)} = {text}"
+        if len(line) > WIDTH and "(" not in line.partition(" = ")[0]:
+            inner = (f"{self.pad}    {name}," for name in names)
+            self.out += [f"{self.pad}(", *inner, *wrap(f"{self.pad}) = {text}")]
+        else:
+            self.out += wrap(line)
 
     def returns(self) -> list[str]:
         """The results: one tensor, the outputs of a network by name, or what a block hands its caller."""

@@ -26,6 +26,16 @@ def layout(prefix: str, head: str, args: list[str], suffix: str, indent: int) ->
     return [*lines, f"{pad}){suffix}"]
 
 
+def signature(method: str, names: list[str]) -> list[str]:
+    """The first line of a method, or as many as its arguments need."""
+    line, inner = f"    def {method}({', '.join(names)}):", f"        {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return [line]
+    if len(inner) <= WIDTH:
+        return [f"    def {method}(", inner, "    ):"]
+    return [f"    def {method}(", *(f"        {name}," for name in names), "    ):"]
+
+
 def wrap(line: str) -> list[str]:
     """A long statement with the outermost brackets' contents one a line."""
     if len(line) <= WIDTH:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Graph
+from ...compiler.public import told
 from . import recipe
 from .schedules import misfit
 from .script import source
@@ -31,14 +32,33 @@ def optimizer(graph: Graph, params: "torch.nn.Module | Iterable[torch.nn.Paramet
     """The optimizer of some parameters; see `Net.optimizer`."""
     import torch
 
-    given = params.parameters() if isinstance(params, torch.nn.Module) else params
-    params = [entry[1] if isinstance(entry, tuple) else entry for entry in given]  # of named_parameters(), too
-    made: torch.optim.Optimizer = _function(graph, "optimizer", "make_optimizer")(params)
+    function = _function(graph, "optimizer", "make_optimizer")
+    try:
+        given = params.parameters() if isinstance(params, torch.nn.Module) else params
+        made: torch.optim.Optimizer = function([_parameter(entry) for entry in given])
+    except Exception:  # PyTorch refuses everything but tensors, in many words
+        wanted = "a module or its parameters, at least one"
+        raise usage("E0585", name="params", function="Net.optimizer", value=told(params), wanted=wanted) from None
     return made
+
+
+def _parameter(entry: Any) -> Any:
+    """A parameter of an iterable of them, or of `named_parameters()`; the first of an endless one of others ends it."""
+    import torch
+
+    entry = entry[1] if isinstance(entry, tuple) else entry
+    if not isinstance(entry, (torch.Tensor, dict)):
+        raise TypeError
+    return entry
 
 
 def schedule(graph: Graph, optimizer: "torch.optim.Optimizer", steps_per_epoch: int | None) -> Any:
     """The schedule of an optimizer; see `Net.schedule`."""
+    import torch
+
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        facts = {"name": "optimizer", "function": "Net.schedule", "value": told(optimizer)}
+        raise usage("E0585", **facts, wanted="an optimizer of PyTorch")
     make = _function(graph, "schedule", "make_schedule")
     if recipe.recipe_of(graph).by != "step":
         return make(optimizer)

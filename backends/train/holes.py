@@ -7,6 +7,7 @@ from .. import torch as model
 from .parts import Holes, part
 from .schedules import check_lines
 from .task import Task
+from .text import BOUND
 
 
 def strings(names: tuple[str, ...]) -> str:
@@ -18,7 +19,7 @@ def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
     """All of it."""
     values: Holes = {
         "NAME": graph.name,
-        "MODEL": model.net_class(graph),
+        "MODEL": model.net_class(graph, BOUND),
         "CLASSES": str(task.classes),
         "WRAP": "Tuples" if task.tuples else "Samples",
         "IMAGE_SHAPES": "SHAPES[:1]" if task.tuples else "SHAPES",

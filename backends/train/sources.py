@@ -90,12 +90,19 @@ def sources(task: Task, where: str | None) -> tuple[DataSource, ...]:
     if where is None:
         return serving
     path = Path(where.partition(":")[2] if where.partition(":")[0] in TORCHVISION else where)
-    if where not in ("digits", "synthetic") and not (where and path.exists()):
+    if where not in ("digits", "synthetic") and not (where and _is_there(path)):
         raise usage("E0590", where=where, what="there is no such file or folder", way=described(serving))
     found = next((source for source in serving if source.is_it(where, path)), None)
     if found is None:
         raise usage("E0590", where=where, what="this network is not trained on that", way=described(serving))
     return (found,)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for one
+        return False
 
 
 def described(found: tuple[DataSource, ...]) -> str:

@@ -31,3 +31,14 @@ def wrapped(line: str, width: int = 110) -> list[str]:
         else:
             arguments[-1] += c
     return [f"{head}(", *(f"{indent}    {argument.strip()}," for argument in arguments), f"{indent})"]
+
+
+BOUND = frozenset(
+    (
+        *("Arrays", "AveragedModel", "Batches", "DataLoader", "Dataset", "Fabric", "Folder", "Log", "Masks", "Path"),
+        *("Sampler", "Samples", "Subset", "SummaryWriter", "Trainer", "Tuples"),
+        *("AUGMENT", "BATCH", "DATA", "EMA", "EPOCHS", "INPUTS", "L1", "MIX", "OUTPUTS", "PRECISION", "SEED", "SHAPES"),
+        *("SOURCES", "TARGETS", "TORCHVISION"),
+    )
+)
+"""What the script calls by a name with a capital; a class of the model must not take its place."""

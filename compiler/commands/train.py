@@ -55,9 +55,10 @@ def run(args: argparse.Namespace) -> int:
     text = net.train_source(args.data)
     require(packages_of(text))
     out = Path(args.out or f"runs/{net.name}")
-    if (out / "checkpoint.pt").exists() and not args.resume:
-        raise usage("E0503", path=str(out), reason="it has a checkpoint of an earlier run: --resume goes on from it")
     try:
+        if (out / "checkpoint.pt").exists() and not args.resume:
+            reason = "it has a checkpoint of an earlier run: --resume goes on from it"
+            raise usage("E0503", path=str(out), reason=reason)
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise usage("E0503", path=str(out), reason=error.strerror) from None

@@ -81,10 +81,11 @@ def local_cluster(count: int) -> Iterator[Any]:
     dask = dask_module("distributed")
     settings: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
     settings |= {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [DEAF]}
-    with (
-        dask.LocalCluster(**settings) as cluster,
-        dask.Client(cluster, set_as_default=False) as client,
-    ):
+    try:
+        cluster = dask.LocalCluster(**settings)
+    except Exception as error:  # of a script without `if __name__ == "__main__":`, which the workers run again
+        raise gone(error) from None
+    with cluster, dask.Client(cluster, set_as_default=False) as client:
         yield client
 
 

@@ -68,7 +68,7 @@ def picture(space: Space, name: str, kept: int, rows: Iterable[Row]) -> Any:
     axes.scatter(front[0], front[1], s=16, color=BLUE, linewidths=0, label="Pareto front", zorder=3)
     scaled(axes.xaxis, dots[0] + front[0], x, space)
     scaled(axes.yaxis, dots[1] + front[1], y, space)
-    axes.set_title(title(space, name, kept, len(dots[0])), fontsize=10)
+    axes.set_title(title(space, name, kept, len(dots[0])), fontsize=10, parse_math=False)
     axes.grid(color="#e3e7ec", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.legend(frameon=False)
@@ -116,7 +116,7 @@ def scaled(axis: Any, values: list[Any], name: str, space: Space) -> None:
         )
         axis.set_minor_formatter(NullFormatter())
     label = LABELS.get(name, f"build parameter {name}").format(device=space.device)
-    axis.set_label_text(f"{label}{'' if name not in space.objectives else goal(space, name)}")
+    axis.set_label_text(f"{label}{'' if name not in space.objectives else goal(space, name)}", parse_math=False)
     if name in BYTES:
         axis.set_major_formatter(FuncFormatter(lambda value, _: in_bytes(value)))
     elif name in LABELS:

@@ -7,6 +7,7 @@ from typing import Any
 from ..diagnostics import Diagnostic, NetworkError
 from ..limits import Limits
 from ..pipeline import deep_recursion
+from ..public import FLAG, FUNCTION, LIMITS, NONE, PATH, TABLE, TEXT, WHOLE, WORDS, Kind, public
 from ..source import Source
 from ..template import Template
 from ..writing import check_target, keep_sources
@@ -78,6 +79,7 @@ class Sweep:
             return iter(self._front)
         return (row for row in self.rows() if row["front"])
 
+    @public(path=PATH)
     def plot(self, path: str | Path) -> None:
         """Draw all points and the front as SVG, PNG or PDF. Raises UsageError without matplotlib (E0507)."""
         from .plot import plot
@@ -105,6 +107,11 @@ class Sweep:
         return row
 
 
+@public(
+    space=Kind("a path, or a dictionary with what the TOML file has", (PATH | TABLE).read), out=PATH | NONE,
+    workers=Kind('a number or "all"', (WHOLE | TEXT).read), cluster=TEXT | NONE, restart=FLAG, changes=WORDS,
+    limits=LIMITS | NONE, progress=FUNCTION | NONE,
+)  # fmt: skip
 def sweep(
     space: str | Path | Mapping[str, Any],
     out: str | Path | None = None,

@@ -35,7 +35,7 @@ def show(found: Sweep) -> None:
 
     console, table = Console(), front_table(found)
     console.print(Text("\n".join(counts(found)) + "\n"), soft_wrap=True)
-    view: Any = RichTable(title=table.title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    view: Any = RichTable(title=Text(table.title), title_justify="left", header_style="bold", box=None, pad_edge=False)
     for i, column in enumerate(table.columns):
         goal = "cyan" if column in goals(found.space) else None
         view.add_column(column, justify="right" if i >= table.numbers else "left", no_wrap=True, style=goal)
