@@ -15,15 +15,17 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from mutants import ROOT, Finder, Mutant, Place, forget, mutated, places, targets
+from rule_mutants import ROOT, Finder, Mutant, Place, forget, module_of, mutated, places, targets
 from workers import run_cases
 
 ANSWERS = Path(__file__).with_name("mutation.toml")
 DEADLINE = 240.0
 FIRST = ("test_work", "test_every_op", "test_explain")
 """Run on the samples of the mutated file's layers alone."""
-THEN = ("test_cost", "test_golden", "test_constraints", "test_errors", "test_explain", "test_every_op")
+THEN = ("test_cost", "test_golden", "test_constraints", "test_errors")
 """Run whole, for what those samples do not notice."""
+LAST = ("test_explain", "test_every_op")
+"""Run whole where the mutated file has no layers of its own."""
 LEFT_OUT = ("test_command", "test_command_is_light", "test_lenet5")
 """Tests of the command line; those that ask for other fixtures are left out by themselves."""
 SHARED = {"compiler/ops/windows.py": ("conv", "pool"), "compiler/ops/composite.py": ("conv",)}
@@ -74,11 +76,16 @@ def noticed(place: Place) -> tuple[Mutant, str]:
     mutant, text = mutated(place)
     if mutant.before == mutant.after:
         return mutant, "changes nothing"
+    return mutant, under(place.file, text)
+
+
+def under(file: str, text: str) -> str:
+    """Which test fails where a file has another text, or nothing. For a process of its own: cnnc is imported anew."""
     forget(*FIRST, *THEN, "support", "conftest")
-    finder = Finder(place.module, text)
+    finder = Finder(module_of(file), text)
     sys.meta_path.insert(0, finder)
     try:
-        return mutant, _first_failure(place.file)
+        return _first_failure(file)
     finally:
         sys.meta_path.remove(finder)
 
@@ -87,7 +94,7 @@ def _first_failure(file: str) -> str:
     os.environ["CNNC_CHECK_IR"] = "1"
     try:
         own = chosen_samples(file)
-        rounds = [(name, True) for name in FIRST if own] + [(name, False) for name in THEN]
+        rounds = [(name, True) for name in FIRST if own] + [(name, False) for name in (*THEN, *(() if own else LAST))]
         for name, only_own in rounds:
             for arguments, test in tests_of(importlib.import_module(name)):
                 text = arguments.get("sample", arguments.get("use", ""))

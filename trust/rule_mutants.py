@@ -43,10 +43,6 @@ class Place(NamedTuple):
     operator: str
     occurrence: int
 
-    @property
-    def module(self) -> str:
-        return f"cnnc.{self.file.removesuffix('.py').replace('/', '.')}"
-
 
 class Mutant(NamedTuple):
     """One change, known by its line before and after, so that lines above it may move."""
@@ -59,6 +55,10 @@ class Mutant(NamedTuple):
     @property
     def key(self) -> tuple[str, str, str]:
         return self.file, self.before, self.after
+
+
+def module_of(file: str) -> str:
+    return f"cnnc.{file.removesuffix('.py').replace('/', '.')}"
 
 
 def targets() -> list[str]:
@@ -117,27 +117,40 @@ def _end(node: Any) -> tuple[int, int]:
 # Running a mutant
 
 
+CODES: dict[str, Any] = {}
+"""Compiled modules by their path: all but one are the same for every mutant."""
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
-    def __init__(self, name: str, path: str, text: str) -> None:
-        super().__init__(name, path)
-        self.text = text
+    def get_code(self, fullname: str) -> Any:
+        if self.path not in CODES:
+            CODES[self.path] = super().get_code(fullname)
+        return CODES[self.path]
+
+
+class _Changed(importlib.machinery.SourceFileLoader):
+    text = ""
 
     def get_code(self, fullname: str) -> Any:
         return compile(self.text, self.path, "exec")
 
 
 class Finder(importlib.abc.MetaPathFinder):
-    """Gives one module a text other than its file's."""
+    """Finds the modules of cnnc, one of them with a text other than its file's."""
 
     def __init__(self, module: str, text: str) -> None:
         self.module, self.text = module, text
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> Any:
-        if fullname != self.module:
+        if fullname.partition(".")[0] != "cnnc":
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path)
         assert spec is not None and spec.origin is not None
-        spec.loader = _Loader(fullname, spec.origin, self.text)
+        if fullname != self.module:
+            spec.loader = _Loader(fullname, spec.origin)
+            return spec
+        spec.loader = changed = _Changed(fullname, spec.origin)
+        changed.text = self.text
         return spec
 
 
