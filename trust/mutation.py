@@ -27,7 +27,8 @@ THEN = ("test_cost", "test_golden", "test_constraints", "test_errors")
 LAST = ("test_explain", "test_every_op")
 """Run whole where the mutated file has no layers of its own."""
 LEFT_OUT = ("test_command", "test_command_is_light", "test_lenet5")
-"""Tests of the command line; those that ask for other fixtures are left out by themselves."""
+"""Tests of the command line; those that ask for other fixtures are left out by themselves. Of test_errors, the
+messages alone."""
 SHARED = {"compiler/ops/windows.py": ("conv", "pool"), "compiler/ops/composite.py": ("conv",)}
 """Whose samples also use a file's rules."""
 
@@ -38,6 +39,8 @@ def tests_of(module: Any) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]
 
     for name, function in vars(module).items():
         if not name.startswith("test_") or not callable(function) or name in LEFT_OUT:
+            continue
+        if module.__name__ == "test_errors" and name != "test_message":
             continue
         axes = [_values(mark) for mark in getattr(function, "pytestmark", ()) if mark.name == "parametrize"]
         wanted = set(function.__code__.co_varnames[: function.__code__.co_argcount])

@@ -68,18 +68,18 @@ def targets() -> list[str]:
 
 
 def places(file: str) -> list[Place]:
-    """All places of a file's rules."""
+    """All places of a file's rules, but for what refusals say."""
     import cosmic_ray.plugins
     from cosmic_ray.ast import ast_nodes, get_ast
 
     source = (ROOT / file).read_text(encoding="utf-8")
-    rules, nodes = list(_rules(source, file)), list(ast_nodes(get_ast(source)))
+    rules, told, nodes = list(_rules(source, file)), list(_told(source)), list(ast_nodes(get_ast(source)))
     found = []
     for name in OPERATORS:
         operator = cosmic_ray.plugins.get_operator(f"core/{name}")()
         positions = (start for node in nodes for start, _ in operator.mutation_positions(node))
         for occurrence, start in enumerate(positions):
-            if any(first <= start < last for first, last in rules):
+            if any(first <= start < last for first, last in rules) and not any(a <= start < b for a, b in told):
                 found.append(Place(file, name, occurrence))
     return found
 
@@ -108,6 +108,13 @@ def _rules(source: str, file: str) -> Iterator[tuple[tuple[int, int], tuple[int,
                 yield (body[0].lineno, body[0].col_offset), _end(body[-1])
         if of_ops and isinstance(node, ast.keyword) and node.arg in KEYWORDS and not isinstance(node.value, ast.Name):
             yield (node.value.lineno, node.value.col_offset), _end(node.value)
+
+
+def _told(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where a refusal says its facts, which change no figure; tests/errors shows them."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Raise, ast.Assert)):
+            yield (node.lineno, node.col_offset), _end(node)
 
 
 def _end(node: Any) -> tuple[int, int]:
