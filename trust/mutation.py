@@ -24,6 +24,8 @@ FIRST = ("test_work", "test_every_op", "test_explain")
 """Run on the samples of the mutated file's layers alone."""
 THEN = ("test_cost", "test_golden", "test_constraints", "test_errors")
 """Run whole, for what those samples do not notice."""
+OF_WINDOWS = ("test_window_rules",)
+"""Run first for the arithmetic of windows."""
 LAST = ("test_explain", "test_every_op")
 """Run whole where the mutated file has no layers of its own."""
 LEFT_OUT = ("test_command", "test_command_is_light", "test_lenet5")
@@ -84,7 +86,7 @@ def noticed(place: Place) -> tuple[Mutant, str]:
 
 def under(file: str, text: str) -> str:
     """Which test fails where a file has another text, or nothing. For a process of its own: cnnc is imported anew."""
-    forget(*FIRST, *THEN, "support", "conftest")
+    forget(*FIRST, *THEN, *OF_WINDOWS, "support", "conftest")
     finder = Finder(module_of(file), text)
     sys.meta_path.insert(0, finder)
     try:
@@ -97,7 +99,12 @@ def _first_failure(file: str) -> str:
     os.environ["CNNC_CHECK_IR"] = "1"
     try:
         own = chosen_samples(file)
-        rounds = [(name, True) for name in FIRST if own] + [(name, False) for name in (*THEN, *(() if own else LAST))]
+        windows = [(name, False) for name in OF_WINDOWS if Path(file).stem in ("windows", "pool")]
+        rounds = (
+            windows
+            + [(name, True) for name in FIRST if own]
+            + [(name, False) for name in (*THEN, *(() if own else LAST))]
+        )
         for name, only_own in rounds:
             for arguments, test in tests_of(importlib.import_module(name)):
                 text = arguments.get("sample", arguments.get("use", ""))
