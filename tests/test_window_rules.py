@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import cnnc
 import pytest
+import torch
 from cnnc.compiler.diagnostics import Reject
 from cnnc.compiler.ops.pool import adaptive_bins, bins_total
 from cnnc.compiler.ops.windows import reach, resolve_padding, window_extent
@@ -92,3 +93,23 @@ def test_bins() -> None:
         bins = [(floor(i * extent / n), ceil((i + 1) * extent / n)) for i in range(n)]
         assert adaptive_bins(extent, n) == bins
         assert bins_total(extent, n) == sum(last - first for first, last in bins)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate", "circular"])
+@pytest.mark.parametrize("layer", ["pad(({sides},), mode={mode})", "conv1(1, p=({sides},), pad_mode={mode})"])
+def test_padding_modes_reach_as_far_as_in_pytorch(layer: str, mode: str) -> None:
+    for extent, before, after in product(range(1, 5), range(6), range(6)):
+        use = layer.format(sides=(before, after), mode=mode)
+        try:
+            torch.nn.functional.pad(torch.zeros(1, 1, extent), (before, after), mode)
+            wanted = []
+        except RuntimeError:
+            wanted = ["E0216"]
+        assert [e.code for e in cnnc.check(use, input=(1, extent))] == wanted, (use, extent)
+
+
+def test_blur_reflects_as_far_as_there_is_input() -> None:
+    """A filter of k reaches k // 2 beyond the end, and reflection needs one element more than that."""
+    for extent, k in product(range(1, 6), range(1, 10)):
+        said = [e.code for e in cnnc.check(f"blurpool{k}", input=(1, extent))]
+        assert said == ([] if k // 2 <= extent - 1 else ["E0216"]), (extent, k)

@@ -26,8 +26,6 @@ THEN = ("test_cost", "test_golden", "test_constraints", "test_errors")
 """Run whole, for what those samples do not notice."""
 OF_WINDOWS = ("test_window_rules",)
 """Run first for the arithmetic of windows."""
-LAST = ("test_explain", "test_every_op")
-"""Run whole where the mutated file has no layers of its own."""
 LEFT_OUT = ("test_command", "test_command_is_light", "test_lenet5")
 """Tests of the command line; those that ask for other fixtures are left out by themselves. Of test_errors, the
 messages alone."""
@@ -100,11 +98,7 @@ def _first_failure(file: str) -> str:
     try:
         own = chosen_samples(file)
         windows = [(name, False) for name in OF_WINDOWS if Path(file).stem in ("windows", "pool")]
-        rounds = (
-            windows
-            + [(name, True) for name in FIRST if own]
-            + [(name, False) for name in (*THEN, *(() if own else LAST))]
-        )
+        rounds = [*windows, *((name, True) for name in FIRST if own), *((name, False) for name in THEN)]
         for name, only_own in rounds:
             for arguments, test in tests_of(importlib.import_module(name)):
                 text = arguments.get("sample", arguments.get("use", ""))

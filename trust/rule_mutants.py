@@ -73,13 +73,13 @@ def places(file: str) -> list[Place]:
     from cosmic_ray.ast import ast_nodes, get_ast
 
     source = (ROOT / file).read_text(encoding="utf-8")
-    rules, told, nodes = list(_rules(source, file)), list(_told(source)), list(ast_nodes(get_ast(source)))
+    rules, said, nodes = list(_rules(source, file)), list(_said(source)), list(ast_nodes(get_ast(source)))
     found = []
     for name in OPERATORS:
         operator = cosmic_ray.plugins.get_operator(f"core/{name}")()
         positions = (start for node in nodes for start, _ in operator.mutation_positions(node))
         for occurrence, start in enumerate(positions):
-            if any(first <= start < last for first, last in rules) and not any(a <= start < b for a, b in told):
+            if any(first <= start < last for first, last in rules) and not any(a <= start < b for a, b in said):
                 found.append(Place(file, name, occurrence))
     return found
 
@@ -110,10 +110,10 @@ def _rules(source: str, file: str) -> Iterator[tuple[tuple[int, int], tuple[int,
             yield (node.value.lineno, node.value.col_offset), _end(node.value)
 
 
-def _told(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where a refusal says its facts, which change no figure; tests/errors shows them."""
+def _said(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where a refusal says its facts, which change no figure (tests/errors shows them), and where code is asserted."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, (ast.Raise, ast.Assert)):
+        if isinstance(node, (ast.Raise, ast.Assert)) or (isinstance(node, ast.keyword) and node.arg == "strict"):
             yield (node.lineno, node.col_offset), _end(node)
 
 
