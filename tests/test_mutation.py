@@ -14,7 +14,7 @@ POOL = "compiler/ops/pool.py"
 def only_own_samples(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """For speed: the tests of a file's own layers decide."""
     monkeypatch.setattr(mutation, "THEN", ())
-    monkeypatch.setattr(mutation, "OF_WINDOWS", ())
+    monkeypatch.setattr(mutation, "LAST", ())
     yield
 
 

@@ -280,3 +280,15 @@ def test_other_operations(sample: str) -> None:
         if step.op.name in DEFINITIONS:
             DEFINITIONS[step.op.name](step.attrs, x, out)
         assert step.op.work(step.attrs, x, out)._replace(mac=0) == Work(**COUNTED), step.op.name
+
+
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_biases(sample: str) -> None:
+    """Every number of every bias is added once at each position or token."""
+    for step in steps(compiled(sample).graph.root):
+        if not step.op.macs_text or step.op.name == "blurpool":
+            continue
+        x, out = known(step.inputs[0]), known(step.outputs[0])
+        channels = out[-1] if type(out).__name__ == "Tokens" else out[0]
+        numbers = sum(w.shape[0] for w in step.weights() if w.name.endswith("bias"))
+        assert step.op.biases(step.attrs, x, out) == numbers * prod(out) // channels, step.op.name

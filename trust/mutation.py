@@ -20,15 +20,22 @@ from workers import run_cases
 
 ANSWERS = Path(__file__).with_name("mutation.toml")
 DEADLINE = 240.0
+BASELINE = "compiler/ops/pool.py"
+"""The file with which all tests run once without a change, so that a failure is a mutant's doing."""
 FIRST = ("test_work", "test_every_op", "test_explain")
 """Run on the samples of the mutated file's layers alone."""
-THEN = ("test_cost", "test_golden", "test_constraints", "test_errors")
+THEN = ("test_cost", "test_golden", "test_constraints", "test_errors", "test_html", "test_window_rules")
 """Run whole, for what those samples do not notice."""
-OF_WINDOWS = ("test_window_rules",)
-"""Run first for the arithmetic of windows."""
+LAST = ("test_training",)
+"""Run on the layers' samples again: what training keeps."""
+PARTS = {
+    "test_errors": ("test_message",),
+    "test_html": ("test_short_trace", "test_memory_peaks"),
+    "test_training": ("test_kept_tensors_of_every_layer",),
+}
+"""The tests of a module that are about the rules, where not all are."""
 LEFT_OUT = ("test_command", "test_command_is_light", "test_lenet5")
-"""Tests of the command line; those that ask for other fixtures are left out by themselves. Of test_errors, the
-messages alone."""
+"""Tests of the command line; those that ask for other fixtures are left out by themselves."""
 SHARED = {"compiler/ops/windows.py": ("conv", "pool"), "compiler/ops/composite.py": ("conv",)}
 """Whose samples also use a file's rules."""
 
@@ -40,7 +47,7 @@ def tests_of(module: Any) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]
     for name, function in vars(module).items():
         if not name.startswith("test_") or not callable(function) or name in LEFT_OUT:
             continue
-        if module.__name__ == "test_errors" and name != "test_message":
+        if not name.startswith(PARTS.get(module.__name__, ("test_",))):
             continue
         axes = [_values(mark) for mark in getattr(function, "pytestmark", ()) if mark.name == "parametrize"]
         wanted = set(function.__code__.co_varnames[: function.__code__.co_argcount])
@@ -84,7 +91,7 @@ def noticed(place: Place) -> tuple[Mutant, str]:
 
 def under(file: str, text: str) -> str:
     """Which test fails where a file has another text, or nothing. For a process of its own: cnnc is imported anew."""
-    forget(*FIRST, *THEN, *OF_WINDOWS, "support", "conftest")
+    forget(*FIRST, *THEN, *LAST, "support", "conftest")
     finder = Finder(module_of(file), text)
     sys.meta_path.insert(0, finder)
     try:
@@ -97,8 +104,7 @@ def _first_failure(file: str) -> str:
     os.environ["CNNC_CHECK_IR"] = "1"
     try:
         own = chosen_samples(file)
-        windows = [(name, False) for name in OF_WINDOWS if Path(file).stem in ("windows", "pool")]
-        rounds = [*windows, *((name, True) for name in FIRST if own), *((name, False) for name in THEN)]
+        rounds = [(name, True) for name in FIRST] + [(name, False) for name in THEN] + [(name, True) for name in LAST]
         for name, only_own in rounds:
             for arguments, test in tests_of(importlib.import_module(name)):
                 text = arguments.get("sample", arguments.get("use", ""))
@@ -132,6 +138,8 @@ def run(chosen: list[Place], processes: int) -> tuple[list[Mutant], list[Place]]
         importlib.import_module(name)  # once, before the children are forked
     importlib.import_module("torch").set_num_threads(1)
     sys.path.insert(0, str(ROOT / "tests"))
+    for outcome in run_cases(_unchanged, [BASELINE], processes=1, deadline=2 * DEADLINE):
+        assert not outcome.value and not outcome.failure, f"without a change: {outcome.value or outcome.failure}"
     survivors, endless = [], []
     for done, outcome in enumerate(run_cases(noticed, chosen, processes=processes, deadline=DEADLINE), 1):
         if outcome.failure:
@@ -142,6 +150,10 @@ def run(chosen: list[Place], processes: int) -> tuple[list[Mutant], list[Place]]
         if done % 20 == 0:
             print(f"{done} of {len(chosen)}", file=sys.stderr, flush=True)
     return survivors, endless
+
+
+def _unchanged(file: str) -> str:
+    return under(file, (ROOT / file).read_text(encoding="utf-8"))
 
 
 def report(everything: list[Place], chosen: list[Place], survivors: list[Mutant], seed: int) -> tuple[str, int]:
