@@ -48,6 +48,7 @@ def test_peak_memory_of_resnet50() -> None:
         ("id + bn", (3, 4, 4), 96),  # the sum overwrites an operand
         ("conv1x1(6) -> relu -> conv1x1(1)", (3, 4, 4), 48 + 96),
         ("flatten -> fc(2)", (3, 4, 4), 50),
+        ("relu as t -> conv1x1(10) -> (t + t) -> conv1x1(8)", (2, 2, 2), 8 + 40),  # nobody reads the first convolution
     ],
 )
 def test_peak_by_hand(text: str, shape: tuple[int, ...], peak: int) -> None:

@@ -164,3 +164,9 @@ def test_training_mode_runs() -> None:
     module = net.to_torch().train()
     module(torch.randn(4, 3, 8, 8)).square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in module.parameters())
+
+
+def test_non_local_works_on_half_the_channels() -> None:
+    """Unless it is told otherwise, and on one where half is none."""
+    assert compiled("nonlocal @ 6x3x4").params == compiled("nonlocal(3) @ 6x3x4").params
+    assert compiled("nonlocal @ 1x3x4").params == compiled("nonlocal(1) @ 1x3x4").params

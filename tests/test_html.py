@@ -150,6 +150,14 @@ def test_short_trace_has_the_same_peak(example: Path) -> None:
             assert max(moment.elements for moment in moments) == net.totals.peak
 
 
+def test_short_trace_of_repeated_views_counts_their_memory_once() -> None:
+    net = cnnc.compile(
+        "block view = reshape((2, 4)) -> reshape((8, 1))\ninput 8x1 -> relu as t -> view * 3 -> (id + t)"
+    )
+    elements = [moment.elements for moment in trace(inference_region(net.graph), 100)]
+    assert elements == [8] * 8 + [16] and net.totals.peak == 16
+
+
 def test_short_trace_of_a_long_network_is_short() -> None:
     net = cnnc.compile("block unit = conv3x3(4, p=1) -> relu\ninput 4x8x8 -> unit * 100000 -> maxpool2")
     moments = trace(inference_region(net.graph), 50)

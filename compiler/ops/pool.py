@@ -95,18 +95,18 @@ def resolve_pool(a: Any, x: Shape) -> Any:
 
 def maxpool_shape(a: MaxPool, x: Shape) -> Shape:
     """As of any window; also refuses a dilated one that steps right across the input (E0226)."""
-    for extent, k, s, (before, _), d in zip(x[1:], a.k, a.s, a.p, a.d, strict=True):
-        if isinstance(extent, int) and d > extent and not _all_met(extent, k, s, before, d):
+    out = pool_shape(a, x)
+    for extent, n, k, s, (before, _), d in zip(x[1:], out[1:], a.k, a.s, a.p, a.d, strict=True):
+        if isinstance(extent, int) and d > extent and not _all_met(extent, range(0, before, s)[:n], k, before, d):
             raise Reject("E0226", k=k, d=d, extent=extent)
-    return pool_shape(a, x)
+    return out
 
 
-def _all_met(extent: int, k: int, s: int, before: int, d: int) -> bool:
+def _all_met(extent: int, starts: range, k: int, before: int, d: int) -> bool:
     """Whether each window that starts in the padding before an axis has an element on the input, for d > W.
 
     The first element behind that padding of a window at t is (t − P₀) mod D elements into the input.
     """
-    starts = range(0, before, s)
     if len(starts) > MOST_STARTS:
         return False
     return all((t - before) % d < extent and -(-(before - t) // d) < k for t in starts)
@@ -248,6 +248,7 @@ maxpool: Op[MaxPool] = define(
             "maxpool3(s=1, p=same_upper, d=2) @ 2x7x7",
             "maxpool2(p=1, d=2, ceil=true) @ 2x4",
             "maxpool1x2(s=1x3, d=2, ceil=true) @ 2x3x7",
+            "maxpool3(p=2, d=2) @ 2x1",
         ),
         rejects=(
             ("maxpool3(p=2) @ 3x8x8", "E0208"),
