@@ -18,5 +18,7 @@ class Limits(NamedTuple):
     """blocks within blocks"""
     max_layers: int = 1_000_000
     """layers after every repeat, loop and block is expanded"""
+    max_built: int = 200_000
+    """layers that are built one by one, because they differ or are written separately; equal ones are built once"""
     max_list: int = 100_000
     """entries of one list, tuple or range"""

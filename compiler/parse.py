@@ -48,7 +48,7 @@ def parse(source: Source, sink: Sink, limits: Limits) -> ast.File:
             return cast(ast.File, parser.parse(text))
         except UnexpectedInput as error:
             sink.add(explain(source, text, error))
-            text = blank_item(text, parser, min(error.pos_in_stream or 0, len(text)))
+            text = blank_item(text, min(error.pos_in_stream or 0, len(text)))
         except _Bad as bad:
             sink.add(Diagnostic(bad.code, bad.facts, Span(source, *bad.pos)))
             text = text[: bad.pos[0]] + "1".ljust(bad.pos[1] - bad.pos[0]) + text[bad.pos[1] :]
