@@ -14,7 +14,7 @@ from cnnc import grammar
 from cnnc.compiler.ops import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("examples", "grammar", "tests/errors")
+FOLDERS = ("examples", "grammar")
 TOKEN = re.compile(rb"[A-Za-z_]\w*|\d[\w.]*|->|\*\*|//|[=!<>]=|\s+|.", re.DOTALL)
 NUMBER = re.compile(rb"(?<![\w.])[\d.]+")
 
@@ -42,12 +42,18 @@ DEPTHS = (1, 2, 9, 40, 150, 700, 1300)
 
 
 @cache
-def corpus() -> tuple[bytes, ...]:
-    """Every program of the repository: examples, zoo, prelude, templates, errors, and those that the design gives."""
+def good() -> tuple[bytes, ...]:
+    """The programs that compile: examples, zoo, prelude, templates, and those that the design gives."""
     files = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.cnn"))
     design = (ROOT / "tests" / "test_design_programs.py").read_text(encoding="utf-8")
     texts = re.findall(r'"""\n(.*?)"""', design, re.DOTALL)
     return (*(path.read_bytes() for path in files), *(text.encode() for text in texts))
+
+
+@cache
+def corpus() -> tuple[bytes, ...]:
+    """Every program of the repository, those that are wrong too."""
+    return (*good(), *(path.read_bytes() for path in sorted((ROOT / "tests" / "errors").glob("*.cnn"))))
 
 
 @cache
@@ -125,6 +131,15 @@ def replace(data: bytes, rng: random.Random) -> bytes:
     return b"".join(tokens)
 
 
+def exchange(data: bytes, rng: random.Random) -> bytes:
+    """A name for another name, or a number for another number."""
+    tokens = TOKEN.findall(data)
+    at = rng.randrange(len(tokens))
+    alike = [word for word in words() if word[:1].isalpha() == tokens[at][:1].isalpha() and word[:1].isalnum()]
+    tokens[at] = rng.choice(alike) if tokens[at][:1].isalnum() else tokens[at]
+    return b"".join(tokens)
+
+
 def repeat(data: bytes, rng: random.Random) -> bytes:
     tokens = TOKEN.findall(data)
     at = rng.randrange(len(tokens))
@@ -149,15 +164,16 @@ def nest(data: bytes, rng: random.Random) -> bytes:
 
 
 MUTATIONS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    flip, delete, duplicate, splice, truncate, insert, lookalike, swap, drop, replace, repeat, number, number, nest,
+    flip, delete, duplicate, splice, truncate, insert, lookalike, swap, drop, replace, repeat, nest,
+    number, number, exchange, exchange,
 )  # fmt: skip
-"""Numbers twice: most of what a program means hangs on them."""
+"""Numbers and names twice: most of what a program means hangs on them."""
 
 
 def mutant(seed: int, index: int) -> bytes:
     """A program after one to three mutations, mostly one: the more, the less of its meaning is reached."""
     rng = random.Random(f"{seed}/mutant/{index}")
-    data = rng.choice(corpus())
+    data = rng.choice(good() if rng.random() < 0.7 else corpus())
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         if data:
             data = rng.choice(MUTATIONS)(data, rng)
