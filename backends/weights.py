@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compiler.diagnostics import show, usage
-from ..compiler.files import AnyPath
+from ..compiler.files import AnyPath, refusal
 from ..compiler.ir import Graph, weights_of
 from ..compiler.ops import Weight
 from .initial import draw_values
@@ -82,8 +82,8 @@ def _few(names: list[str]) -> str:
 def read_tensors(file: AnyPath) -> "Arrays":
     """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict."""
     path = Path(file)
-    if not path.is_file():
-        raise usage("E0501", path=str(path), reason="it is a folder" if path.is_dir() else "no such file")
+    if reason := refusal(path):
+        raise usage("E0501", path=str(path), reason=reason)
     try:
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except ModuleNotFoundError as error:
