@@ -11,13 +11,12 @@ from ..grammar import load_tables
 from . import syntax as ast
 from .brackets import check_text
 from .diagnostics import Diagnostic, Sink
-from .limits import Limits
+from .limits import MAX_DIGITS, Limits
 from .source import Source, Span
 from .syntax_errors import blank_item, explain
 
 OPERAND_ENDS = frozenset({"NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE", "RPAR", "RSQB", "RBRACE"})
 AFTER_OPERAND = {"LPAR": "CALL", "LSQB": "INDEX"}
-MAX_DIGITS = 300  # of one number in the text
 
 
 class TokenFilter:

@@ -21,7 +21,7 @@ from mutations import from_grammar, mutant
 from workers import run_cases
 
 MAKERS = {"mutant": mutant, "grammar": from_grammar}
-STRICT = cnnc.Limits(max_built=5_000, max_calls=5_000)
+STRICT = cnnc.Limits(max_built=5_000)
 """What a service would allow to strangers. Time goes with the layers that are built, a quarter of a
 millisecond each."""
 SECONDS = 2.0
@@ -206,9 +206,8 @@ def section(seed: int, cases: list[Case], found: list[Answer], seconds: float) -
         "Mutants of all programs in the repository and texts derived from the grammar go through `check`, `fmt` and, "
         f"where they have no errors, `compile` and `report`, each in at most {SECONDS:g} s of processor time and "
         f"{MEMORY >> 20} MiB. A fault is an exception other than a CnncError, an internal error, a broken bound, "
-        "control characters in a message or a place outside of the text. At most "
-        f"{STRICT.max_built:,} layers may be built and {STRICT.max_calls:,} blocks nested, fewer than by default. "
-        f"Seed {seed}.",
+        "control characters in a message or a place outside of the text. Limits are the default ones, but for at most "
+        f"{STRICT.max_built:,} layers built one by one. Seed {seed}.",
         "",
         "| | |",
         "|---|--:|",
