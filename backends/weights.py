@@ -126,7 +126,7 @@ def _refusal(error: Exception) -> str:
     held = re.search(r"Unsupported (?:global|class)\W*GLOBAL (\S+)", str(error))
     if held:
         return f"it holds {held[1]}, and only tensors are read"
-    if isinstance(error, pickle.UnpicklingError):
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
         return "it is no file of tensors that torch.save has written"
     return str(error).split("\n")[0] or "it ends too early"
 
