@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo train-demo test test-training test-browser lint tables golden zoo peers speed commands screenshots clean
+.PHONY: help demo train-demo test test-training test-browser coverage lint tables golden zoo peers speed commands screenshots clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
@@ -11,6 +11,7 @@ help:
 	@echo "make test     set up with everything and run all tests but whole trainings and those in a browser"
 	@echo "make test-training  run whole trainings: what the examples learn, kill and resume, two processes (3 minutes)"
 	@echo "make test-browser  run the HTML page's tests in Chromium (Debian: apt-get install chromium)"
+	@echo "make coverage  run the tests and measure which branches of compiler/ and backends/ they reach, at least 95 %"
 	@echo "make lint     ruff and mypy"
 	@echo "make tables   rebuild the grammar's tables after a change of grammar/cnn.lark"
 	@echo "make golden   rewrite the golden files; read the difference before committing it"
@@ -53,6 +54,10 @@ test-training: .venv/test
 
 test-browser: .venv/test
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 -m browser
+
+coverage: .venv/test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not browser and not training" \
+		--cov --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: .venv/test
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compiler.diagnostics import usage
+from ..compiler.files import refusal
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,8 +43,8 @@ def read_image(path: Path, channels: int) -> "Image":
     """An image in colour or grey, turned upright. Raises E0551."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if not path.is_file():
-        raise usage("E0551", path=str(path), reason="no such file")
+    if reason := refusal(path):
+        raise usage("E0551", path=str(path), reason=reason)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

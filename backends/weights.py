@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..compiler.diagnostics import show, usage
-from ..compiler.files import AnyPath
+from ..compiler.files import AnyPath, refusal
 from ..compiler.ir import Graph, weights_of
 from ..compiler.ops import Weight
 from .initial import draw_values
@@ -96,8 +96,8 @@ def read_tensors(file: AnyPath) -> "Arrays":
     """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict."""
     path = Path(file)
     try:
-        if not path.is_file():
-            raise usage("E0501", path=str(path), reason="it is a folder" if path.is_dir() else "no such file")
+        if reason := refusal(path):
+            raise usage("E0501", path=str(path), reason=reason)
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except ModuleNotFoundError as error:
         extra = "cnnc[weights]" if error.name == "safetensors" else "cnnc[torch]"
@@ -141,7 +141,7 @@ def _refusal(error: Exception) -> str:
     held = re.search(r"Unsupported (?:global|class)\W*GLOBAL (\S+)", str(error))
     if held:
         return f"it holds {held[1]}, and only tensors are read"
-    if isinstance(error, pickle.UnpicklingError):
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
         return "it is no file of tensors that torch.save has written"
     return str(error).split("\n")[0] or "it ends too early"
 

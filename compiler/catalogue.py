@@ -713,6 +713,14 @@ _add(
     "A training script needs parameters to train and samples to draw. Samples for a loss of embeddings are drawn for its inputs by class, so "
     "nothing else can be trained on them; `net.loss()` has no such limit.",
 )
+_add(
+    "E0363",
+    "the network has too many different layers",
+    "more than {most} layers are built up to here",
+    "repeat equal parts as `f * n`, which are built once, or raise the limit with --max-built",
+    "Layers that differ, or that are written separately, are built one by one. Repeats of equal layers are built once, "
+    "whatever their count; those beyond a change of shape are not equal.",
+)
 
 # E04: limits
 

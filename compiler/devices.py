@@ -11,7 +11,7 @@ from .memory import DTYPE_BYTES
 from .roofline import Device
 
 BUNDLED = Path(__file__).with_name("devices.toml")
-MAX_BYTES = 2**20  # a file of thousands of devices
+MAX_BYTES = 2**20  # a file of thousands of devices; more is a wrong file, so no flag
 NUMBERS = ("memory", "bandwidth", "vector")
 FIELDS = (*NUMBERS, "peak", "storage", "description", "source")
 PEAKS = (*DTYPE_BYTES, "tf32")

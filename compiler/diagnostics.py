@@ -8,6 +8,8 @@ from .limits import MAX_ERRORS
 from .source import Span
 from .symbolic import is_whole
 
+SHOWN = 240  # characters of one fact in a message: what is read, so no flag
+
 
 class Label(NamedTuple):
     """A stretch of source with a remark about it."""
@@ -80,13 +82,15 @@ def show(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}" if value.bit_length() <= 256 else f"a {value.bit_length()}-bit integer"
     if isinstance(value, tuple):
-        return "×".join(map(str, value)) if all(map(is_whole, value)) else ", ".join(map(show, value))
-    try:
-        text = str(value)
-    except Exception:  # of an object that somebody gave
-        text = f"an object of the type {type(value).__name__}"
+        shown = value[:SHOWN]
+        text = "×".join(map(str, shown)) if all(map(is_whole, value)) else ", ".join(map(show, shown))
+    else:
+        try:
+            text = str(value)
+        except Exception:  # of an object that somebody gave
+            text = f"an object of the type {type(value).__name__}"
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
-    return text if len(text) <= 240 else text[:237] + "..."
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def _place(span: Span | None) -> dict[str, Any] | None:

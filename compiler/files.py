@@ -9,6 +9,7 @@ from .diagnostics import Diagnostic, NetworkError, usage
 from .limits import Limits
 from .source import Source, Span
 
+WAITS = "its data come from elsewhere, and there are none yet"
 AnyPath = str | os.PathLike[str]
 
 
@@ -17,7 +18,7 @@ def read_source(path: str, limits: Limits) -> Source:
     if path == "-":
         data, name = sys.stdin.buffer.read(limits.max_bytes + 1), "<stdin>"
     else:
-        data, name = _read_bytes(path, limits), os.path.basename(path)
+        data, name = read_bytes(path, limits.max_bytes + 1), os.path.basename(path)
     if len(data) > limits.max_bytes:
         raise usage("E0401", most=limits.max_bytes)
     try:
@@ -29,17 +30,45 @@ def read_source(path: str, limits: Limits) -> Source:
     return Source(text, name, path)
 
 
-def _read_bytes(path: str, limits: Limits) -> bytes:
+def read_bytes(path: str, most: int) -> bytes:
+    """The first `most` bytes of a file. Raises UsageError (E0501) for what is no file or makes readers wait."""
     try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):
-            kind = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file"
-            raise usage("E0501", path=path, reason=kind)
-        with open(path, "rb") as file:
-            return file.read(limits.max_bytes + 1)
+        check_kind(path)
+        with open(path, "rb", opener=_without_waiting) as file:
+            data: bytes | None = file.read(most)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise usage("E0501", path=path, reason=reason) from None
+        raise usage("E0501", path=path, reason=_reason(error)) from None
+    if data is None:
+        raise usage("E0501", path=path, reason=WAITS)
+    return data
+
+
+def refusal(path: AnyPath) -> str:
+    """Why something is no file that can be read; empty where it is one."""
+    try:
+        check_kind(path)
+        with open(path, "rb", opener=_without_waiting) as file:
+            return "" if file.read(1) is not None else WAITS
+    except FileNotFoundError:
+        return "no such file"
+    except (OSError, ValueError) as error:
+        return _reason(error)
+
+
+def check_kind(path: AnyPath) -> None:
+    """Raise OSError for a folder, a device or a pipe: reading them may never end."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError("it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Some files of /proc, and a pipe that took the place of a file, would let a reader wait for ever."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def project_loader(main: Source, limits: Limits) -> Callable[[str, Source], Source]:

@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+# Facts rather than settings, so without a flag:
 MAX_EXTENT = 2**63 - 1  # what an int64 tensor extent, and so every backend, can hold
-MAX_NUMBER_BITS = 1024  # the longest integer that arithmetic in a program may produce
+MAX_NUMBER_BITS = 1024  # the longest integer that arithmetic may produce: beyond it none fits a double
+MAX_DIGITS = 300  # of one number in the text, for the same reason
 MAX_ERRORS = 50  # diagnostics shown in one run; more would only repeat the same mistake
 
 
@@ -15,8 +17,10 @@ class Limits(NamedTuple):
     max_nesting: int = 1_200
     """brackets within brackets in the text"""
     max_calls: int = 20_000
-    """blocks within blocks"""
+    """blocks within blocks; names hold the whole path, so the text of a report grows with the square of the depth"""
     max_layers: int = 1_000_000
     """layers after every repeat, loop and block is expanded"""
+    max_built: int = 200_000
+    """layers that are built one by one, because they differ or are written separately; equal ones are built once"""
     max_list: int = 100_000
     """entries of one list, tuple or range"""

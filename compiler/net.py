@@ -487,17 +487,21 @@ def load(
 
 @public(text=TEXT, name=TEXT, **PROGRAM)
 def check(
-    text: str, input: ShapeLike = None, params: Mapping[str, Any] | None = None, *, name: str = "<text>"
+    text: str,
+    input: ShapeLike = None,
+    params: Mapping[str, Any] | None = None,
+    *,
+    name: str = "<text>",
+    limits: Limits | None = None,
 ) -> list[Diagnostic]:
     """All diagnostics of a program's text, errors and warnings; empty for a program without remarks.
 
     A file of declarations only is fine. Never raises for a wrong network.
     """
     try:
-        source = Source(text, name)
-        result = compile_source(
-            source, read_shape(input), read_params(params), Limits(), project_loader(source, Limits())
-        )
+        source, limits = Source(text, name), limits or Limits()
+        loader = project_loader(source, limits)
+        result = compile_source(source, read_shape(input), read_params(params), limits, loader)
     except NetworkError as error:
         return error.diagnostics
     return [d for d in result.diagnostics if d.code not in ("E0317", "E0211")]

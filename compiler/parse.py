@@ -11,13 +11,12 @@ from ..grammar import load_tables
 from . import syntax as ast
 from .brackets import check_text
 from .diagnostics import Diagnostic, Sink
-from .limits import Limits
+from .limits import MAX_DIGITS, Limits
 from .source import Source, Span
 from .syntax_errors import blank_item, explain
 
 OPERAND_ENDS = frozenset({"NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE", "RPAR", "RSQB", "RBRACE"})
 AFTER_OPERAND = {"LPAR": "CALL", "LSQB": "INDEX"}
-MAX_DIGITS = 300  # of one number in the text
 
 
 class TokenFilter:
@@ -48,7 +47,7 @@ def parse(source: Source, sink: Sink, limits: Limits) -> ast.File:
             return cast(ast.File, parser.parse(text))
         except UnexpectedInput as error:
             sink.add(explain(source, text, error))
-            text = blank_item(text, parser, min(error.pos_in_stream or 0, len(text)))
+            text = blank_item(text, min(error.pos_in_stream or 0, len(text)))
         except _Bad as bad:
             sink.add(Diagnostic(bad.code, bad.facts, Span(source, *bad.pos)))
             text = text[: bad.pos[0]] + "1".ljust(bad.pos[1] - bad.pos[0]) + text[bad.pos[1] :]

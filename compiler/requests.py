@@ -12,7 +12,7 @@ from .roofline import Device
 from .symbolic import Sym, Whole, symbol
 
 ShapeLike = Sequence[int] | Mapping[str, Sequence[int]] | str | None
-LARGEST_BATCH = 2**31 - 1
+LARGEST_BATCH = 2**31 - 1  # more than any framework splits work for
 
 
 def read_settings(batch: int | str, dtype: str, convention: str, device: Device | None) -> Settings:

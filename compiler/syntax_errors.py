@@ -3,13 +3,12 @@
 import re
 from typing import Any
 
-from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from .diagnostics import Diagnostic
 from .source import Source, Span
 
-STARTERS = frozenset({"NET", "SET", "USE", "BLOCK", "SHARED", "INPUT", "OUTPUT", "AUX", "TRAIN"})
+STARTERS = re.compile(r"^[ \t]*(net|set|use|block|shared|input|output|aux|train)\b", re.MULTILINE)
 EXPECTED = {
     "RPAR": "`)`", "RSQB": "`]`", "RBRACE": "`}`", "EQUAL": "`=`", "COLON": "`:`", "NAME": "a name", "COMMA": "`,`",
     "CALL": "`(`", "STRING": "a path in quotes", "DIMS": "a shape such as 3x224x224", "IN": "`in`", "LBRACE": "`{`",
@@ -63,7 +62,7 @@ def _wanted(expected: Any) -> str:
     return " or ".join(names[:3]) if names else "another declaration"
 
 
-def blank_item(text: str, parser: Lark, at: int) -> str:
+def blank_item(text: str, at: int) -> str:
     """The text with the declaration around offset `at` replaced by spaces, so that the rest can be parsed.
 
     A declaration begins at a word such as `block` that is the first on its line.
@@ -71,7 +70,7 @@ def blank_item(text: str, parser: Lark, at: int) -> str:
     start, end = 0, len(text)
     word = WORD.match(text, at)
     after = word.end() if word else at + 1
-    for begin in _starts(text, parser):
+    for begin in _starts(text):
         if begin <= at:
             start = begin
         elif begin >= after:
@@ -81,16 +80,6 @@ def blank_item(text: str, parser: Lark, at: int) -> str:
     return text[:start] + blank + text[end:]
 
 
-def _starts(text: str, parser: Lark) -> list[int]:
-    """Offsets of the words that begin declarations. Lines that cannot be cut into tokens are passed over."""
-    found = []
-    offset = 0
-    for line in text.split("\n"):
-        try:
-            first = next(iter(parser.lex(line)), None)
-        except UnexpectedInput:
-            first = None
-        if first is not None and first.type in STARTERS:
-            found.append(offset + int(first.start_pos or 0))
-        offset += len(line) + 1
-    return found
+def _starts(text: str) -> list[int]:
+    """Offsets of the words that begin declarations."""
+    return [match.start(1) for match in STARTERS.finditer(text)]

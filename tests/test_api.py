@@ -112,6 +112,9 @@ def test_garbage_collection_goes_on_afterwards() -> None:
 
 def test_depth_of_calls_and_brackets() -> None:
     deep = "block d(n) = conv1x1(3) -> (d(n - 1) if n > 0 else relu)\ninput 3x4x4 -> d(9999)"
+    with pytest.raises(cnnc.NetworkError) as caught:
+        cnnc.compile(deep, limits=cnnc.Limits(max_calls=9_000))
+    assert caught.value.code == "E0403" and "--max-calls" in str(caught.value)
     net = cnnc.compile(deep)
     assert (net.params, net.depth) == (120_000, 10_000)
     assert cnnc.compile("(" * 1000 + "relu + id" + ")" * 1000, input=(3, 4, 4)).totals.layers == 2

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
-from .shared import add_limits, positive, read_net, refuse_idle, show_diagnostics
+from ..files import read_source
+from ..limits import Limits
+from .shared import add_limits, limits_of, positive, read_net, refuse_idle, show_diagnostics
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         shape = image_shape(net)
         mean, std = normalisation(args, shape[0])
         images = find_images(Path(args.image or "''"))  # an empty name would be this folder
-    labels, targets = read_labels(args.labels), output_paths(args.output, images)
+    labels, targets = read_labels(args.labels, limits_of(args)), output_paths(args.output, images)
     keep_images(targets, images)
     runner = Runner(net, args.on, args.weights and Path(args.weights), args.seed, args.profile)
     if args.weights is None:
@@ -185,12 +187,13 @@ def numbers(text: str, channels: int) -> tuple[float, ...]:
     return found
 
 
-def read_labels(path: str | None) -> Labels:
+def read_labels(path: str | None, limits: Limits) -> Labels:
     if path is None:
         return None
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise usage("E0501", path=path, reason="it is not UTF-8 text") from None
-    except OSError as error:
-        raise usage("E0501", path=path, reason=error.strerror or str(error)) from None
+        return read_source(path, limits).text.splitlines()
+    except CnncError as error:
+        reasons = {"E0401": f"it has more than {limits.max_bytes:,} bytes", "E0502": "it is not UTF-8 text"}
+        if error.code not in reasons:
+            raise
+        raise usage("E0501", path=path, reason=reasons[error.code]) from None

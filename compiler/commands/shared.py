@@ -1,6 +1,7 @@
 """What commands share: the arguments that name a network, how they are read, how diagnostics are shown."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,8 +12,11 @@ from ..render import render_text
 
 
 def show_diagnostics(diagnostics: list[Diagnostic]) -> None:
-    for diagnostic in diagnostics:
-        print(render_text(diagnostic), file=sys.stderr)
+    try:
+        for diagnostic in diagnostics:
+            print(render_text(diagnostic), file=sys.stderr)
+    except OSError:  # a stderr that takes nothing hears nothing; the exit status says what it has to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Diagnostic, Reject, Sink, similar
+from ..diagnostics import Diagnostic, Reject, Sink, show, similar
 from ..ir import Value
 from ..limits import MAX_NUMBER_BITS, Limits
 from ..ops import NAMES
@@ -14,6 +14,7 @@ from ..ops.base import Tokens
 from ..ops.composite import COMPOSITES
 from ..ops.initial import METHODS
 from ..ops.kinds import Word, describe
+from ..source import Span
 from ..symbolic import Sym
 from . import arithmetic
 from .modules import prelude_names
@@ -94,7 +95,7 @@ class Evaluator:
         self.limits = limits
         self.plans = plans
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
-        self.trail: list[str] = []  # the uses of blocks that are being followed
+        self.trail: list[tuple[str, Span]] = []  # the uses of blocks that are being followed
         self._keys: dict[tuple[Any, ...], int] = {}
         self._suffixed: dict[str, Ref | None] = {}
 
@@ -111,7 +112,7 @@ class Evaluator:
 
     def report(self, problem: Problem) -> None:
         """Enter a mistake into the sink, with the uses of blocks that lead to it, innermost first."""
-        labels, notes = tuple(problem.labels), (*problem.notes, *reversed(self.trail[-3:]))
+        labels, notes = tuple(problem.labels), (*problem.notes, *(_used(*use) for use in reversed(self.trail[-3:])))
         self.sink.add(Diagnostic(problem.code, problem.facts, problem.span, labels, notes))
 
     # Names
@@ -503,3 +504,7 @@ EVALUATE: dict[type, Callable[[Any, Any, Env], Any]] = {
 }
 
 __all__ = ["COMBINATORS", "Evaluator", "Fatal", "Scope", "Word", "is_layer", "is_number", "split_suffix"]
+
+
+def _used(name: str, span: Span) -> str:
+    return f"in `{show(name)}`, used at {show(span.source.name)}:{span.line}:{span.column}"

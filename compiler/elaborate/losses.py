@@ -19,7 +19,7 @@ from .scope import UNKNOWN, Env
 T = TypeVar("T")
 
 MOST = 500
-"""Terms of a loss, which Python reads as one nested expression."""
+"""Terms of a loss. A fact of Python, which reads them as one nested expression in the training script."""
 
 Weighted = tuple[float, ast.Expr, int | None]
 """A factor, a use of a loss, and which output it is for where the losses are listed by outputs."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Shapes = dict[str, Shape]
 
+UNNAMED = "input"  # what an input without a name is called
+
 
 class Program(Applier):
     """Elaborates one file into a graph."""
@@ -305,7 +307,9 @@ class Program(Applier):
             return
         single = len(item.sources) == 1 and not self.inputs
         for source in item.sources:
-            name = source.name.id if source.name is not None else "input"
+            name = source.name.id if source.name is not None else UNNAMED
+            if source.name is None and (item.flow is None or self.flow_end is None):
+                self.check_unnamed(source)
             given = shapes.get(name) if isinstance(shapes, dict) else shapes if single else None
             value = self.add_input(name, given or self.shape_of(source), self.env.span(source), given is None)
             self.resized = self.resized or (given is not None and given != self.shape_of(source))
@@ -322,6 +326,15 @@ class Program(Applier):
                 )
             self.start_flow(item.flow, self.inputs[-1].value)
 
+    def check_unnamed(self, source: ast.InputShape) -> None:
+        """One input may go without a name."""
+        span = self.env.span(source)
+        for terminal in self.inputs:
+            if terminal.name == UNNAMED:
+                labels = (Label(terminal.value.origin, "the first one"),) if terminal.value.origin is not None else ()
+                way = "give each input a name: input a: 3x8x8, b: 3x8x8"
+                self.report(Problem("E0312", span, labels=labels, name=UNNAMED, help=way))
+
     def run_bare(self, item: ast.Flow, shapes: Shapes | Shape | None) -> None:
         if self.inputs:
             raise self.problem("E0318", item.body, self.env, what="chain", way=self.second_chain(item.body))
@@ -332,7 +345,7 @@ class Program(Applier):
         shape = next(iter(shapes.values()), None) if isinstance(shapes, dict) else shapes
         if shape is None:
             raise self.problem("E0211", item, self.env)
-        self.start_flow(flow, self.add_input("input", shape, self.env.span(item), False))
+        self.start_flow(flow, self.add_input(UNNAMED, shape, self.env.span(item), False))
 
     def start_flow(self, flow: Any, value: Value) -> None:
         if self.flow_end is not None:

@@ -65,7 +65,7 @@ class Regions(Evaluator):
         return output
 
     def count_layers(self, layers: int, span: Span) -> None:
-        """Count expanded layers, and stop when more steps were built than there may be layers.
+        """Count expanded layers, and stop when more steps were built than may be: they are what takes time and memory.
 
         Folded repeats cost one step whatever their count, so the whole network's count is compared at the end, when
         it is exact.
@@ -76,6 +76,8 @@ class Regions(Evaluator):
             self.check_count()
         if self.built > self.limits.max_layers:
             raise Fatal("E0404", span, count=self.built, most=self.limits.max_layers, bound="at least ")
+        if self.built > self.limits.max_built:
+            raise Fatal("E0363", span, most=self.limits.max_built)
 
     def call_region(self, region: Region, layers: int, frame: Frame | None, x: Value, span: Span, tag: Tag) -> Call:
         """Add a call of a finished region, with the tensors it captured as further operands."""

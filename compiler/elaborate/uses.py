@@ -185,7 +185,7 @@ class Uses(Operators):
             n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))
         }
         outer, self.frame = self.frame, frame
-        self.trail.append(f"in `{decl.name}`, used at {span.source.name}:{span.line}:{span.column}")
+        self.trail.append((decl.name, span))
         if key is not None:
             self.active[key] = span
         try:

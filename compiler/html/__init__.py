@@ -16,7 +16,7 @@ from ..report import Settings
 from .data import page_data
 
 PAGE_LAYERS = 10_000
-"""Layers that a page may show; a browser takes long for more."""
+"""Layers that a page may show. No flag: browsers take long for more, and E0571 names forms without the limit."""
 
 SCRIPTS = ("base", "spec", "graph", "memory", "layers", "blocks", "start")
 """The files that are the page's script, one after another in one scope of their own."""

@@ -12,7 +12,7 @@ from ..source import Source, Span
 from .space import Space, make_space
 from .values import Place
 
-MAX_BYTES = 2**24
+MAX_BYTES = 2**24  # MOST_VALUES values of every key; more is a wrong file, so no flag
 PLACE = re.compile(r"^(.*) \(at (?:line (\d+), column (\d+)|end of document)\)$", re.DOTALL)
 
 

@@ -25,7 +25,7 @@ KEYS = (
     "limits", "front",
 )  # fmt: skip
 MOST_POINTS = 10**9
-"""Points that one sweep evaluates; years in one process, days on a large cluster."""
+"""Points that one sweep evaluates; years in one process, days on a large cluster. No flag: `points` takes a sample."""
 
 DEFAULT_FRONT: dict[str, Any] = {"minimise": ["macs", "peak"], "maximise": ["params"]}
 

@@ -10,7 +10,7 @@ from ..reference import read_value
 from ..requests import read_shape
 
 MOST_VALUES = 100_000
-"""Values of one key."""
+"""Values of one key. No flag: they stand in memory, and a range with a step says the same in one line."""
 
 RANGE = frozenset({"from", "to", "step", "count"})
 WAY = "docs/sweep.md describes every key"
