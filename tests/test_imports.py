@@ -130,6 +130,7 @@ def test_imports_point_backwards() -> None:
         "scaling",
         "fitting",
         "reference",
+        "signals",
         "sweep",
         "commands",
         "cli",

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..diagnostics import Diagnostic, usage
@@ -11,8 +12,10 @@ from ..render import render_text
 
 
 def show_diagnostics(diagnostics: list[Diagnostic]) -> None:
-    for diagnostic in diagnostics:
-        print(render_text(diagnostic), file=sys.stderr)
+    """Print findings to stderr. Where it takes no more, nobody can be told, and the exit status says enough."""
+    with suppress(OSError):
+        for diagnostic in diagnostics:
+            print(render_text(diagnostic), file=sys.stderr)
 
 
 def add_network(parser: argparse.ArgumentParser) -> None:
