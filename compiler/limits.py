@@ -20,3 +20,5 @@ class Limits(NamedTuple):
     """layers after every repeat, loop and block is expanded"""
     max_list: int = 100_000
     """entries of one list, tuple or range"""
+    allow_outside: bool = False
+    """files that a program names may lie outside of its project, or have several hard links: `--allow-outside`"""

@@ -182,11 +182,24 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
-    """As on a disk that is full before the checkpoint is begun: one line, no traceback."""
+    """One line, no traceback, and nothing that is half written."""
     (tmp_path / "net.cnn").write_text(RESTLESS)
     args = ("net.cnn", "--data", "digits", "--out", "out", "--save-every", "7", "--max-steps", "20")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/log.csv").symlink_to("/dev/full")
+    (tmp_path / "out/log.csv").mkdir(parents=True)
     result = train(tmp_path, *args)
-    assert result.returncode == 1 and "No space left on device" in result.stderr
+    assert result.returncode == 1 and "cannot write out/log.csv: Is a directory" in result.stderr
     assert "Traceback" not in result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["log.csv", "train.py"]
+
+
+def test_steps_that_end_before_a_checkpoint_is_due(tmp_path: Path) -> None:
+    """The last of --max-steps leaves one; a run that has them all does no more, and one with more goes on exactly."""
+    (tmp_path / "net.cnn").write_text(RESTLESS)
+    args = ("net.cnn", "--data", "digits")
+    assert train(tmp_path, *args, "--out", "whole", "--max-steps", "30").returncode == 0
+    for more in (("--max-steps", "5"), ("--resume", "--max-steps", "5"), ("--resume", "--max-steps", "30")):
+        result = train(tmp_path, *args, "--out", "parts", *more)
+        assert result.returncode == 0, result.stderr
+        assert (tmp_path / "parts/checkpoint.pt").exists()
+        assert len(column(tmp_path / "parts/log.csv")) == int(more[-1])
+    assert column(tmp_path / "parts/log.csv") == column(tmp_path / "whole/log.csv")

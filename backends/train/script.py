@@ -20,6 +20,9 @@ from .task import Task, task_of
 WIDTH = 120
 """Columns of the script."""
 
+STANDARD = ("argparse", "io", "json", "math", "os", "random", "signal", "sys", "warnings")
+"""The modules of the standard library that scripts use."""
+
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
@@ -113,9 +116,7 @@ def data_parts(task: Task, found: tuple[DataSource, ...], values: Holes) -> list
 def imports(body: str) -> Iterator[str]:
     """Import lines for what the body uses, in the order of isort: standard library, then the rest."""
     used = set(re.findall(r"(?<![\w.])([A-Za-z_]\w*)", body))
-    yield from (
-        f"import {name}" for name in ("argparse", "io", "json", "math", "os", "random", "warnings") if name in used
-    )
+    yield from (f"import {name}" for name in STANDARD if name in used)
     yield from ["from pathlib import Path", ""]
     yield from ["import numpy as np", "import torch", "from lightning_fabric import Fabric", "from torch import nn"]
     yield from ["from torch.nn import functional as F"] if "F" in used else []

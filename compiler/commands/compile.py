@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import usage
-from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults
+from .shared import add_network, batch_size, given_weights, read_net, refuse_idle, set_defaults
 
 HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         if args.weights is not None:
             from ...backends.weights import read_weights
 
-            read_weights(args.weights, net.graph)
+            read_weights(given_weights(args), net.graph)
         data = net.torch_source().encode()
     if out == "-":
         sys.stdout.buffer.write(data)
@@ -71,7 +71,7 @@ def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
         None if out == "-" else out,
         batch=batch,
         seed=args.seed,
-        weights=args.weights,
+        weights=given_weights(args),
         opset=args.opset,
         inference=args.inference,
     )

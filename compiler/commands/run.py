@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
-from .shared import add_limits, positive, read_net, refuse_idle, show_diagnostics
+from .shared import add_limits, given_weights, positive, read_net, refuse_idle, show_diagnostics
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
 Labels = list[str] | None
+MOST_LABELS = 2**24
+"""Bytes of a file of labels; a thousand times what ImageNet's take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         images = find_images(Path(args.image or "''"))  # an empty name would be this folder
     labels, targets = read_labels(args.labels), output_paths(args.output, images)
     keep_images(targets, images)
-    runner = Runner(net, args.on, args.weights and Path(args.weights), args.seed, args.profile)
+    runner = Runner(net, args.on, given_weights(args), args.seed, args.profile)
     if args.weights is None:
         show_diagnostics([Diagnostic("W0610", {"seed": args.seed}, None)])
     status = 0
@@ -188,9 +190,13 @@ def numbers(text: str, channels: int) -> tuple[float, ...]:
 def read_labels(path: str | None) -> Labels:
     if path is None:
         return None
+    from ..files import open_file
+
+    with open_file(path) as file:
+        data = file.read(MOST_LABELS + 1)
+    if len(data) > MOST_LABELS:
+        raise usage("E0501", path=path, reason=f"it has more than {MOST_LABELS:,} bytes")
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        return data.decode("utf-8").splitlines()
     except UnicodeDecodeError:
         raise usage("E0501", path=path, reason="it is not UTF-8 text") from None
-    except OSError as error:
-        raise usage("E0501", path=path, reason=error.strerror or str(error)) from None
