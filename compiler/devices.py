@@ -21,8 +21,8 @@ MOST = 1e30  # more than any device has, and few enough that no time becomes 0 o
 def find_device(text: str, root: str | None = None) -> Device:
     """The device called `h100`, the only one of `my.toml`, or `my.toml:name`.
 
-    root: the folder that the file must lie in. Raises UsageError: E0501, E0520 or E0531 for a file that is no use, E0530
-    for an unknown name, E0532 for a wrong field.
+    root: the folder that the file must lie in. Raises UsageError: E0501, E0520 or E0531 for a file that is no use,
+    E0530 for an unknown name, E0532 for a wrong field.
     """
     file = re.fullmatch(r"(.+?\.toml)(?::(.*))?", text, re.DOTALL)
     if file is None:

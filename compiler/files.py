@@ -49,6 +49,8 @@ def open_file(path: str, root: str | None = None) -> BinaryIO:
     the open file, so that nothing can be put in its place between the question and the reading.
     """
     try:
+        if root is not None:  # nothing is said of a file outside, nor whether there is one
+            _check_place(path, os.path.realpath(path), root)
         _check_regular(path, os.stat(path))  # to open a device can have effects
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
         handle = os.open(path, flags)
@@ -56,7 +58,8 @@ def open_file(path: str, root: str | None = None) -> BinaryIO:
             status = os.fstat(handle)
             _check_regular(path, status)
             if root is not None:
-                _check_inside(path, _real_path(path, handle), status, root)
+                _check_place(path, _real_path(path, handle), root)
+                _check_links(path, status, root)
             return os.fdopen(handle, "rb")
         except BaseException:
             os.close(handle)
@@ -83,9 +86,12 @@ def _real_path(path: str, handle: int) -> str:
         return real
 
 
-def _check_inside(path: str, real: str, status: os.stat_result, root: str) -> None:
+def _check_place(path: str, real: str, root: str) -> None:
     if os.path.commonpath((real, root)) != root:
         raise usage("E0520", path=path, root=root, reason="it lies outside of the project")
+
+
+def _check_links(path: str, status: os.stat_result, root: str) -> None:
     if status.st_nlink > 1:  # of its names, one may lie outside
         raise usage("E0520", path=path, root=root, reason="it has several hard links")
 
