@@ -25,20 +25,25 @@ class Child:
     """A command that runs in a folder. `prepare` is called in the child before it."""
 
     def __init__(self, argv: tuple[str, ...], folder: Path, prepare: Prepare | None = None) -> None:
-        self.out, self.err = (folder.with_name(f"{folder.name}.{name}") for name in ("out", "err"))
+        self.out, out = os.pipe()
+        self.err, err = os.pipe()
         self.start = time.monotonic()
         self.pid = os.fork()
         if not self.pid:
-            self._become(argv, folder, prepare)
+            self._become(argv, folder, prepare, out, err)
+        os.close(out)
+        os.close(err)
 
-    def _become(self, argv: tuple[str, ...], folder: Path, prepare: Prepare | None) -> NoReturn:
+    def _become(self, argv: tuple[str, ...], folder: Path, prepare: Prepare | None, out: int, err: int) -> NoReturn:
         status = 99
         try:
-            for path, number in ((self.out, 1), (self.err, 2)):
-                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
-            sys.stdout, sys.stderr = open(1, "w"), open(2, "w", buffering=1)  # noqa: SIM115
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_DFL)
+            os.dup2(out, 1)
+            os.dup2(err, 2)
+            for handle in (out, err, self.out, self.err):
+                os.close(handle)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
             os.chdir(folder)
             sys.argv = ["cnnc", *argv]
             from cnnc.__main__ import main
@@ -69,8 +74,14 @@ class Child:
             if seconds > deadline:
                 self.send(signal.SIGKILL)
             time.sleep(0.001)
-        out, err = (path.read_text(encoding="utf-8", errors="replace") for path in (self.out, self.err))
+        out, err = (read(handle) for handle in (self.out, self.err))
         return Ended(os.waitstatus_to_exitcode(status), out, err, seconds)
+
+
+def read(handle: int) -> str:
+    """All of a pipe whose other end is closed. It holds 64 KiB, more than any of the commands says."""
+    with os.fdopen(handle, "r", encoding="utf-8", errors="replace") as file:
+        return file.read()
 
 
 class Points:

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import os
 import random
 import shutil
 import signal
@@ -32,10 +33,12 @@ class Kill(NamedTuple):
     piece: int | None = None
     share: float | None = None
     """Of the time that an undisturbed run takes."""
+    named: bool = False
+    """Whether unfinished files have hidden names, as where the system has no files without one."""
 
     def __str__(self) -> str:
         place = f"step {self.step}" if self.step else f"piece {self.piece}" if self.piece else f"{self.share:.3f} of it"
-        return f"{self.output}, {self.signal.name} at {place}"
+        return f"{self.output}, {self.signal.name} at {place}{', with a hidden name' if self.named else ''}"
 
 
 class Whole(NamedTuple):
@@ -115,6 +118,8 @@ class Bench:
     def killed(self, kill: Kill, there: Path) -> Ended:
         def disturb() -> None:
             prepare(kill.output)
+            if kill.named:
+                del os.O_TMPFILE
             if kill.step is not None:
                 Points(WRITING, kill.step, lambda: signal.raise_signal(kill.signal)).install()
             if kill.piece is not None:
@@ -178,13 +183,23 @@ def said(kill: Kill, ended: Ended) -> Iterator[str]:
         yield f"it says: {ended.err.strip()[-600:]}"
 
 
-def systematic(bench: Bench, every: int = 1, first: int = 1) -> Iterator[Kill]:
-    """Every step and every piece of every output, with every signal."""
+def steps(whole: Whole, every: int, shift: int) -> range:
+    return range(1 + shift % every, whole.steps + 1, every)
+
+
+def pieces(whole: Whole, every: int) -> range:
+    return range(1, whole.pieces + 1, max(1, every // 5))
+
+
+def systematic(bench: Bench, every: int = 1) -> Iterator[Kill]:
+    """Every step and every piece of every output, with every signal; or one in so many, spread over them."""
+    shift = 0
     for name, whole in bench.wholes.items():
         output = next(o for o in OUTPUTS if o.name == name)
         for number in SIGNALS:
-            yield from (Kill(output, number, step=n) for n in range(first, whole.steps + 1, every))
-            yield from (Kill(output, number, piece=n) for n in range(1, whole.pieces + 1, every))
+            shift += 7
+            yield from (Kill(output, number, step=n, named=n // every % 2 == 1) for n in steps(whole, every, shift))
+            yield from (Kill(output, number, piece=n, named=n % 2 == 1) for n in pieces(whole, every))
 
 
 def at_random(bench: Bench, count: int, seed: int) -> Iterator[Kill]:
@@ -192,7 +207,8 @@ def at_random(bench: Bench, count: int, seed: int) -> Iterator[Kill]:
     source = random.Random(seed)
     outputs = [o for o in OUTPUTS if o.name in bench.wholes]
     for _ in range(count):
-        yield Kill(source.choice(outputs), source.choice(SIGNALS), share=source.uniform(0, 1.05))
+        kind = source.choice(outputs), source.choice(SIGNALS)
+        yield Kill(*kind, share=source.uniform(0, 1.05), named=source.random() < 0.5)
 
 
 def load() -> None:
