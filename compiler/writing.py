@@ -3,7 +3,7 @@
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -131,6 +131,12 @@ def keep_sources(out: AnyPath | None, **sources: AnyPath | None) -> None:
     for part, path in sources.items():
         if None not in (out, path) and "-" not in (out, path) and _same(str(out), str(path)):
             raise usage("E0503", path=str(out), reason=f"it is the {part} itself")
+
+
+def keep_used(out: AnyPath, paths: Iterable[str]) -> None:
+    """Refuse to write a result over one of the files that a program uses (E0503)."""
+    if any(_same(str(out), path) for path in paths):
+        raise usage("E0503", path=str(out), reason="it is a file that the program uses")
 
 
 def _same(a: str, b: str) -> bool:

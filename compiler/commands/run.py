@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         mean, std = normalisation(args, shape[0])
         images = find_images(Path(args.image or "''"))  # an empty name would be this folder
     labels, targets = read_labels(args.labels), output_paths(args.output, images)
-    keep_images(targets, images)
+    keep_inputs(targets, images, args)
     runner = Runner(net, args.on, given_weights(args), args.seed, args.profile)
     if args.weights is None:
         show_diagnostics([Diagnostic("W0610", {"seed": args.seed}, None)])
@@ -136,12 +136,15 @@ def output_paths(output: str | None, images: list[Path]) -> list[Path] | list[No
     return [target.with_stem(f"{target.stem}-{image.stem if unique else image.name}") for image in images]
 
 
-def keep_images(targets: list[Path] | list[None], images: list[Path]) -> None:
-    """Refuse to write a result over an image that is read (E0503)."""
-    read = {image.resolve() for image in images}
-    for target in targets:
-        if target is not None and target.resolve() in read:
-            raise usage("E0503", path=str(target), reason="it is the image itself")
+def keep_inputs(targets: list[Path] | list[None], images: list[Path], args: argparse.Namespace) -> None:
+    """Refuse to write a result over a file that is read (E0503)."""
+    from ..writing import keep_sources
+
+    there = [target for target in targets if target is not None and target.exists()]
+    for target in there:
+        keep_sources(target, program=args.file, weights=args.weights, labels=args.labels)
+        for image in images:
+            keep_sources(target, image=image)
 
 
 # Requests

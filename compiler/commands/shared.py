@@ -149,6 +149,15 @@ def root_of_import(args: argparse.Namespace, path: str) -> str | None:
     return root if inside else None
 
 
+def write_result(out: str, data: bytes, net: Any) -> None:
+    """Write what is made of a network, but over none of the files that its layers stand in."""
+    from ..writing import keep_used, write_file
+    from .watching import files_of
+
+    keep_used(out, files_of(net.graph))
+    write_file(out, data)
+
+
 def given_weights(args: argparse.Namespace) -> Any:
     """The tensors of --weights by name; None without it. Raises UsageError: E0501, E0509, E0520."""
     if args.weights is None:
