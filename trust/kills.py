@@ -213,16 +213,16 @@ def at_random(bench: Bench, count: int, seed: int) -> Iterator[Kill]:
 
 def load() -> None:
     """Import what the children need, so that each is at work at once; none of it starts threads."""
-    import cnnc.compiler.sweep
-    import matplotlib.figure
-    import onnx
-    import PIL.Image
-    import pyarrow.parquet
-    import safetensors.numpy
-    from cnnc.backends import images, inference, mapping, train
-    from cnnc.compiler import net
+    from importlib import import_module
 
-    del cnnc, matplotlib, onnx, PIL, pyarrow, safetensors, images, inference, mapping, train, net
+    from cnnc.compiler.commands import COMMANDS
+
+    others = ("matplotlib.figure", "onnx", "PIL.Image", "pyarrow.parquet", "safetensors.numpy", "cnnc.compiler.advice")
+    own = ("compiler.cli", "compiler.sweep", "compiler.net", "compiler.html", "compiler.drawing", "backends.torch")
+    own += ("backends.onnx", "backends.numpy", "backends.train", "backends.images", "backends.mapping")
+    own += ("backends.inference", *(f"compiler.commands.{name}" for name in COMMANDS))
+    for name in (*others, *(f"cnnc.{name}" for name in own)):
+        import_module(name)
 
 
 def main() -> int:

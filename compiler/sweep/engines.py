@@ -10,6 +10,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from itertools import islice
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any
 
 from ..diagnostics import UsageError, usage
@@ -83,6 +84,7 @@ def local_cluster(count: int) -> Iterator[Any]:
     dask = dask_module("distributed")
     settings: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
     settings |= {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [DEAF]}
+    ensure_running()  # what multiprocessing would do first, and it unblocks the signals that are held
     with ExitStack() as opened:
         with held():  # workers that are interrupted while they start end in tracebacks, and the cluster half closed
             cluster = opened.enter_context(dask.LocalCluster(**settings))
