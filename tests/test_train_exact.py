@@ -112,6 +112,31 @@ def test_a_killed_run_goes_on_exactly(tmp_path: Path) -> None:
     assert len(column(tmp_path / "whole/log.csv")) == 100
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(
+    ("number", "all_of_them", "status"), [(signal.SIGTERM, False, 143), (signal.SIGINT, True, 130)]
+)
+def test_a_run_that_is_ended(tmp_path: Path, number: int, all_of_them: bool, status: int, begun: bool) -> None:
+    """A supervisor ends the command alone, a terminal sends Ctrl-C to the script too: both end, and nothing is half
+    written, while the script imports and while it trains."""
+    text = f"{PLAIN % 'adam'}".replace("batch = 64", "batch = 64, epochs = 1000")
+    command = [EXECUTABLE, "train", "-e", text, "--data", "digits", "--out", "out", "--save-every", "1"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=ALONE, process_group=0, stderr=subprocess.PIPE, text=True)
+    wanted = tmp_path / "out" / ("checkpoint.pt" if begun else "train.py")
+    deadline = time.monotonic() + 120
+    while not wanted.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    time.sleep(0.3)
+    (os.killpg if all_of_them else os.kill)(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status and "Traceback" not in err
+    assert not begun or "interrupted; --resume goes on from the last checkpoint" in err
+    with pytest.raises(ProcessLookupError):  # the script, which is of the same group
+        os.killpg(process.pid, 0)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
 def test_resume_without_a_checkpoint(tmp_path: Path) -> None:
     result = train(tmp_path, str(TRAIN / "digits.cnn"), "--data", "digits", "--resume")
     assert result.returncode == 1 and "there is no checkpoint to go on from" in result.stderr
