@@ -85,7 +85,7 @@ def read(handle: int) -> str:
 
 
 class Points:
-    """The calls, returns and lines of some files' code, counted; at one of them something happens."""
+    """The lines of some files' code and the calls in them, counted; at one of them something happens."""
 
     def __init__(self, files: tuple[str, ...], at: int | None, act: Callable[[], None]) -> None:
         self.files, self.at, self.act, self.count = files, at, act, 0
@@ -103,6 +103,8 @@ class Points:
         return self._line
 
     def _seen(self, frame: FrameType, event: str, arg: Any) -> None:
+        if event == "return":  # what is raised here passes by the frame's own handlers, as no signal does
+            return
         if frame.f_code.co_filename.endswith(self.files):
             self.count += 1
             if self.count == self.at:
