@@ -1,5 +1,6 @@
 """Killed while they write: a small part of what trust/kills.py and trust/checkpoints.py try, and that they can fail."""
 
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,14 +27,14 @@ def faults(bench: Bench, planned: Iterator[Kill]) -> list[str]:
 
 
 def test_at_steps_of_the_writing_code(bench: Bench) -> None:
-    planned = list(kills.systematic(bench, every=150))
-    assert len(planned) > 60 and {kill.output for kill in planned} == set(QUICK)
+    planned = random.Random(0).sample(list(kills.systematic(bench)), 40)
     assert {kill.signal for kill in planned} == set(kills.SIGNALS) and {kill.named for kill in planned} == {True, False}
+    assert len({kill.output for kill in planned}) > 6
     assert faults(bench, iter(planned)) == []
 
 
 def test_at_random_moments(bench: Bench) -> None:
-    assert faults(bench, kills.at_random(bench, 20, seed=1)) == []
+    assert faults(bench, kills.at_random(bench, 12, seed=1)) == []
 
 
 def test_writing_in_place_is_found_out(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
