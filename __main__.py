@@ -11,13 +11,25 @@ def main() -> NoReturn:
     Modules and graphs live until the end, so the garbage collector looks for cycles more rarely than by default, and
     not at all on the way out.
     """
+    from .compiler import signals
+
+    signals.catch()
+    try:
+        status = command()
+        signals.release()
+    except (KeyboardInterrupt, signals.Terminated):
+        status = signals.status()
+    gc.freeze()
+    sys.exit(status)
+
+
+def command() -> int:
+    """The command line's exit status."""
     gc.set_threshold(100_000)
     from .compiler.cli import open_streams, run
 
     open_streams()
-    status = run()
-    gc.freeze()
-    sys.exit(status)
+    return run()
 
 
 if __name__ == "__main__":

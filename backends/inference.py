@@ -38,9 +38,9 @@ REPEATS = 3
 
 
 class Runner:
-    """A network that is ready to run on a place, with weights of a file or, without one, drawn from a seed."""
+    """A network that is ready to run on a place, with the weights given or, without one, drawn from a seed."""
 
-    def __init__(self, net: Any, on: str, weights: Path | None, seed: int, profile: bool = False) -> None:
+    def __init__(self, net: Any, on: str, weights: "Arrays | None", seed: int, profile: bool = False) -> None:
         net.needs_numbers()
         check_memory(net, 1, on)
         self.net, self.on = net, on

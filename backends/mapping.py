@@ -45,15 +45,17 @@ class Group(NamedTuple):
         return tuple(shapes.values()) if len(shapes) == 1 else tuple(sorted(shapes.items()))
 
 
-def map_weights(graph: Graph, file: AnyPath, order: str) -> "tuple[list[Pair], str, Arrays]":
+def map_weights(graph: Graph, file: AnyPath, order: str, root: str | None = None) -> "tuple[list[Pair], str, Arrays]":
     """Pairs in our order, how they were found (`name` or `order`), and the file's tensors.
+
+    root: the folder that the file must lie in, as for `read_tensors`.
 
     By name where the file has all of ours and none besides, each with its shape. Otherwise layer by layer: layers whose
     tensors have the same names and shapes are paired in order, which is the file's own or, with `order` name, the
     natural one of the names. A .safetensors file keeps no order, so there it must be said, unless no two layers are
     alike. Raises UsageError (E0516) where a tensor is left over on either side.
     """
-    found = read_tensors(file)
+    found = read_tensors(file, root)
     ours = {name: weight.shape for name, weight, _ in weights_of(graph) if not name.endswith(COUNT)}
     theirs = {name: tuple(a.shape) for name, a in found.items() if not name.endswith(COUNT)}
     if ours == theirs:

@@ -6,12 +6,12 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from ..compiler.diagnostics import show, usage
-from ..compiler.files import AnyPath, refusal
+from ..compiler.files import AnyPath, open_file, refusal
 from ..compiler.ir import Graph, weights_of
 from ..compiler.ops import Weight
 from .initial import draw_values
@@ -92,13 +92,17 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def read_tensors(file: AnyPath) -> "Arrays":
-    """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict."""
+def read_tensors(file: AnyPath, root: str | None = None) -> "Arrays":
+    """The tensors of a .safetensors or .pth file under their own names; of a checkpoint, those of its state_dict.
+
+    root: the folder that the file must really lie in (E0520), as for `open_file`.
+    """
     path = Path(file)
     try:
-        if reason := refusal(path):
+        if root is None and (reason := refusal(path)):
             raise usage("E0501", path=str(path), reason=reason)
-        return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+        with open_file(str(path), root) as opened:
+            return _read_safetensors(opened, path) if path.suffix == ".safetensors" else _read_torch(opened, path)
     except ModuleNotFoundError as error:
         extra = "cnnc[weights]" if error.name == "safetensors" else "cnnc[torch]"
         raise usage("E0507", package=error.name, extra=extra) from None
@@ -106,24 +110,26 @@ def read_tensors(file: AnyPath) -> "Arrays":
         raise usage("E0501", path=str(path), reason=error.strerror or str(error)) from None
 
 
-def _read_safetensors(path: Path) -> "Arrays":
+def _read_safetensors(file: BinaryIO, path: Path) -> "Arrays":
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    opened = Path(f"/proc/self/fd/{file.fileno()}")  # the very file that was looked at, where the system names it
     try:
-        return {name: _as_float(array) for name, array in load_file(path).items()}
+        found = load_file(opened if opened.exists() else path)
+        return {name: _as_float(array) for name, array in found.items()}
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise usage("E0509", path=str(path), reason=str(error)) from None
 
 
-def _read_torch(path: Path) -> "Arrays":
+def _read_torch(file: BinaryIO, path: Path) -> "Arrays":
     """A pickled state_dict, through PyTorch's restricted unpickler, which makes nothing but tensors."""
     import torch
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            state = torch.load(path, map_location="cpu", weights_only=True)
+            state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the unpickler makes of a file that is no state_dict
         raise usage("E0509", path=str(path), reason=_refusal(error)) from None
     if isinstance(state, dict):

@@ -580,8 +580,8 @@ _add(
     "E0341",
     "cannot use this file",
     "{reason}",
-    "paths are relative to the file that the line is in, and stay inside the project",
-    "`use` reads other `.cnn` files of the same project: those below the folder of the program, or of the nearest folder above it that holds a .git or pyproject.toml.",
+    "paths are relative to the file that the line is in, and stay inside the project unless --allow-outside is given",
+    "`use` reads other `.cnn` files of the same project: those below the folder of the program, or of the nearest folder above it that holds a .git or pyproject.toml. With --allow-outside they may lie anywhere.",
 )
 _add(
     "E0342",
@@ -831,6 +831,13 @@ _add(
     "{reason}",
     "use a .safetensors file, or a .pth file that holds a state_dict",
     "Only tensors are read; a pickle that would run code is refused.",
+)
+_add(
+    "E0520",
+    "{path} is not read",
+    "{reason}",
+    "copy the file into {root}, or allow it with --allow-outside",
+    "What a project brings along may name, or be a link to, a file that nobody meant to read. So weights, and what a space of networks names, lie below the folder of the program, or of the nearest folder above it that holds a .git or pyproject.toml, and under one name only. --allow-outside lifts that.",
 )
 _add("E0510", "unknown layer `{name}`", "", "{help}", "`cnnc layers` lists all layers.")
 _add(

@@ -9,8 +9,10 @@ from importlib import import_module
 
 from .commands import COMMANDS
 from .commands.shared import show_diagnostics
-from .diagnostics import CnncError, Diagnostic, InternalError, UsageError
+from .diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
 from .public import fault
+from .signals import Terminated
+from .signals import status as came
 
 EXAMPLES = """examples:
   cnnc analyze -e 'conv3x3(32, s=2, d=2) -> bn -> relu -> maxpool2' --input 3x224x224
@@ -32,7 +34,8 @@ EXAMPLES = """examples:
   cnnc layers conv
   cnnc explain E0201
 
-exit status: 0 fine, 1 the network is wrong, 2 the command line is wrong, 3 a fault of cnnc itself"""
+exit status: 0 fine, 1 the network is wrong, 2 the command line is wrong, 3 a fault of cnnc itself,
+130 interrupted, 143 terminated"""
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What the system says of a stdout that takes no more; files have their own message (`compiler/files.py`)."""
@@ -53,25 +56,46 @@ def run(argv: Sequence[str] | None = None) -> int:
         status: int = args.run(args)
         sys.stdout.flush()
         return status
-    except CnncError as error:
-        if isinstance(error, InternalError) and os.environ.get("CNNC_TRACEBACK"):
-            raise
+    except KeyboardInterrupt:
+        return ended(130)
+    except Terminated:
+        return ended(143)
+    except Exception as error:
+        # a library that is interrupted may turn that into an error of its own
+        return ended(came()) if came() else refused(error)
+
+
+def refused(error: Exception) -> int:
+    """Say what is wrong, and give the exit status for it."""
+    if os.environ.get("CNNC_TRACEBACK") and not isinstance(error, (UsageError, NetworkError, OSError)):
+        raise error
+    if isinstance(error, CnncError):
         show_diagnostics(error.diagnostics)
+        flush_stdout()
         return error.exit_code
-    except BrokenPipeError:
+    if isinstance(error, BrokenPipeError):
         silence_stdout()
         return 0
-    except KeyboardInterrupt:
-        return 130
-    except (Exception, RecursionError) as error:
-        if isinstance(error, OSError) and error.errno in FULL:
-            silence_stdout()
-            show_diagnostics([Diagnostic("E0503", {"path": "standard output", "reason": error.strerror}, None)])
-            return UsageError.exit_code
-        if os.environ.get("CNNC_TRACEBACK"):
-            raise
-        show_diagnostics(fault(error).diagnostics)
-        return InternalError.exit_code
+    if isinstance(error, OSError) and error.errno in FULL:
+        silence_stdout()
+        show_diagnostics([Diagnostic("E0503", {"path": "standard output", "reason": error.strerror}, None)])
+        return UsageError.exit_code
+    show_diagnostics(fault(error).diagnostics)
+    return InternalError.exit_code
+
+
+def ended(status: int) -> int:
+    """What was printed before a signal came is shown, where that can be."""
+    flush_stdout()
+    return status
+
+
+def flush_stdout() -> None:
+    """Print what waits, on the way out with another status: a stdout that takes no more does not change that."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_stdout()
 
 
 def silence_stdout() -> None:

@@ -18,16 +18,17 @@ PEAKS = (*DTYPE_BYTES, "tf32")
 MOST = 1e30  # more than any device has, and few enough that no time becomes 0 or infinite
 
 
-def find_device(text: str) -> Device:
+def find_device(text: str, root: str | None = None) -> Device:
     """The device called `h100`, the only one of `my.toml`, or `my.toml:name`.
 
-    Raises UsageError: E0501 or E0531 for a file that is no use, E0530 for an unknown name, E0532 for a wrong field.
+    root: the folder that the file must lie in. Raises UsageError: E0501, E0520 or E0531 for a file that is no use,
+    E0530 for an unknown name, E0532 for a wrong field.
     """
     file = re.fullmatch(r"(.+?\.toml)(?::(.*))?", text, re.DOTALL)
     if file is None:
         return _choose(read_devices(str(BUNDLED)), text, ", or a .toml file of your own")
     path, name = file.groups()
-    devices = read_devices(path)
+    devices = read_devices(path, root)
     if name is not None:
         return _choose(devices, name, f" in {path}")
     if len(devices) > 1:
@@ -44,12 +45,12 @@ def _choose(devices: dict[str, Device], name: str, where: str) -> Device:
     return devices[name]
 
 
-def read_devices(path: str) -> dict[str, Device]:
+def read_devices(path: str, root: str | None = None) -> dict[str, Device]:
     """Every device of a file, by name."""
     import tomllib
 
     try:
-        tables = tomllib.loads(_text(path))
+        tables = tomllib.loads(_text(path, root))
     except RecursionError:
         raise _useless(path, "it is nested too deeply") from None
     except ValueError as error:  # a TOMLDecodeError, or an integer of thousands of digits
@@ -64,9 +65,9 @@ def read_devices(path: str) -> dict[str, Device]:
     return {name: _device(name, table, path) for name, table in tables.items()}
 
 
-def _text(path: str) -> str:
+def _text(path: str, root: str | None) -> str:
     try:
-        return read_source(path, Limits(max_bytes=MAX_BYTES)).text
+        return read_source(path, Limits(max_bytes=MAX_BYTES), root).text
     except CnncError as error:
         reasons = {"E0401": f"it has more than {MAX_BYTES:,} bytes", "E0502": "it is not UTF-8 text"}
         if error.code not in reasons:

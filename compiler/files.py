@@ -1,24 +1,29 @@
 """Reading programs. By os.path alone: pathlib brings urllib and ipaddress along, which nothing here needs."""
 
+import errno
 import os
 import stat
 import sys
 from collections.abc import Callable
+from typing import BinaryIO
 
-from .diagnostics import Diagnostic, NetworkError, usage
+from .diagnostics import CnncError, Diagnostic, NetworkError, usage
 from .limits import Limits
 from .source import Source, Span
 
-WAITS = "its data come from elsewhere, and there are none yet"
 AnyPath = str | os.PathLike[str]
 
 
-def read_source(path: str, limits: Limits) -> Source:
-    """The text of a `.cnn` file; `-` is standard input. Raises UsageError or, for what is no UTF-8, NetworkError."""
+def read_source(path: str, limits: Limits, root: str | None = None) -> Source:
+    """The text of a `.cnn` file; `-` is standard input. Raises UsageError or, for what is no UTF-8, NetworkError.
+
+    root: the folder that the file must lie in, as for `open_file`.
+    """
     if path == "-":
         data, name = sys.stdin.buffer.read(limits.max_bytes + 1), "<stdin>"
     else:
-        data, name = read_bytes(path, limits.max_bytes + 1), os.path.basename(path)
+        with open_file(path, root) as file:
+            data, name = file.read(limits.max_bytes + 1), os.path.basename(path)
     if len(data) > limits.max_bytes:
         raise usage("E0401", most=limits.max_bytes)
     try:
@@ -30,69 +35,112 @@ def read_source(path: str, limits: Limits) -> Source:
     return Source(text, name, path)
 
 
-def read_bytes(path: str, most: int) -> bytes:
-    """The first `most` bytes of a file. Raises UsageError (E0501) for what is no file or makes readers wait."""
+def open_file(path: str, root: str | None = None) -> BinaryIO:
+    """A regular file, open for reading. Raises UsageError: E0501, or E0520 for one that leads out of the root.
+
+    root: a folder without links in its path, that the file must really lie in under its only name. What is asked is
+    the open file, so that nothing can be put in its place between the question and the reading.
+    """
     try:
-        check_kind(path)
-        with open(path, "rb", opener=_without_waiting) as file:
-            data: bytes | None = file.read(most)
+        if root is not None:  # nothing is said of a file outside, nor whether there is one
+            _check_place(path, os.path.realpath(path), root)
+        _check_regular(path, os.stat(path))  # to open a device can have effects
+        file = os.fdopen(_opened(path, root), "rb")
+        try:
+            if file.read(1) is None:
+                raise usage("E0501", path=path, reason="its data come from elsewhere, and there are none yet")
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
     except (OSError, ValueError) as error:
-        raise usage("E0501", path=path, reason=_reason(error)) from None
-    if data is None:
-        raise usage("E0501", path=path, reason=WAITS)
-    return data
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise usage("E0501", path=path, reason=reason) from None
+
+
+def _opened(path: str, root: str | None) -> int:
+    """Without waiting: some files of /proc, and a pipe that took the place of a file, would let a reader wait."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags)
+    try:
+        status = os.fstat(handle)
+        _check_regular(path, status)
+        if root is not None:
+            _check_place(path, _real_path(path, handle), root)
+            _check_links(path, status, root)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 def refusal(path: AnyPath) -> str:
     """Why something is no file that can be read; empty where it is one."""
-    try:
-        check_kind(path)
-        with open(path, "rb", opener=_without_waiting) as file:
-            return "" if file.read(1) is not None else WAITS
-    except FileNotFoundError:
+    if not os.path.exists(path):
         return "no such file"
-    except (OSError, ValueError) as error:
-        return _reason(error)
+    try:
+        open_file(os.fspath(path)).close()
+    except CnncError as error:
+        return str(error.diagnostics[0].facts["reason"])
+    return ""
 
 
-def check_kind(path: AnyPath) -> None:
-    """Raise OSError for a folder, a device or a pipe: reading them may never end."""
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode):
-        raise OSError("it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+def _check_regular(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file"
+        raise usage("E0501", path=path, reason=kind)
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Some files of /proc, and a pipe that took the place of a file, would let a reader wait for ever."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+def _real_path(path: str, handle: int) -> str:
+    """Where an open file lies: from the system where it says so, else from a path that leads to the same file."""
+    try:
+        return os.readlink(f"/proc/self/fd/{handle}")
+    except OSError:
+        real = os.path.realpath(path)
+        if not os.path.samestat(os.lstat(real), os.fstat(handle)):
+            raise OSError(errno.ESTALE, "it was replaced while it was opened") from None
+        return real
 
 
-def _reason(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+def _check_place(path: str, real: str, root: str) -> None:
+    if os.path.commonpath((real, root)) != root:
+        raise usage("E0520", path=path, root=root, reason="it lies outside of the project")
+
+
+def _check_links(path: str, status: os.stat_result, root: str) -> None:
+    if status.st_nlink > 1:  # of its names, one may lie outside
+        raise usage("E0520", path=path, root=root, reason="it has several hard links")
 
 
 def project_loader(main: Source, limits: Limits) -> Callable[[str, Source], Source]:
     """What reads the files that `use` lines name, relative to the file that each line is in.
 
     They must lie, with all links resolved, inside the project: the nearest folder above the program that holds a .git
-    or pyproject.toml, else the program's own. A file with several hard links is refused, since one of its names may
-    lie outside. The loader raises UsageError (E0501).
+    or pyproject.toml, else the program's own; `limits.allow_outside` lifts that. The loader raises UsageError: E0501,
+    E0520.
     """
     start = _folder(main) or os.getcwd()
-    root = _project(start)
+    root = None if limits.allow_outside else _project(start)
 
     def load(path: str, user: Source) -> Source:
         try:
             target = os.path.realpath(os.path.join(_folder(user) or start, path))
-            if os.path.commonpath((target, root)) != root:
-                raise usage("E0501", path=path, reason="it lies outside of the project")
-            if os.path.isfile(target) and os.stat(target).st_nlink > 1:
-                raise usage("E0501", path=path, reason="it has several hard links")
         except (OSError, ValueError) as error:
             raise usage("E0501", path=path, reason=str(error)) from None
-        return read_source(target, limits)
+        return read_source(target, limits, root)
 
     return load
+
+
+def project_of(path: str | None, limits: Limits) -> str | None:
+    """The root for what belongs to a program or a space in a file; None where files may lie anywhere.
+
+    Without a file, as for a text on the command line, it is that of the current folder.
+    """
+    if limits.allow_outside:
+        return None
+    return _project(os.path.realpath("." if path in (None, "-") else os.path.dirname(path or "")))
 
 
 def _folder(source: Source) -> str | None:

@@ -24,3 +24,5 @@ class Limits(NamedTuple):
     """layers that are built one by one, because they differ or are written separately; equal ones are built once"""
     max_list: int = 100_000
     """entries of one list, tuple or range"""
+    allow_outside: bool = False
+    """files that a program names may lie outside of its project, or have several hard links: `--allow-outside`"""

@@ -187,10 +187,11 @@ def _flag(value: Any) -> bool:
 def _limits(value: Any) -> Limits:
     if not issubclass(type(value), Limits):
         raise TypeError
-    numbers = [_whole(part) for part in tuple.__iter__(value)]
+    *numbers, allow_outside = tuple.__iter__(value)
+    numbers = [_whole(number) for number in numbers]
     if min(numbers) < 1:
         raise ValueError
-    return Limits(*numbers)
+    return Limits(*numbers)._replace(allow_outside=_flag(allow_outside))
 
 
 def _data(value: Any, depth: int = 0) -> Any:

@@ -1,15 +1,18 @@
 """Writing results: whole or not at all. Nothing else in the package opens a file for writing."""
 
 import os
+import secrets
 import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from .diagnostics import UsageError, usage
 from .files import AnyPath
+
+OPENED = "/proc/self/fd"
+"""Where Linux gives a name to files that have none."""
 
 
 def write_file(path: AnyPath, data: bytes) -> None:
@@ -22,31 +25,93 @@ def write_file(path: AnyPath, data: bytes) -> None:
         file.write(data)
 
 
+def create_file(path: AnyPath, data: bytes) -> None:
+    """Write a file that does not exist yet, whole or not at all. Raises UsageError where that cannot be."""
+    with replacing(path, fresh=True) as file:
+        file.write(data)
+
+
 @contextmanager
-def replacing(path: AnyPath) -> Iterator[BinaryIO]:
-    """A file to write a result to piece by piece, which takes the target's place when all is written: `write_file`."""
+def replacing(path: AnyPath, fresh: bool = False) -> Iterator[BinaryIO]:
+    """A file to write a result to piece by piece, which takes the target's place when all is written: `write_file`.
+
+    fresh: there must be no target yet. Until the end the file has no name where the system can do that, so that
+    nothing is left of it whatever happens to the process; elsewhere it has a hidden one. That name is chosen before
+    the file is made, so that it is removed at whatever point an interrupt comes.
+    """
     path = Path(path)
-    temporary = None
-    check_target(path)
+    check_target(path, fresh)
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
+        mode = _mode(path)
+        handle = _nameless(path.parent, mode)
+        named = handle is None
+        with os.fdopen(_hidden(temporary, mode) if handle is None else handle, "wb") as file:
             yield file
             file.flush()
+            if mode is not None:  # not what the mask has left of it
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        Path(temporary).chmod(_mode(path))
-        Path(temporary).replace(path)
-        temporary = None
+            if not named:
+                _name(file, path if fresh else temporary)
+        if fresh and named:
+            os.link(temporary, path)
+        elif not fresh:
+            temporary.replace(path)
+        _sync_folder(path.parent)
+    except FileExistsError:
+        raise usage("E0503", path=str(path), reason="it exists already") from None
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError, ValueError):
+            temporary.unlink()
 
 
-def check_target(path: Path) -> None:
-    """Refuse a target that could not be replaced: a link, what is no file, a folder that is not there (E0503)."""
+def _nameless(folder: Path, mode: int | None) -> int | None:
+    """A file in a folder that has no name yet; None where the system or the file system knows no such files."""
+    kind = getattr(os, "O_TMPFILE", None)
+    if kind is None or not Path(OPENED).is_dir():
+        return None
     try:
+        return os.open(folder, kind | os.O_WRONLY, 0o666 if mode is None else mode)
+    except OSError:  # what else is wrong with the folder is found with a name, too
+        return None
+
+
+def _hidden(temporary: Path, mode: int | None) -> int:
+    """A new file under a name of its own, never what a link leads to."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    return os.open(temporary, flags, 0o666 if mode is None else mode)
+
+
+def _name(file: BinaryIO, path: Path) -> None:
+    """Give a file without a name one that is free."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:  # with a folder, since only then the link that /proc has for the file is followed
+        os.link(f"{OPENED}/{file.fileno()}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk, too. What cannot sync folders has the file all the same."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def check_target(path: Path, fresh: bool = False) -> None:
+    """Refuse a target that could not be replaced: a link, what is no file, a folder that is not there (E0503).
+
+    fresh: refuse whatever is there.
+    """
+    try:
+        if fresh and os.path.lexists(path):
+            raise usage("E0503", path=str(path), reason="it exists already")
         if path.is_symlink():
             raise usage("E0503", path=str(path), reason="it is a symbolic link")
         if path.exists() and not path.is_file():
@@ -68,6 +133,12 @@ def keep_sources(out: AnyPath | None, **sources: AnyPath | None) -> None:
             raise usage("E0503", path=str(out), reason=f"it is the {part} itself")
 
 
+def keep_used(out: AnyPath, paths: Iterable[str]) -> None:
+    """Refuse to write a result over one of the files that a program uses (E0503)."""
+    if any(_same(str(out), path) for path in paths):
+        raise usage("E0503", path=str(out), reason="it is a file that the program uses")
+
+
 def _same(a: str, b: str) -> bool:
     try:
         return Path(a).samefile(b)
@@ -75,26 +146,10 @@ def _same(a: str, b: str) -> bool:
         return False
 
 
-def create_file(path: Path, data: bytes) -> None:
-    """Write a file that does not exist yet, whole or not at all. Raises UsageError where that cannot be."""
-    made = False
+def _mode(path: Path) -> int | None:
+    """The permissions of the file that is replaced; None for a new file, which gets those that are usual."""
     try:
-        with path.open("xb") as file:
-            made = True
-            file.write(data)
-    except FileExistsError:
-        raise usage("E0503", path=str(path), reason="it exists already") from None
-    except (OSError, ValueError) as error:
-        if made:
-            path.unlink(missing_ok=True)
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise usage("E0503", path=str(path), reason=reason) from None
-
-
-def _mode(path: Path) -> int:
-    """The permissions of the file that is replaced, or those that a new file gets by default."""
-    if path.exists():
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return stat.S_IMODE(found.st_mode) & 0o777 if stat.S_ISREG(found.st_mode) else None

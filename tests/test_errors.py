@@ -50,6 +50,7 @@ BY_REQUEST = {
     "E0517": "test_an_unknown_convention",
     "E0518": "test_an_unknown_grouping_type_or_form",
     "E0519": "test_a_wrong_size",
+    "E0520": "test_weights_outside_of_the_project",
     "E0530": "test_an_unknown_device",
     "E0531": "test_a_file_of_devices_that_cannot_be_read",
     "E0532": "test_a_device_with_a_wrong_field",
@@ -437,6 +438,14 @@ def test_a_place_to_run_that_is_not_there(cnnc: CLI, monkeypatch: pytest.MonkeyP
 
 def on_device(device: str, *more: str) -> tuple[str, ...]:
     return ("analyze", "good.cnn", "--device", device, *more)
+
+
+def test_weights_outside_of_the_project(cnnc: CLI, tmp_path_factory: pytest.TempPathFactory) -> None:
+    away = tmp_path_factory.mktemp("away") / "w.pth"
+    away.touch()
+    command = ("compile", "good.cnn", "--weights", str(away))
+    assert_refused(cnnc(*command), "E0520", "it lies outside of the project", "--allow-outside")
+    assert_refused(cnnc(*command, "--allow-outside"), "E0509", "it ends too early")
 
 
 def test_an_unknown_device(cnnc: CLI) -> None:

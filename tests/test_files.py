@@ -80,7 +80,7 @@ REFUSED: list[tuple[tuple[str, ...], int, str, str]] = [
     ((*RUN, "a.png", "-o", "a.png"), 2, "E0503", "it is the image itself"),
     ((*RUN, "a.png", "-o", "folder"), 2, "E0552", "the ending must be"),
     ((*RUN, "a.png", "--labels", "noise.cnn"), 2, "E0501", "not UTF-8"),
-    ((*RUN, "a.png", "--labels", "folder"), 2, "E0501", "directory"),
+    ((*RUN, "a.png", "--labels", "folder"), 2, "E0501", "it is a folder"),
     (("run", "noise.cnn", "--input", "a.png"), 1, "E0502", "not UTF-8"),
     (("run", "net.cnn", "--input", "a.png", "--weights", "noise.pth"), 2, "E0509", "no file of tensors"),
     (("run", "-e", "input 3x8x8 -> gap", "--input", "a.png", "--weights", "w.pth"), 2, "E0508", "weights"),

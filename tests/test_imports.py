@@ -82,6 +82,7 @@ def test_imports_point_backwards() -> None:
     order = [
         "source",
         "limits",
+        "signals",
         "catalogue",
         "symbolic",
         "diagnostics",

@@ -176,7 +176,9 @@ def test_reserved_words_are_listed() -> None:
 
 def test_limits_are_listed_with_their_values() -> None:
     shown = re.findall(r"^\| `--([\w-]+)` \| ([\d,]+) \|", prose(), re.MULTILINE)
-    assert {name.replace("-", "_"): int(value.replace(",", "")) for name, value in shown} == Limits()._asdict()
+    assert {name.replace("-", "_"): int(value.replace(",", "")) for name, value in shown} == {
+        name: value for name, value in Limits()._asdict().items() if not isinstance(value, bool)
+    }
 
 
 def test_codes_exist() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,28 @@ def test_ctrl_c(folder: Path, workers: str) -> None:
     assert result.stderr.startswith("interrupted after ") and result.stderr.count("\n") == 1
     assert left(folder) == ["out.csv.sweep"]
     assert command("sweep", "space.toml", "-o", "out.csv").returncode == 0 and is_wanted("out.csv")
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "delay"), [(signal.SIGINT, 130, 0.0), (signal.SIGINT, 130, 0.5), (signal.SIGTERM, 143, 0.2)]
+)
+def test_a_signal_while_workers_start(folder: Path, number: int, status: int, delay: float) -> None:
+    """To all processes, as a terminal sends it, from the first moment that there is one: no traceback of any of them,
+    and none is left."""
+    command = [sys.executable, "-m", "cnnc", "sweep", "space.toml", "-o", "out.csv", "--workers", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
+    main = psutil.Process(process.pid)
+    deadline = time.monotonic() + 60
+    while not main.children() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(delay)
+    children = main.children(recursive=True)
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (status, "") and "Traceback" not in err and err.count("\n") <= 1, err
+    psutil.wait_procs(children, timeout=20)
+    assert not [child for child in children if child.is_running()]
+    assert {"out.csv"}.isdisjoint(left(folder))
 
 
 def begin(name: str = "out.csv") -> None:

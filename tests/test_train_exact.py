@@ -112,6 +112,31 @@ def test_a_killed_run_goes_on_exactly(tmp_path: Path) -> None:
     assert len(column(tmp_path / "whole/log.csv")) == 100
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize(
+    ("number", "all_of_them", "status"), [(signal.SIGTERM, False, 143), (signal.SIGINT, True, 130)]
+)
+def test_a_run_that_is_ended(tmp_path: Path, number: int, all_of_them: bool, status: int, begun: bool) -> None:
+    """A supervisor ends the command alone, a terminal sends Ctrl-C to the script too: both end, and nothing is half
+    written, while the script imports and while it trains."""
+    text = f"{PLAIN % 'adam'}".replace("batch = 64", "batch = 64, epochs = 1000")
+    command = [EXECUTABLE, "train", "-e", text, "--data", "digits", "--out", "out", "--save-every", "1"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=ALONE, process_group=0, stderr=subprocess.PIPE, text=True)
+    wanted = tmp_path / "out" / ("checkpoint.pt" if begun else "train.py")
+    deadline = time.monotonic() + 120
+    while not wanted.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    time.sleep(0.3)
+    (os.killpg if all_of_them else os.kill)(process.pid, number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == status and "Traceback" not in err
+    assert not begun or "interrupted; --resume goes on from the last checkpoint" in err
+    with pytest.raises(ProcessLookupError):  # the script, which is of the same group
+        os.killpg(process.pid, 0)
+    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
 def test_resume_without_a_checkpoint(tmp_path: Path) -> None:
     result = train(tmp_path, str(TRAIN / "digits.cnn"), "--data", "digits", "--resume")
     assert result.returncode == 1 and "there is no checkpoint to go on from" in result.stderr
@@ -182,11 +207,24 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
-    """As on a disk that is full before the checkpoint is begun: one line, no traceback."""
+    """One line, no traceback, and nothing that is half written."""
     (tmp_path / "net.cnn").write_text(RESTLESS)
     args = ("net.cnn", "--data", "digits", "--out", "out", "--save-every", "7", "--max-steps", "20")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out/log.csv").symlink_to("/dev/full")
+    (tmp_path / "out/log.csv").mkdir(parents=True)
     result = train(tmp_path, *args)
-    assert result.returncode == 1 and "No space left on device" in result.stderr
+    assert result.returncode == 1 and "cannot write out/log.csv: Is a directory" in result.stderr
     assert "Traceback" not in result.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["log.csv", "train.py"]
+
+
+def test_steps_that_end_before_a_checkpoint_is_due(tmp_path: Path) -> None:
+    """The last of --max-steps leaves one; a run that has them all does no more, and one with more goes on exactly."""
+    (tmp_path / "net.cnn").write_text(RESTLESS)
+    args = ("net.cnn", "--data", "digits")
+    assert train(tmp_path, *args, "--out", "whole", "--max-steps", "30").returncode == 0
+    for more in (("--max-steps", "5"), ("--resume", "--max-steps", "5"), ("--resume", "--max-steps", "30")):
+        result = train(tmp_path, *args, "--out", "parts", *more)
+        assert result.returncode == 0, result.stderr
+        assert (tmp_path / "parts/checkpoint.pt").exists()
+        assert len(column(tmp_path / "parts/log.csv")) == int(more[-1])
+    assert column(tmp_path / "parts/log.csv") == column(tmp_path / "whole/log.csv")

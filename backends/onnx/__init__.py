@@ -14,6 +14,7 @@ from ...compiler.requests import read_batch
 from ...compiler.writing import write_file
 from ..weights import draw, read_weights
 from .builder import Builder
+from .external import tidy, write_external
 from .ops import LOWERINGS
 from .run import place, prepare, run
 
@@ -89,25 +90,10 @@ def _region(region: Region, steps: list[Apply | Call], prefix: str, names: dict[
 def _write(proto: onnx.ModelProto, path: Path) -> None:
     """Write the model; weights go to a second file beside it where one message cannot hold them."""
     if proto.ByteSize() > INLINE_LIMIT:
-        proto = _externalize(proto, path)
-    write_file(path, proto.SerializeToString(deterministic=True))
-
-
-def _externalize(proto: onnx.ModelProto, path: Path) -> onnx.ModelProto:
-    from onnx.external_data_helper import set_external_data
-
-    outside = onnx.ModelProto()
-    outside.CopyFrom(proto)
-    data = bytearray()
-    name = f"{path.name}.data"
-    for tensor in outside.graph.initializer:
-        if len(tensor.raw_data) < 1024:
-            continue
-        set_external_data(tensor, name, len(data), len(tensor.raw_data))
-        data += tensor.raw_data
-        tensor.ClearField("raw_data")
-    write_file(path.with_name(name), bytes(data))
-    return outside
+        write_external(proto, path)
+    else:
+        write_file(path, proto.SerializeToString(deterministic=True))
+        tidy(path)
 
 
 __all__ = ["model", "place", "prepare", "run"]

@@ -22,6 +22,9 @@ from .text import BOUND
 WIDTH = 120
 """Columns of the script."""
 
+STANDARD = ("argparse", "io", "json", "math", "os", "random", "signal", "sys", "warnings")
+"""The modules of the standard library that scripts use."""
+
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
@@ -128,11 +131,7 @@ def free_names(text: str) -> set[str]:
 def imports(body: str) -> Iterator[str]:
     """Import lines for what the body uses, in the order of isort: standard library, then the rest."""
     used = free_names(body)
-    yield from (
-        f"import {name}"
-        for name in ("argparse", "io", "json", "math", "os", "random", "sys", "warnings")
-        if name in used
-    )
+    yield from (f"import {name}" for name in STANDARD if name in used)
     yield from ["from pathlib import Path", ""]
     yield from ["import numpy as np", "import torch", "from lightning_fabric import Fabric", "from torch import nn"]
     yield from ["from torch.nn import functional as F"] if "F" in used else []

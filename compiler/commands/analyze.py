@@ -7,7 +7,7 @@ from typing import Any
 
 from ..diagnostics import usage
 from ..ir import Graph
-from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults
+from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults, write_result
 
 HELP = "Print shapes, parameters, operations and memory."
 FORMATS = "default: table; html is a page for a browser, with the graph"
@@ -83,9 +83,7 @@ def show(args: argparse.Namespace) -> Graph:
     elif args.output in (None, "-"):
         print(text_of(net, args), end="")
     else:
-        from ..writing import write_file
-
-        write_file(args.output, text_of(net, args).encode())
+        write_result(args.output, text_of(net, args).encode(), net)
         print(f"wrote {args.output}")
     graph: Graph = net.graph
     return graph

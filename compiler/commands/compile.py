@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import usage
-from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults
+from .shared import add_network, batch_size, given_weights, read_net, refuse_idle, set_defaults, write_result
 
 HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
@@ -32,7 +32,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ...backends import TARGETS
-    from ..writing import write_file
 
     target, out = choose_target(args, TARGETS)
     if target != "onnx":
@@ -51,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
         if args.weights is not None:
             from ...backends.weights import read_weights
 
-            read_weights(args.weights, net.graph)
+            read_weights(given_weights(args), net.graph)
         data = net.torch_source().encode()
     if out == "-":
         sys.stdout.buffer.write(data)
         return 0
     if target != "onnx":
-        write_file(out, data)
+        write_result(out, data, net)
     print(f"wrote {out}: {net.name}, {net.params:,} parameters, {net.macs:,} MACs")
     if args.weights is not None and target == "torch":
         print(f"the weights in {args.weights} fit: load them with load_state_dict", file=sys.stderr)
@@ -66,12 +65,16 @@ def run(args: argparse.Namespace) -> int:
 
 def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
     """The model's bytes for stdout, or nothing once it is written to a file."""
+    from ..writing import keep_used
+    from .watching import files_of
+
+    keep_used(out, files_of(net.graph))
     batch = args.batch if args.batch == "dynamic" else batch_size(args.batch)
     model = net.to_onnx(
         None if out == "-" else out,
         batch=batch,
         seed=args.seed,
-        weights=args.weights,
+        weights=given_weights(args),
         opset=args.opset,
         inference=args.inference,
     )

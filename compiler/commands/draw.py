@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..diagnostics import usage
-from .shared import add_network, read_net
+from .shared import add_network, read_net, write_result
 
 HELP = "Draw the network as SVG, Mermaid or DOT."
 EXAMPLE = "cnnc draw googlenet.cnn -o googlenet.svg --depth 1"
@@ -28,15 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..writing import write_file
-
     form, out = choose_form(args)
     net = read_net(args)
     data = net.draw(form, args.depth, compact=not args.full).encode()
     if out == "-":
         sys.stdout.buffer.write(data)
         return 0
-    write_file(out, data)
+    write_result(out, data, net)
     print(f"wrote {out}: {net.name}")
     return 0
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
-from ..files import read_source
+from ..files import open_file
 from ..limits import Limits
-from .shared import add_limits, limits_of, positive, read_net, refuse_idle, show_diagnostics
+from .shared import add_limits, given_weights, limits_of, positive, read_net, refuse_idle, show_diagnostics
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
 Labels = list[str] | None
+MOST_LABELS = 2**24
+"""Bytes of a file of labels; a thousand times what ImageNet's take."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +61,8 @@ def run(args: argparse.Namespace) -> int:
         mean, std = normalisation(args, shape[0])
         images = find_images(Path(args.image or "''"))  # an empty name would be this folder
     labels, targets = read_labels(args.labels, limits_of(args)), output_paths(args.output, images)
-    keep_images(targets, images)
-    runner = Runner(net, args.on, args.weights and Path(args.weights), args.seed, args.profile)
+    keep_inputs(targets, images, args)
+    runner = Runner(net, args.on, given_weights(args), args.seed, args.profile)
     if args.weights is None:
         show_diagnostics([Diagnostic("W0610", {"seed": args.seed}, None)])
     status = 0
@@ -136,12 +138,15 @@ def output_paths(output: str | None, images: list[Path]) -> list[Path] | list[No
     return [target.with_stem(f"{target.stem}-{image.stem if unique else image.name}") for image in images]
 
 
-def keep_images(targets: list[Path] | list[None], images: list[Path]) -> None:
-    """Refuse to write a result over an image that is read (E0503)."""
-    read = {image.resolve() for image in images}
-    for target in targets:
-        if target is not None and target.resolve() in read:
-            raise usage("E0503", path=str(target), reason="it is the image itself")
+def keep_inputs(targets: list[Path] | list[None], images: list[Path], args: argparse.Namespace) -> None:
+    """Refuse to write a result over a file that is read (E0503)."""
+    from ..writing import keep_sources
+
+    there = [target for target in targets if target is not None and target.exists()]
+    for target in there:
+        keep_sources(target, program=args.file, weights=args.weights, labels=args.labels)
+        for image in images:
+            keep_sources(target, image=image)
 
 
 # Requests
@@ -190,10 +195,12 @@ def numbers(text: str, channels: int) -> tuple[float, ...]:
 def read_labels(path: str | None, limits: Limits) -> Labels:
     if path is None:
         return None
+
+    with open_file(path) as file:
+        data = file.read(MOST_LABELS + 1)
+    if len(data) > MOST_LABELS:
+        raise usage("E0501", path=path, reason=f"it has more than {MOST_LABELS:,} bytes")
     try:
-        return read_source(path, limits).text.splitlines()
-    except CnncError as error:
-        reasons = {"E0401": f"it has more than {limits.max_bytes:,} bytes", "E0502": "it is not UTF-8 text"}
-        if error.code not in reasons:
-            raise
-        raise usage("E0501", path=path, reason=reasons[error.code]) from None
+        return data.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise usage("E0501", path=path, reason="it is not UTF-8 text") from None

@@ -10,6 +10,8 @@ from ..diagnostics import Diagnostic, usage
 from ..limits import Limits
 from ..render import render_text
 
+OUTSIDE = "read files outside of the project, and such with several hard links"
+
 
 def show_diagnostics(diagnostics: list[Diagnostic]) -> None:
     try:
@@ -36,7 +38,11 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 def add_limits(parser: argparse.ArgumentParser) -> None:
     limits = parser.add_argument_group("limits")
     for name, value in Limits()._asdict().items():
-        limits.add_argument(f"--{name.replace('_', '-')}", type=positive, metavar="N", help=f"default {value:,}")
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            limits.add_argument(flag, action="store_true", default=None, help=OUTSIDE)
+        else:
+            limits.add_argument(flag, type=positive, metavar="N", help=f"default {value:,}")
 
 
 def positive(text: str) -> int:
@@ -123,6 +129,42 @@ def definitions_of(args: argparse.Namespace) -> dict[str, Any]:
 def limits_of(args: argparse.Namespace) -> Limits:
     given = {name: getattr(args, name) for name in Limits._fields if getattr(args, name) is not None}
     return Limits(**given)
+
+
+def root_of(args: argparse.Namespace) -> str | None:
+    """The project of the network that the arguments name, where its weights must lie; None where they may lie anywhere.
+
+    A weights file comes with a project often enough, and may then be a link to something that nobody meant to read.
+    """
+    from ..files import project_of
+
+    return project_of(args.file if args.text is None else None, limits_of(args))
+
+
+def root_of_import(args: argparse.Namespace, path: str) -> str | None:
+    """The same for a file that is brought in from elsewhere: what is named outside is meant, what is named inside must
+    not lead out."""
+    root = root_of(args)
+    inside = root is not None and os.path.commonpath((os.path.abspath(path), root)) == root
+    return root if inside else None
+
+
+def write_result(out: str, data: bytes, net: Any) -> None:
+    """Write what is made of a network, but over none of the files that its layers stand in."""
+    from ..writing import keep_used, write_file
+    from .watching import files_of
+
+    keep_used(out, files_of(net.graph))
+    write_file(out, data)
+
+
+def given_weights(args: argparse.Namespace) -> Any:
+    """The tensors of --weights by name; None without it. Raises UsageError: E0501, E0509, E0520."""
+    if args.weights is None:
+        return None
+    from ...backends.weights import read_tensors
+
+    return read_tensors(args.weights, root_of(args))
 
 
 def batch_size(text: str) -> int:

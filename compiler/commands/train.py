@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..diagnostics import usage
+from ..signals import ENDING, held
 from .shared import add_network, positive, read_net
 
 HELP = "Train a network as its train section says."
@@ -68,7 +70,30 @@ def run(args: argparse.Namespace) -> int:
     share = max(1, (os.cpu_count() or 1) // args.processes)
     environment = {"OMP_NUM_THREADS": str(share), **os.environ} if args.processes > 1 else None
     command = [*launcher(args), str(script), *options(args, out)]
-    return subprocess.run(command, env=environment, check=False).returncode
+    return finished(command, environment)
+
+
+def finished(command: list[str], environment: dict[str, str] | None) -> int:
+    """Run the script to its end, and give its status.
+
+    A terminal sends Ctrl-C to both processes, and a supervisor SIGTERM to this one alone: so it is this one that hears
+    it, hands it on and waits, since the script may be at a checkpoint.
+    """
+    with held():
+        process = subprocess.Popen(command, env=environment, preexec_fn=deaf)
+    try:
+        status = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    return status if status >= 0 else 128 - status
+
+
+def deaf() -> None:
+    """In the script's process, before it begins: Ctrl-C is not for it, and nothing is held any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def launcher(args: argparse.Namespace) -> list[str]:

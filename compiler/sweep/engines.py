@@ -7,12 +7,14 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from itertools import islice
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any
 
 from ..diagnostics import UsageError, usage
+from ..signals import UNBLOCK, held
 from .evaluate import Chunk, Evaluator, pack
 from .job import Job
 
@@ -35,8 +37,9 @@ GLANCE = 5
 
 ALL = "all"
 
-DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
-"""What workers begin with: a terminal sends Ctrl-C to them too, and this process is the one that ends them."""
+DEAF = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {UNBLOCK}"
+"""What workers begin with: a terminal sends Ctrl-C to them too, and this process is the one that ends them. Until then
+they have it blocked, since they start while signals are held."""
 
 
 @contextmanager
@@ -81,11 +84,14 @@ def local_cluster(count: int) -> Iterator[Any]:
     dask = dask_module("distributed")
     settings: dict[str, Any] = {"n_workers": count, "threads_per_worker": 1, "processes": True, "host": "127.0.0.1"}
     settings |= {"dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL, "preload": [DEAF]}
-    try:
-        cluster = dask.LocalCluster(**settings)
-    except Exception as error:  # of a script without `if __name__ == "__main__":`, which the workers run again
-        raise gone(error) from None
-    with cluster, dask.Client(cluster, set_as_default=False) as client:
+    ensure_running()  # what multiprocessing would do first, and it unblocks the signals that are held
+    with ExitStack() as opened:
+        with held():  # workers that are interrupted while they start end in tracebacks, and the cluster half closed
+            try:
+                cluster = opened.enter_context(dask.LocalCluster(**settings))
+            except Exception as error:  # of a script without `if __name__ == "__main__":`, which the workers run again
+                raise gone(error) from None
+            client = opened.enter_context(dask.Client(cluster, set_as_default=False))
         yield client
 
 

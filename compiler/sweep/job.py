@@ -40,17 +40,18 @@ class Job(NamedTuple):
     version: str
 
 
-def make_job(space: Space, path: str, limits: Limits) -> Job:
+def make_job(space: Space, path: str, limits: Limits, root: str | None = None) -> Job:
     """Read the program, the files that it uses and the device. Raises CnncError for what is wrong with them.
 
-    path: what the space is called in messages. Nothing is said here of networks that do not compile.
+    path: what the space is called in messages. root: the folder that the files must lie in. Nothing is said here of
+    networks that do not compile.
     """
     from ... import __version__
 
-    source = read_source(space.network, limits)
+    source = read_source(space.network, limits, root)
     template = Template(source, limits=limits)
     check_params(space, path, template)
-    device = find_device(space.device) if space.device is not None else None
+    device = find_device(space.device, root) if space.device is not None else None
     for dtype in space.dtypes if device is not None else ():
         if device is not None and dtype not in device.dtypes:
             raise usage("E0533", device=device.name, dtype=dtype, known=", ".join(device.dtypes))
@@ -98,8 +99,8 @@ def loader_of(job: Job) -> Loader:
 def identity(job: Job) -> dict[str, str]:
     """What must be the same for a sweep to go on where it stopped: digests, and the version. Paths are not in it."""
     texts = [job.program[:2], *((path, text[:2]) for path, _, text in job.used)]
-    space = job.space._replace(network="", device=None)
-    return {"version": job.version, "program": digest(texts), "space": digest([space, job.device, job.limits, CHUNK])}
+    space, limits = job.space._replace(network="", device=None), job.limits._replace(allow_outside=False)
+    return {"version": job.version, "program": digest(texts), "space": digest([space, job.device, limits, CHUNK])}
 
 
 def digest(data: Any) -> str:

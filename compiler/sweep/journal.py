@@ -16,6 +16,11 @@ from .evaluate import Chunk, Stored
 ENDING = ".sweep"
 
 
+def files_of(path: Path) -> list[Path]:
+    """A journal's file and those that SQLite keeps beside it."""
+    return [Path(f"{path}{ending}") for ending in ("", "-wal", "-shm", "-journal")]
+
+
 class Journal:
     """The chunks of one sweep. Without a path they lie in a temporary file that goes with the process."""
 
@@ -110,6 +115,6 @@ class Journal:
         self.remove_files()
 
     def remove_files(self) -> None:
-        for ending in ("", "-wal", "-shm", "-journal") if self.path is not None else ():
+        for path in files_of(self.path) if self.path is not None else ():
             with suppress(OSError):
-                Path(f"{self.path}{ending}").unlink(missing_ok=True)
+                path.unlink(missing_ok=True)

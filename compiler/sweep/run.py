@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import Diagnostic, NetworkError
+from ..files import project_of
 from ..limits import Limits
 from ..pipeline import deep_recursion
 from ..public import FLAG, FUNCTION, LIMITS, NONE, PATH, TABLE, TEXT, WHOLE, WORDS, Kind, public
@@ -14,7 +15,7 @@ from ..writing import check_target, keep_sources
 from .engines import open_engine
 from .evaluate import Evaluator, Stored
 from .job import CHUNK, Job, identity, loader_of, make_job
-from .journal import ENDING, Journal
+from .journal import ENDING, Journal, files_of
 from .pareto import Vector
 from .points import Point, Points, chunks
 from .reading import changed, read_space
@@ -135,9 +136,11 @@ def sweep(
     path = "the space" if isinstance(space, Mapping) else str(space)
     read = make_space(changed(space, path, changes), path) if isinstance(space, Mapping) else read_space(path, changes)
     target = prepared(out, path, read)
+    limits = limits or Limits()
+    root = None if isinstance(space, Mapping) else project_of(path, limits)  # who calls with data is no file
     with deep_recursion():
-        job = make_job(read, path, limits or Limits())
-        journal = Journal(work_path(target), identity(job), chunks(read.total, CHUNK), restart)
+        job = make_job(read, path, limits, root)
+        journal = Journal(target and work_path(target), identity(job), chunks(read.total, CHUNK), restart)
         try:
             found = Sweep(job, evaluated(job, journal, workers, cluster, progress), journal)
             if found.failed == found.points:
@@ -157,16 +160,18 @@ def prepared(out: str | Path | None, path: str, space: Space) -> Path | None:
         return None
     form = form_of(out)
     keep_sources(out, space=path, program=space.network)
-    check_target(Path(out))
+    target = Path(out)
+    for written in (target, *files_of(work_path(target))):
+        check_target(written)
     if form == ".parquet":
         from ...backends import require
 
         require(["pyarrow"])
-    return Path(out)
+    return target
 
 
-def work_path(target: Path | None) -> Path | None:
-    return None if target is None else target.with_name(target.name + ENDING)
+def work_path(target: Path) -> Path:
+    return target.with_name(target.name + ENDING)
 
 
 def evaluated(job: Job, journal: Journal, workers: int | str, cluster: str | None, progress: Progress | None) -> Tally:
