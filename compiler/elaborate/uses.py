@@ -13,6 +13,7 @@ from ..ops.composite import Composite
 from ..ops.kinds import PoolTap, describe
 from ..ops.shape import Slice
 from ..source import Span
+from ..symbolic import Sym
 from .bind import Given, bind_block, bind_op, where_to_look
 from .build import Frame, Tag, name_alone, open_region, safe_name
 from .evaluate import split_suffix
@@ -182,7 +183,7 @@ class Uses(Operators):
         params = [param.name for param in decl.node.params]
         frame.arguments = {v: n for n, v in zip(params, values, strict=True) if isinstance(v, Value)}
         frame.region.args = {
-            n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))
+            n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple, Sym))
         }
         outer, self.frame = self.frame, frame
         self.trail.append(f"in `{decl.name}`, used at {span.source.name}:{span.line}:{span.column}")

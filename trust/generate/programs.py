@@ -231,7 +231,7 @@ class _Writing:
             if set(net.symbols) != set(sizes):
                 raise Misfit("symbols")
         except cnnc.NetworkError:  # a layer that needs numbers
-            concrete = re.sub(r"(?<=x)[DHW](?![a-z0-9A-Z_])", lambda m: str(sizes[m[0]]), text)
+            concrete = re.sub(r"(?<=[x×])[DHW](?=[x×]|\b)", lambda m: str(sizes[m[0]]), text)
             found = Program(concrete, shape, params, {}, shapes)
             found.compiled()
         return found

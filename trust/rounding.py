@@ -1,0 +1,71 @@
+"""How far single precision may move a result: the reference run again with every operand rounded at random.
+
+This is Monte Carlo arithmetic (Parker, 1997): where a division by a small spread, a difference of nearly equal numbers
+or a choice between nearly equal ones makes the result of a program depend on its roundings, these runs differ among
+themselves, and no library computing in single precision can be expected to give one of them.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from unittest.mock import patch
+
+import cnnc
+import numpy as np
+from cnnc.backends import numpy as reference
+
+Arrays = dict[str, np.ndarray]
+
+ROUNDING = 2.0**-23
+"""The distance of neighbouring numbers in single precision, relative to them."""
+LARGEST = 1e37
+"""Where a result in between exceeds this, single precision overflows there or soon after."""
+RUNS = 4
+SCALE = 10.0
+"""A disagreement is put down to rounding where it is at most this many times what random rounding makes."""
+
+
+def reference_run(net: cnnc.Net, inputs: Arrays, weights: Arrays) -> tuple[Arrays, float]:
+    """The outputs in double precision, and the largest number that came up on the way."""
+    largest = 0.0
+
+    def seen(lowering: Callable[..., Any], *given: Any) -> Any:
+        nonlocal largest
+        made = lowering(*given)
+        for array in made if isinstance(made, tuple) else (made,):
+            top = float(np.abs(array).max(initial=0.0))
+            largest = max(largest, top) if top == top else float("inf")
+        return made
+
+    with patch.object(reference, "LOWERINGS", _Wrapped(seen)):
+        return reference.run(net, inputs, weights), largest
+
+
+def spread_of_rounding(net: cnnc.Net, inputs: Arrays, weights: Arrays, exact: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """For each output, how far random rounding of all operands moved it at most."""
+    furthest = dict.fromkeys(exact, 0.0)
+    for run in range(RUNS):
+        random = np.random.default_rng(run)
+
+        def rounded(array: np.ndarray, random: np.random.Generator = random) -> np.ndarray:
+            return array * (1.0 + ROUNDING * random.uniform(-1.0, 1.0, array.shape))
+
+        def noisy(lowering: Callable[..., Any], attrs: Any, step: Any, xs: list[Any], own: Arrays) -> Any:
+            return lowering(attrs, step, [rounded(x) for x in xs], {name: rounded(w) for name, w in own.items()})
+
+        with patch.object(reference, "LOWERINGS", _Wrapped(noisy)):
+            found = reference.run(net, inputs, weights)
+        for name, array in found.items():
+            furthest[name] = max(furthest[name], float(np.abs(array - exact[name]).max(initial=0.0)))
+    return furthest
+
+
+class _Wrapped:
+    """The reference's table of definitions, each called through `around`."""
+
+    def __init__(self, around: Callable[..., Any]) -> None:
+        self.around = around
+        self.table = reference.LOWERINGS
+
+    def get(self, name: str) -> Any:
+        lowering = self.table.get(name)
+        return lowering and (lambda *given: self.around(lowering, *given))
