@@ -86,7 +86,6 @@ def at_sizes(program: Program, net: cnnc.Net) -> cnnc.Net:
     found = net.at(**program.sizes)
     shape = "x".join(map(str, known(found.graph.inputs[0].value)))
     plain = compiled(program.text, shape, program.params)
-    demand(placeless(found.ir()) == placeless(plain.ir()), "formulas at sizes are not the graph of the program with these sizes")
     demand(found.to_dict() == plain.to_dict(), "formulas at sizes are not the figures of the program with these sizes")
     return found
 
@@ -130,12 +129,12 @@ def check_results(net: cnnc.Net, weights: Arrays, inputs: Arrays) -> Verdict:
         for name, want in wanted.items():
             demand(outputs[name].shape == want.shape, f"{backend} gives another shape", f"{outputs[name].shape}")
     layers = len(net.layers)
-    if not largest < LARGEST or not all(np.isfinite(want).all() for want in wanted.values()):
-        return Verdict("overflow", layers)
     check_double(net, module, inputs, wanted)
     worst = max((difference(outputs[name], want) for outputs in got.values() for name, want in wanted.items()), default=0.0)
     if worst <= TOLERANCE:
         return Verdict("", layers, worst)
+    if not largest < LARGEST:
+        return Verdict("overflow", layers)
     moved = spread_of_rounding(net, inputs, weights, wanted)
     for backend, outputs in got.items():
         for name, want in wanted.items():

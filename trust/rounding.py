@@ -33,7 +33,7 @@ def reference_run(net: cnnc.Net, inputs: Arrays, weights: Arrays) -> tuple[Array
         made = lowering(*given)
         for array in made if isinstance(made, tuple) else (made,):
             top = float(np.abs(array).max(initial=0.0))
-            largest = max(largest, top) if top == top else float("inf")
+            largest = max(largest, top if top == top else float("inf"))
         return made
 
     with patch.object(reference, "LOWERINGS", _Wrapped(seen)):

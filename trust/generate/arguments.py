@@ -91,7 +91,7 @@ class Arguments:
         if name in ("lo", "hi"):
             value = random.uniform(-1.5, 0.2) if name == "lo" else random.uniform(0.25, 3.0)
         elif layer == "lppool":
-            value = random.choice((1.0, 2.0, 3.0, 1.5, 2.5))
+            value = random.choice((1.0, 1.0, 2.0, 2.0, 2.0, 3.0, 4.0, 1.5))  # 1.5 of what is negative is not a number
         elif layer == "lrn":
             value = random.uniform(0.0, 2.0) if name == "alpha" else random.uniform(0.5, 2.0)
         elif low == 0.0:

@@ -217,6 +217,6 @@ def given_layer(draft: Draft, shape: Shape, scope: Scope, depth: int) -> Piece |
 
 FORMS: dict[Form, float] = {
     combined: 2, listed: 2, comprehended: 1, divided: 1, residual: 1, repeated: 1.5, looped: 1.5, conditional: 1,
-    grouped: 0.5, from_prelude: 2, tapped: 1.5, given_layer: 1,
+    grouped: 0.5, from_prelude: 3, tapped: 1.5, given_layer: 1,
 }  # fmt: skip
 """The forms with how often each is drawn beside the others; `blocks` adds those that declare something."""

@@ -29,8 +29,9 @@ def layers() -> dict[str, Any]:
 
 @cache
 def layers_of_rank(rank: int, tokens: bool) -> tuple[str, ...]:
-    """The layers that may take such inputs. Only some take tokens; which of the rest do, the compiler says."""
-    return tuple(name for name, entry in layers().items() if tokens or rank in entry.ranks)
+    """The layers that may take such inputs, those of few ranks more often. Which take tokens the compiler says."""
+    fitting = [(name, entry) for name, entry in layers().items() if tokens or rank in entry.ranks]
+    return tuple(name for name, entry in fitting for _ in range(4 // len(entry.ranks)))
 
 
 def keeping(draft: Draft) -> str:

@@ -123,7 +123,7 @@ class _Writing:
 
     def shape(self) -> Shape:
         random = self.random
-        rank = random.choices((0, 1, 2, 3), (1, 2, 6, 1.5))[0]
+        rank = random.choices((0, 1, 2, 3), (1.2, 2, 6, 1.5))[0]
         channels = random.choice((1, 2, 3, 4, 4, 6, 8))
         if rank == 0:
             return (random.choice((5, 8, 12)),)
