@@ -1,12 +1,15 @@
 """How far single precision may move a result: the reference run again with every operand rounded at random.
 
+A sum within a layer, such as a mean that is subtracted, may move all elements of the layer's result together; so each
+result as a whole is moved by a rounding of its largest element, too.
+
 This is Monte Carlo arithmetic (Parker, 1997): where a division by a small spread, a difference of nearly equal numbers
 or a choice between nearly equal ones makes the result of a program depend on its roundings, these runs differ among
 themselves, and no library computing in single precision can be expected to give one of them.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import cnnc
@@ -24,20 +27,31 @@ SCALE = 10.0
 """A disagreement is put down to rounding where it is at most this many times what random rounding makes."""
 
 
-def reference_run(net: cnnc.Net, inputs: Arrays, weights: Arrays) -> tuple[Arrays, float]:
-    """The outputs in double precision, and the largest number that came up on the way."""
-    largest = 0.0
+class Reference(NamedTuple):
+    """The outputs in double precision, and what came up on the way."""
 
-    def seen(lowering: Callable[..., Any], *given: Any) -> Any:
-        nonlocal largest
-        made = lowering(*given)
+    outputs: Arrays
+    largest: float
+    """The largest number; infinite where one was none."""
+    deformed: bool
+    """Whether a deformable convolution got what is not a number."""
+
+
+def reference_run(net: cnnc.Net, inputs: Arrays, weights: Arrays) -> Reference:
+    """A network in double precision."""
+    largest, deformed = 0.0, False
+
+    def seen(lowering: Callable[..., Any], attrs: Any, step: Any, xs: list[Any], own: Arrays) -> Any:
+        nonlocal largest, deformed
+        made = lowering(attrs, step, xs, own)
+        deformed |= step.op.name == "deformconv" and not np.isfinite(xs[0]).all()
         for array in made if isinstance(made, tuple) else (made,):
             top = float(np.abs(array).max(initial=0.0))
             largest = max(largest, top if top == top else float("inf"))
         return made
 
     with patch.object(reference, "LOWERINGS", _Wrapped(seen)):
-        return reference.run(net, inputs, weights), largest
+        return Reference(reference.run(net, inputs, weights), largest, deformed)
 
 
 def spread_of_rounding(net: cnnc.Net, inputs: Arrays, weights: Arrays, exact: Mapping[str, np.ndarray]) -> dict[str, float]:
@@ -49,8 +63,12 @@ def spread_of_rounding(net: cnnc.Net, inputs: Arrays, weights: Arrays, exact: Ma
         def rounded(array: np.ndarray, random: np.random.Generator = random) -> np.ndarray:
             return array * (1.0 + ROUNDING * random.uniform(-1.0, 1.0, array.shape))
 
+        def moved(array: np.ndarray, random: np.random.Generator = random) -> np.ndarray:
+            return array + ROUNDING * random.uniform(-1.0, 1.0) * np.abs(array).max(initial=0.0)
+
         def noisy(lowering: Callable[..., Any], attrs: Any, step: Any, xs: list[Any], own: Arrays) -> Any:
-            return lowering(attrs, step, [rounded(x) for x in xs], {name: rounded(w) for name, w in own.items()})
+            made = lowering(attrs, step, [rounded(x) for x in xs], {name: rounded(w) for name, w in own.items()})
+            return tuple(map(moved, made)) if isinstance(made, tuple) else moved(made)
 
         with patch.object(reference, "LOWERINGS", _Wrapped(noisy)):
             found = reference.run(net, inputs, weights)
