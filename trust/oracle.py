@@ -2,7 +2,7 @@
 
 import re
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import cnnc
 import numpy as np
@@ -132,7 +132,9 @@ def check_results(net: cnnc.Net, weights: Arrays, inputs: Arrays) -> Verdict:
             demand(outputs[name].shape == want.shape, f"{backend} gives another shape", f"{outputs[name].shape}")
     layers = len(net.layers)
     check_double(net, module, inputs, wanted)
-    worst = max((difference(outputs[name], want) for outputs in got.values() for name, want in wanted.items()), default=0.0)
+    worst = max(
+        (difference(outputs[name], want) for outputs in got.values() for name, want in wanted.items()), default=0.0
+    )
     if worst <= TOLERANCE:
         return Verdict("", layers, worst)
     if not largest < LARGEST:
@@ -143,7 +145,9 @@ def check_results(net: cnnc.Net, weights: Arrays, inputs: Arrays) -> Verdict:
             off = float(np.abs(outputs[name] - want).max(initial=0.0))
             excused = off <= SCALE * moved[name]  # false for what is not a number
             if difference(outputs[name], want) > TOLERANCE and not excused:
-                detail = f"{name}: {difference(outputs[name], want):.2e}; rounding explains {moved[name]:.1e} of {off:.1e}"
+                detail = (
+                    f"{name}: {difference(outputs[name], want):.2e}; rounding explains {moved[name]:.1e} of {off:.1e}"
+                )
                 raise Disagreement(f"{backend} disagrees", detail)
     return Verdict("rounding", layers, worst)
 
@@ -180,12 +184,12 @@ def check_double(net: cnnc.Net, module: torch.nn.Module, inputs: Arrays, wanted:
 
 
 def deform_flops(x: Any, w: Any, *rest: object, out_val: Any, **settings: object) -> int:
-    return 2 * prod(out_val.shape) * prod(w.shape[1:])
+    return int(2 * prod(out_val.shape) * prod(w.shape[1:]))
 
 
 def bilinear_flops(x: Any, w: Any, z: Any, *rest: object, **settings: object) -> int:
     """Two a multiplication: every output's matrix by one vector, then by the other."""
-    return 2 * x.shape[0] * (w.shape[0] * w.shape[1] * w.shape[2] + w.shape[0] * w.shape[1])
+    return int(2 * x.shape[0] * (w.shape[0] * w.shape[1] * w.shape[2] + w.shape[0] * w.shape[1]))
 
 
 def attention_flops(q: Any, k: Any, v: Any, *rest: object, **settings: object) -> int:
@@ -199,7 +203,7 @@ class Counting(TorchDispatchMode):
     PyTorch has no rule for get that of their kind.
     """
 
-    rules: dict[Any, Any] = {
+    rules: ClassVar[dict[Any, Any]] = {
         **flop_registry,
         torch.ops.torchvision.deform_conv2d: deform_flops,
         torch.ops.aten._trilinear: bilinear_flops,
@@ -228,7 +232,9 @@ def check_work(net: cnnc.Net, module: torch.nn.Module, inputs: Arrays) -> None:
     """Multiply-accumulates as PyTorch counts them, operator by operator, for one sample."""
     with Counting() as counter:
         run_torch(net, module, {name: x[:1] for name, x in inputs.items()})
-    demand(net.flops == counter.total, "multiply-accumulates are not those that ran", f"{net.flops}, ran {counter.total}")
+    demand(
+        net.flops == counter.total, "multiply-accumulates are not those that ran", f"{net.flops}, ran {counter.total}"
+    )
 
 
 # ONNX

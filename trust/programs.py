@@ -98,7 +98,10 @@ def section(results: list[Found], seconds: float) -> str:
         ("results compared in PyTorch, ONNX Runtime (plain and folded) and NumPy", f"{compared:,}"),
         ("set apart: single precision overflows", f"{apart['overflow']:,} ({apart['overflow'] / len(results):.2%})"),
         ("set apart: rounding decides the result", f"{apart['rounding']:,} ({apart['rounding'] / len(results):.2%})"),
-        ("set apart: not a number enters torchvision's deformable convolution, which crashes", apart["deformconv of NaN"]),
+        (
+            "set apart: not a number enters torchvision's deformable convolution, which crashes",
+            apart["deformconv of NaN"],
+        ),
         ("largest difference, of 1e-4", f"{max((r.worst for r in results if not r.apart), default=0.0):.1e}"),
         ("layers of a program: median, most", f"{layers[len(layers) // 2]}, {layers[-1]}"),
         *((f"{kind} met", f"{met[kind]} of {count}") for kind, count in sorted(kinds.items())),

@@ -54,7 +54,9 @@ def reference_run(net: cnnc.Net, inputs: Arrays, weights: Arrays) -> Reference:
         return Reference(reference.run(net, inputs, weights), largest, deformed)
 
 
-def spread_of_rounding(net: cnnc.Net, inputs: Arrays, weights: Arrays, exact: Mapping[str, np.ndarray]) -> dict[str, float]:
+def spread_of_rounding(
+    net: cnnc.Net, inputs: Arrays, weights: Arrays, exact: Mapping[str, np.ndarray]
+) -> dict[str, float]:
     """For each output, how far random rounding of all operands moved it at most."""
     furthest = dict.fromkeys(exact, 0.0)
     for run in range(RUNS):

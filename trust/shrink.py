@@ -45,13 +45,13 @@ def shrunk(program: Program, fails: Callable[[Program], bool], most: int = 600) 
 
 
 def plain(program: Program, fails: Callable[[Program], bool]) -> Program:
-    """The program without expected shapes and comments, and with its input in its text, where it fails like that too."""
+    """The program without expected shapes and comments, its input in its text, where it fails like that too."""
     for change in (
         {"shapes": None},
         {"text": format_source(Source(program.text))},
         {"text": f"input {program.input} -> {program.text}", "input": None},
     ):
-        changed = program._replace(**change)  # type: ignore[arg-type]
+        changed = program._replace(**change)
         if accepted(changed) and fails(changed):
             program = changed
     return program
@@ -126,6 +126,6 @@ def below(node: Any) -> Iterator[Any]:
 def is_expression(node: Any) -> bool:
     return isinstance(
         node,
-        ast.Chain | ast.Call | ast.Group | ast.Listing | ast.Tuple | ast.Binary | ast.As | ast.Choice | ast.Name | ast.Loop
-        | ast.Comprehension | ast.Unary | ast.Index | ast.Argument | ast.Number,
+        ast.Chain | ast.Call | ast.Group | ast.Listing | ast.Tuple | ast.Binary | ast.As | ast.Choice | ast.Name
+        | ast.Loop | ast.Comprehension | ast.Unary | ast.Index | ast.Argument | ast.Number,
     )  # fmt: skip

@@ -83,7 +83,7 @@ class Arguments:
         return f"({', '.join(f'({a}, {b})' for a, b in sides)},)"
 
     def draw_number(self, layer: str, name: str, kind: kinds.Number) -> str:
-        """Mostly near the default or within the bounds; values that make every result vanish or explode are left out."""
+        """Mostly near the default or within the bounds; what makes every result vanish or explode is left out."""
         random = self.random
         low, high = max(kind.low, -2.0), min(kind.high, 3.0)
         if name == "eps":

@@ -20,7 +20,8 @@ def extents(shape: Shape) -> dict[str, int]:
 def new_block(draft: Draft, shape: Shape, scope: Scope, depth: int) -> Piece | None:
     """A block written for inputs like this one, and its use."""
     inner = Scope({**draft.globals, **extents(shape)})
-    params, arguments = [], []
+    params: list[tuple[str, str, bool, str]] = []
+    arguments: list[str] = []
     for _ in range(draft.random.randint(0, 3)):
         if draft.chance(0.3):
             name, layer = draft.name("f"), draft.random.choice(ACTIVATIONS)
@@ -75,8 +76,8 @@ def clauses(draft: Draft, shape: Shape, inner: Scope, depth: int) -> list[Clause
         inner.layers[name] = layer
     if draft.chance(0.4):
         name = draft.name("s")
-        layer = chain(draft, shape, Scope(draft.globals), 0, 2)
-        back = adapted(draft, layer, shape, shape, Scope(draft.globals))
+        body = chain(draft, shape, Scope(draft.globals), 0, 2)
+        back = adapted(draft, body, shape, shape, Scope(draft.globals))
         if back:
             found.append((f"shared {name} = {back.text}", name))
     return found

@@ -67,6 +67,12 @@ class Piece(NamedTuple):
         return self.text if self.plain else f"({self.text})"
 
 
+class BlockNote(NamedTuple):
+    """A block that was declared: its parameters, as (name, kind, has a default)."""
+
+    params: tuple[tuple[str, str, bool], ...]
+
+
 class Draft:
     """Declarations so far, fresh names, and the random numbers that all is drawn from."""
 
@@ -76,7 +82,7 @@ class Draft:
         """Lines that reach all that follows: `use` and `set`."""
         self.declared: dict[str, str] = {}
         """Blocks and shared layers by name, in order."""
-        self.blocks: dict[str, "BlockNote"] = {}
+        self.blocks: dict[str, BlockNote] = {}
         self.shared: dict[str, Shape] = {}
         self.globals: dict[str, int] = {}
         """Numbers that the file names."""
@@ -131,12 +137,6 @@ class Draft:
             names |= found
             new = {self.declared[n] for n in found}
         return [*lines, *(line for name, line in self.declared.items() if name in names)]
-
-
-class BlockNote(NamedTuple):
-    """A block that was declared: its parameters, as (name, kind, has a default)."""
-
-    params: tuple[tuple[str, str, bool], ...]
 
 
 def small(net: cnnc.Net, out: Shape) -> bool:

@@ -103,8 +103,8 @@ def comprehended(draft: Draft, shape: Shape, scope: Scope, depth: int) -> Piece 
     name = draft.name("i")
     values = draft.random.sample(range(1, 6), draft.random.randint(1, 3))
     channels = number(draft.random.randint(1, 4), scope.inner(**{name: values[0]}), draft.random, 0.7)
-    bodies = [f"conv({channels}, {name}, p=same_upper)", f"conv(2, 1) -> {keeping(draft)}", f"dwconv({name}, p=same_upper)",
-              f"fc({channels})", f"fc({name})", f"conv1({name}) -> relu"]  # fmt: skip
+    bodies = [f"conv({channels}, {name}, p=same_upper)", f"conv(2, 1) -> {keeping(draft)}",
+              f"dwconv({name}, p=same_upper)", f"fc({channels})", f"fc({name})", f"conv1({name}) -> relu"]  # fmt: skip
     text = f"[{draft.random.choice(bodies)} for {name} in {shown(draft, values)}]"
     return checked(draft, text, shape, scope, plain=True)
 

@@ -42,7 +42,7 @@ def layer(draft: Draft, shape: Shape, scope: Scope) -> Piece | None:
     """One layer with drawn arguments; before one that reads a label, a link that sets it."""
     entry = layers()[draft.random.choice(layers_of_rank(len(shape) - 1, isinstance(shape, Tokens)))]
     for _ in range(REDRAWS):
-        before, inner, between = prepared(draft, entry, shape, scope)
+        before, inner = prepared(draft, entry, shape, scope)
         here = draft.shape_of(" -> ".join(before), shape, scope) if before else shape
         if here is None:
             continue
@@ -55,20 +55,20 @@ def layer(draft: Draft, shape: Shape, scope: Scope) -> Piece | None:
     return None
 
 
-def prepared(draft: Draft, entry: Any, shape: Shape, scope: Scope) -> tuple[tuple[str, ...], Scope, Shape]:
-    """Links that set the label which a layer reads, the scope that knows it, and the shape behind them."""
+def prepared(draft: Draft, entry: Any, shape: Shape, scope: Scope) -> tuple[tuple[str, ...], Scope]:
+    """Links that set the label which a layer reads, and the scope that knows it."""
     reads = [kind.kind if isinstance(kind, kinds.Optional) else kind for kind in entry.params.values()]
     if any(isinstance(kind, kinds.PoolTap) for kind in reads):
         inner, name = scope.inner(), draft.name("p")
         inner.taps[name] = shape
         pool = layer_text(layers()["maxpool"], draft.random, shape, scope)
-        return (f"{pool} as {name}", *[keeping(draft)] * draft.random.randint(0, 1)), inner, shape
+        return (f"{pool} as {name}", *[keeping(draft)] * draft.random.randint(0, 1)), inner
     if any(isinstance(kind, kinds.Tensor) for kind in reads) and draft.chance(0.7):
         inner, name = scope.inner(), draft.name("t")
         inner.taps[name] = shape
         middle = f"fc({draft.random.randint(1, 5)})" if len(shape) == 1 else keeping(draft)
-        return (f"{keeping(draft)} as {name}", middle), inner, shape
-    return (), scope, shape
+        return (f"{keeping(draft)} as {name}", middle), inner
+    return (), scope
 
 
 def prelude(draft: Draft, shape: Shape, scope: Scope) -> Piece | None:

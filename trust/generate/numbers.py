@@ -75,10 +75,12 @@ def condition(truth: bool, random: Random) -> str:
     """A condition of that value, which numbers alone decide."""
     a = random.randint(1, 6)
     b = a + random.randint(1, 6)
-    true = [f"{a} < {b}", f"{b} > {a}", f"{a} <= {a}", f"{b} >= {a}", f"{a} == {a}", f"{a} != {b}", "true",
-            f"1 <= {a} < {b}", f"{a} == {a} and {a} < {b}", f"{a} > {b} or true", f"{b} < {a} or {a} < {b}", "not false"]  # fmt: skip
+    true = [f"{a} < {b}", f"{b} > {a}", f"{a} <= {a}", f"{b} >= {a}", f"{a} == {a}", f"{a} != {b}",
+            "true", f"1 <= {a} < {b}", f"{a} == {a} and {a} < {b}", f"{a} > {b} or true",
+            f"{b} < {a} or {a} < {b}", "not false"]  # fmt: skip
     false = [f"{b} < {a}", f"{a} >= {b}", f"{a} == {b}", f"{a} != {a}", "false", f"{a} < {b} < {a}",
-             f"{a} < {b} and false", f"{a} > {b} or {b} == {a}", f"not {a} < {b}", f"{b} <= {a}", f"{a} > {b}"]  # fmt: skip
+             f"{a} < {b} and false", f"{a} > {b} or {b} == {a}",
+             f"not {a} < {b}", f"{b} <= {a}", f"{a} > {b}"]  # fmt: skip
     return random.choice(true if truth else false)
 
 

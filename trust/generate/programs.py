@@ -26,8 +26,8 @@ class Program(NamedTuple):
 
     text: str
     input: str | None = None
-    params: dict[str, Any] = {}
-    sizes: dict[str, int] = {}
+    params: dict[str, Any] = {}  # noqa: RUF012  # nothing changes it
+    sizes: dict[str, int] = {}  # noqa: RUF012
     """Numbers for the symbols of its input."""
     shapes: dict[str, Shape] | None = None
     """What must come out, by the name of the output; None where that is not known."""
@@ -64,7 +64,7 @@ class _Writing:
         self.sets: list[str] = []
 
     def program(self) -> Program:
-        random, draft = self.random, self.draft
+        random = self.random
         self.heading()
         form = random.choices((self.bare, self.flow, self.several), (1, 4, 2))[0]
         made = form()
@@ -101,8 +101,9 @@ class _Writing:
         """A `set` line: initial values, or defaults of a layer."""
         draft, random = self.draft, self.random
         if draft.chance(0.15):
-            lines = ("set init(kaiming_normal(mode=fan_out))", "set init(fc=normal(std=0.1), bias=zeros)", "set cbr(act=tanh)",
-                     "set init(xavier)", "set init(conv=orthogonal, deconv=uniform(a=-1, b=1))", "set bottleneck(e=2)")  # fmt: skip
+            lines = ("set init(kaiming_normal(mode=fan_out))", "set init(fc=normal(std=0.1), bias=zeros)",
+                     "set cbr(act=tanh)", "set init(xavier)",
+                     "set init(conv=orthogonal, deconv=uniform(a=-1, b=1))", "set bottleneck(e=2)")  # fmt: skip
             draft.head.append(random.choice(lines))
             return
         entry = layers()[random.choice(("conv", "conv", "bn", "maxpool", random.choice(sorted(layers()))))]
@@ -163,7 +164,9 @@ class _Writing:
             letters = "DHW"[-(len(shape) - 1) :]
             chosen = [self.draft.chance(0.7) for _ in letters]
             parts = [a if use else str(n) for a, n, use in zip(letters, shape[1:], chosen, strict=True)]
-            return "x".join([str(shape[0]), *parts]), {a: n for a, n, use in zip(letters, shape[1:], chosen, strict=True) if use}
+            return "x".join([str(shape[0]), *parts]), {
+                a: n for a, n, use in zip(letters, shape[1:], chosen, strict=True) if use
+            }
         if self.draft.chance(0.2):
             return f"({', '.join(number(n, Scope(self.draft.globals), self.random) for n in shape)})", {}
         return self.random.choice("xxxx×").join(map(str, shape)), {}
@@ -205,7 +208,9 @@ class _Writing:
         if tail is None:
             raise Misfit("the inputs cannot be brought together")
         other = f"(vb -> {tail.text})" if tail.links else "vb"
-        joint = draft.fits((self.random.choice((f"(id + {other})", f"(id * {other})", f"[id, {other}]")),), a.shape, scope)
+        joint = draft.fits(
+            (self.random.choice((f"(id + {other})", f"(id * {other})", f"[id, {other}]")),), a.shape, scope
+        )
         if joint is None:
             raise Misfit("the inputs cannot be joined")
         rest = chain(draft, joint.shape, scope, 2, 3)
