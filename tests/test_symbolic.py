@@ -261,3 +261,9 @@ def test_an_extent_as_any_argument_is_answered(name: str) -> None:
         assert net.to_dict() and net.explain() and net.ir()
         with suppress(cnnc.NetworkError):
             assert net.at(**dict.fromkeys(net.symbols, 6)).to_dict()
+
+
+def test_shares_of_an_open_extent() -> None:
+    """Equal shares of channels that are an extent: only where nothing is left over at any size."""
+    assert cnnc.compile("input 2xW -> permute((1, 0)) -> pad(1) -> [id, id] -> split([relu, tanh])").at(W=3)
+    assert [d.code for d in cnnc.check("input 2xW -> permute((1, 0)) -> split([relu, tanh])")] == ["E0330"]

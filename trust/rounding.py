@@ -20,6 +20,7 @@ Arrays = dict[str, np.ndarray]
 
 ROUNDING = 2.0**-23
 """The distance of neighbouring numbers in single precision, relative to them."""
+DOUBLE_ROUNDING = 2.0**-52
 LARGEST = 1e37
 """Where a result in between exceeds this, single precision overflows there or soon after."""
 RUNS = 4
@@ -55,7 +56,7 @@ def reference_run(net: cnnc.Net, inputs: Arrays, weights: Arrays) -> Reference:
 
 
 def spread_of_rounding(
-    net: cnnc.Net, inputs: Arrays, weights: Arrays, exact: Mapping[str, np.ndarray]
+    net: cnnc.Net, inputs: Arrays, weights: Arrays, exact: Mapping[str, np.ndarray], rounding: float = ROUNDING
 ) -> dict[str, float]:
     """For each output, how far random rounding of all operands moved it at most."""
     furthest = dict.fromkeys(exact, 0.0)
@@ -63,10 +64,14 @@ def spread_of_rounding(
         random = np.random.default_rng(run)
 
         def rounded(array: np.ndarray, random: np.random.Generator = random) -> np.ndarray:
-            return array * (1.0 + ROUNDING * random.uniform(-1.0, 1.0, array.shape))
+            if array.dtype.kind != "f":  # the places that a pooling chose
+                return array
+            return array * (1.0 + rounding * random.uniform(-1.0, 1.0, array.shape))
 
         def moved(array: np.ndarray, random: np.random.Generator = random) -> np.ndarray:
-            return array + ROUNDING * random.uniform(-1.0, 1.0) * np.abs(array).max(initial=0.0)
+            if array.dtype.kind != "f":
+                return array
+            return array + rounding * random.uniform(-1.0, 1.0) * np.abs(array).max(initial=0.0)
 
         def noisy(lowering: Callable[..., Any], attrs: Any, step: Any, xs: list[Any], own: Arrays) -> Any:
             made = lowering(attrs, step, [rounded(x) for x in xs], {name: rounded(w) for name, w in own.items()})

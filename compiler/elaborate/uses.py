@@ -369,6 +369,8 @@ class Uses(Operators):
         if sizes is None:
             if channels < count:
                 raise self.problem("E0214", node, env, channels=channels, got=f"{count} branches")
+            if channels % count != 0 and isinstance(channels, Sym):  # who gets what is left over depends on the size
+                raise self.problem("E0330", node, env)
             return [channels // count + (i < channels % count) for i in range(count)]
         if not isinstance(sizes, tuple) or len(sizes) != count or not all(type(n) is int and n > 0 for n in sizes):
             raise self.problem("E0214", node, env, channels=channels, got=f"{describe(sizes)} for {count} branches")
