@@ -71,7 +71,8 @@ class _Specializer:
 
     def region(self, old: Region) -> None:
         new = Region(old.kind, old.title, old.key, old.span)
-        new.args, new.positional = old.args, old.positional
+        new.args = {name: self.attribute(value) for name, value in old.args.items()}
+        new.positional = old.positional
         new.inputs = [self.value(v) for v in old.inputs]
         new.steps = [self.apply(s) if isinstance(s, Apply) else self.call(s) for s in old.steps]
         new.outputs = [self.value(v) for v in old.outputs]

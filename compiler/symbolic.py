@@ -113,6 +113,15 @@ class Sym:
     def __mod__(self, divisor: Whole) -> Whole:
         return self - divisor * (self // divisor)
 
+    def __rfloordiv__(self, value: int) -> int:
+        """A number over a formula. Raises UndecidedError, but for 0."""
+        if value == 0:
+            return 0
+        raise UndecidedError(f"{value} over {self}")
+
+    def __rmod__(self, value: int) -> int:
+        return value - self.__rfloordiv__(value)
+
     def __truediv__(self, divisor: int) -> Whole:
         """Exact division. Raises ValueError where it leaves a rest."""
         quotient = self // divisor

@@ -129,6 +129,14 @@ def test_taps_read_across_branches_and_blocks() -> None:
     assert out(text) == (1 + 1 + 2 + 3, 8, 8)
 
 
+@pytest.mark.parametrize("gate", ["(t -> conv1x1(2))", "((t -> conv1x1(2)) -> relu)", "((t -> conv1x1(2)) if cin > 1)"])
+def test_a_factor_that_begins_with_a_label_is_built_once(gate: str) -> None:
+    """Whether `*` repeats or multiplies is decided without building what stands behind it."""
+    compiled = net(f"input 3x4x4 -> relu as t -> (conv1x1(2) * {gate})")
+    assert [row.op for row in compiled.layers].count("conv") == 2
+    assert compiled.params == 2 * (3 * 2 + 2)
+
+
 def test_recursion_with_an_exit() -> None:
     text = "block nest(n) = conv1x1(n) -> (nest(n - 1) if n > 1)\ninput 9x4x4 -> nest(5)"
     assert [row.output[0] for row in net(text).layers] == [5, 4, 3, 2, 1]

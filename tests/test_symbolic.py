@@ -1,11 +1,15 @@
 """Symbolic extents: formulas equal the concrete analysis at every size, including sizes that do not fit."""
 
+import itertools
 import math
 import random
+from contextlib import suppress
 from functools import partial
 
 import cnnc
 import pytest
+from cnnc.compiler.ops.kinds import REQUIRED
+from cnnc.compiler.reference import entries
 from cnnc.compiler.symbolic import at, gcd, largest, less, symbol
 from conftest import ROOT
 
@@ -227,3 +231,39 @@ def test_a_batch_with_the_letter_of_an_extent() -> None:
     with pytest.raises(cnnc.UsageError) as caught:
         cnnc.compile("input 3xHxW -> relu").report(batch="H")
     assert caught.value.code == "E0513"
+
+
+def test_arguments_of_blocks_get_numbers() -> None:
+    """Emitted source names its classes' arguments by them."""
+    text = "block unit(n) = conv3(cin, p=1) -> bn\ninput 2xHx8 -> unit(hin) -> unit(win + 1)"
+    symbolic, concrete = cnnc.compile(text).at(H=8), cnnc.compile(text.replace("H", "8"))
+    assert symbolic.ir() == concrete.ir()
+    assert symbolic.torch_source() == concrete.torch_source()
+
+
+EXTENTS = ("win", "win // 2", "win - 3", "(win, 4)", "((win, 1), (1, win))")
+
+
+@pytest.mark.parametrize("name", sorted(entries()))
+def test_an_extent_as_any_argument_is_answered(name: str) -> None:
+    """It computes like a number, or is refused with a diagnostic; then formulas exist for all costs."""
+    entry = entries()[name]
+    begin = {0: "input 4xHxW -> flatten", 1: "input 4xW -> id", 2: "input 4xHxW -> id", 3: "input 4xDxHxW -> id"}
+    begin = {rank: f"{begin[rank]}{' -> maxpool2 as p' if name == 'unpool' else ''}" for rank in entry.ranks}
+    required = {n: "p" if n == "tap" else "2" for n, kind in entry.params.items() if kind.default is REQUIRED}
+    for parameter, value, start in itertools.product(entry.params, EXTENTS, begin.values()):
+        given = ", ".join(f"{n}={v}" for n, v in {**required, parameter: value}.items())
+        text = f"{start} -> {name}({given})"
+        try:
+            net = cnnc.compile(text)
+        except cnnc.NetworkError:
+            continue
+        assert net.to_dict() and net.explain() and net.ir()
+        with suppress(cnnc.NetworkError):
+            assert net.at(**dict.fromkeys(net.symbols, 6)).to_dict()
+
+
+def test_shares_of_an_open_extent() -> None:
+    """Equal shares of channels that are an extent: only where nothing is left over at any size."""
+    assert cnnc.compile("input 2xW -> permute((1, 0)) -> pad(1) -> [id, id] -> split([relu, tanh])").at(W=3)
+    assert [d.code for d in cnnc.check("input 2xW -> permute((1, 0)) -> split([relu, tanh])")] == ["E0330"]

@@ -24,8 +24,13 @@ def fold_norm(b: Builder, a: Any, step: Apply, x: str) -> str | None:
     ):
         return None
     weight = maker.input[1]
+    bias_name = weight.removesuffix("weight") + "bias"
     if weight in b.folded:
-        return x if b.folded[weight] == b.path else None
+        if b.folded[weight] != b.path:
+            return None
+        if len(maker.input) == 2:  # a further use of a shared layer, whose bias came with the fold
+            maker.input.append(bias_name)
+        return x
     scale, shift = _affine(b, a, step.in_shapes[0][0])
     kernel = b.stored[weight]
     b.stored[weight] = (kernel * scale.reshape(-1, *(1,) * (kernel.ndim - 1))).astype(np.float32)
@@ -34,9 +39,8 @@ def fold_norm(b: Builder, a: Any, step: Apply, x: str) -> str | None:
     if len(maker.input) > 2:
         b.stored[maker.input[2]] = folded
     else:
-        name = weight.removesuffix("weight") + "bias"
-        b.stored[name] = folded
-        maker.input.append(name)
+        b.stored[bias_name] = folded
+        maker.input.append(bias_name)
     b.folded[weight] = b.path
     return x
 

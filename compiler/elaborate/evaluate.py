@@ -87,6 +87,10 @@ CONVERTIBLE = {n for n, op in NAMES.items() if op.suffix} | {n for n, c in COMPO
 """Layers that take a kernel suffix."""
 
 
+class IsTensor(Exception):
+    """Raised instead of building a tensor, where an operand is only looked at."""
+
+
 class Evaluator:
     """Computes values of expressions in environments. Applying layers is the subclass's work."""
 
@@ -96,6 +100,7 @@ class Evaluator:
         self.plans = plans
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
         self.trail: list[tuple[str, Span]] = []  # the uses of blocks that are being followed
+        self.looking = False  # at what an operand is, which is evaluated again to be combined: nothing may be built
         self._keys: dict[tuple[Any, ...], int] = {}
         self._suffixed: dict[str, Ref | None] = {}
 
@@ -426,6 +431,8 @@ class Evaluator:
     def chain(self, node: ast.Chain, env: Env) -> Any:
         head = self.evaluate(node.links[0], env)
         if isinstance(head, Value):
+            if self.looking:
+                raise IsTensor
             return self.apply_chain_to(head, node.links[1:], node, env)
         return Layer(node, env)
 

@@ -9,6 +9,7 @@ from ..ir import Apply, Call, Region, Value
 from ..limits import Limits
 from ..ops import Op
 from ..source import Span
+from ..symbolic import UndecidedError
 from .build import Frame, Tag, open_region
 from .evaluate import Evaluator
 from .plans import Plans
@@ -56,8 +57,11 @@ class Regions(Evaluator):
         shapes = [v.shape for v in inputs if v.shape is not None]
         if len(shapes) < len(inputs):
             return Value(None, span, frame)
-        attrs = op.resolve(attrs, shapes[0])
-        output = Value(op.shape(attrs, *shapes), span, frame)
+        try:
+            attrs = op.resolve(attrs, shapes[0])
+            output = Value(op.shape(attrs, *shapes), span, frame)
+        except UndecidedError:  # an extent as stride, groups or the like
+            raise Reject("E0330") from None
         step = Apply(op, attrs, inputs, output, span, tag.kind or kind or op.name, tag.label)
         step.skip = tag.skip
         frame.add(step)

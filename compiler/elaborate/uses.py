@@ -13,6 +13,7 @@ from ..ops.composite import Composite
 from ..ops.kinds import PoolTap, describe
 from ..ops.shape import Slice
 from ..source import Span
+from ..symbolic import Sym
 from .bind import Given, bind_block, bind_op, where_to_look
 from .build import Frame, Tag, name_alone, open_region, safe_name
 from .evaluate import split_suffix
@@ -182,7 +183,7 @@ class Uses(Operators):
         params = [param.name for param in decl.node.params]
         frame.arguments = {v: n for n, v in zip(params, values, strict=True) if isinstance(v, Value)}
         frame.region.args = {
-            n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple))
+            n: v for n, v in zip(params, values, strict=True) if isinstance(v, (int, float, str, tuple, Sym))
         }
         outer, self.frame = self.frame, frame
         self.trail.append((decl.name, span))
@@ -368,6 +369,8 @@ class Uses(Operators):
         if sizes is None:
             if channels < count:
                 raise self.problem("E0214", node, env, channels=channels, got=f"{count} branches")
+            if channels % count != 0 and isinstance(channels, Sym):  # who gets what is left over depends on the size
+                raise self.problem("E0330", node, env)
             return [channels // count + (i < channels % count) for i in range(count)]
         if not isinstance(sizes, tuple) or len(sizes) != count or not all(type(n) is int and n > 0 for n in sizes):
             raise self.problem("E0214", node, env, channels=channels, got=f"{describe(sizes)} for {count} branches")

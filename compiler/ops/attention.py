@@ -102,7 +102,7 @@ def resolve_non_local(a: NonLocal, x: Shape) -> NonLocal:
 def non_local_shape(a: NonLocal, x: Shape) -> Shape:
     """The input's own. Raises E0201 where the pooling window is larger than the input."""
     for extent in x[1:]:
-        if a.sub > extent:
+        if extent // a.sub < 1:
             raise Reject(
                 "E0201", axis="an axis", extent=extent, before=0, after=0, have=extent, k=a.sub, d=1, cover=a.sub
             )

@@ -45,7 +45,7 @@ def slice_lines(a: Slice, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]
 def slice_shape(a: Slice, x: Shape) -> Shape:
     """The channels from a to b. Raises E0219 unless a < b ≤ C."""
     stop = x[0] if a.b is None else a.b
-    if not a.a < stop <= x[0]:
+    if a.a >= stop or stop > x[0]:  # with formulas: at all sizes; others are found when the sizes are known
         raise Reject("E0219", start=a.a, stop=stop, channels=x[0])
     return (stop - a.a, *x[1:])
 

@@ -1,0 +1,300 @@
+"""What must hold of every valid program, whatever it says: one network in every backend, and the same costs counted."""
+
+import re
+from math import prod
+from typing import Any, ClassVar, NamedTuple
+
+import cnnc
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import torchvision  # noqa: F401  # registers its operators
+from cnnc.compiler.format import format_source
+from cnnc.compiler.ir import known, weights_of
+from cnnc.compiler.ir_text import print_graph, read_graph
+from cnnc.compiler.ops.base import Tokens
+from cnnc.compiler.source import Source
+from cnnc.compiler.verify import TOLERANCE, difference, random_inputs, random_weights
+from cnnc.compiler.verify_ir import check_graph
+from generate import Program
+from generate.draft import compiled
+from rounding import DOUBLE_ROUNDING, LARGEST, SCALE, reference_run, spread_of_rounding
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry, sdpa_flop_count
+
+Arrays = dict[str, np.ndarray]
+
+BATCH = 2
+DOUBLE_TOLERANCE = 1e-9
+"""Of PyTorch in double precision, where rounding is 10⁻¹⁶."""
+
+
+class Disagreement(Exception):
+    """Something that must hold does not. `kind` says what, without figures, so that equal faults have one kind."""
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+
+
+class Verdict(NamedTuple):
+    """What became of a program that agrees everywhere, or whose results cannot be compared."""
+
+    apart: str = ""
+    """Why results are not compared: overflow, rounding that decides the result, deformconv of NaN; else empty."""
+    layers: int = 0
+    worst: float = 0.0
+    """The largest difference of a result."""
+
+
+def judge(program: Program, seed: int = 0) -> Verdict:
+    """Hold the program to all that must hold. Raises Disagreement."""
+    net = program.compiled()
+    check_text(program, net)
+    if program.sizes:
+        net = at_sizes(program, net)
+    check_graph(net.graph)
+    check_shapes(program, net)
+    weights, inputs = random_weights(net.graph, seed), random_inputs(net.graph, seed, BATCH)
+    check_repeatable(program, net, weights)
+    return check_results(net, weights, inputs)
+
+
+# The text
+
+
+def check_text(program: Program, net: cnnc.Net) -> None:
+    """The printed graph reads back; formatting keeps the meaning, and happens once."""
+    printed = net.ir()
+    demand(print_graph(read_graph(printed)) == printed, "the printed graph reads back as another")
+    formatted = format_source(Source(program.text))
+    demand(format_source(Source(formatted)) == formatted, "formatting twice changes something")
+    again = program._replace(text=formatted).compiled()
+    demand(placeless(again.ir()) == placeless(printed), "formatting changes the meaning")
+    demand([d.code for d in again.warnings] == [d.code for d in net.warnings], "formatting changes the warnings")
+
+
+def placeless(printed: str) -> str:
+    """The printed graph without places in the text, which move when it is formatted."""
+    printed = re.sub(r" at (<text>|\S+):\d+-\d+", "", printed)
+    return re.sub(r"key \(.*?\) args", "args", printed)
+
+
+def at_sizes(program: Program, net: cnnc.Net) -> cnnc.Net:
+    """The network with numbers for its symbols, which must be that of the same program for an input of this shape."""
+    found = net.at(**program.sizes)
+    shape = "x".join(map(str, known(found.graph.inputs[0].value)))
+    plain = compiled(program.text, shape, program.params)
+    demand(found.to_dict() == plain.to_dict(), "formulas at sizes are not the figures of the program with these sizes")
+    return found
+
+
+def check_shapes(program: Program, net: cnnc.Net) -> None:
+    if program.shapes is not None:
+        found = {terminal.name: known(terminal.value) for terminal in net.graph.outputs}
+        same = {name: (tuple(s), isinstance(s, Tokens)) for name, s in found.items()} == {
+            name: (tuple(s), isinstance(s, Tokens)) for name, s in program.shapes.items()
+        }
+        demand(same, "shapes are not those of the pieces", f"{found}, pieces {program.shapes}")
+
+
+def check_repeatable(program: Program, net: cnnc.Net, weights: Arrays) -> None:
+    """A second compilation gives the same bytes."""
+    again = program.compiled()
+    if program.sizes:
+        again = again.at(**program.sizes)
+    demand(again.ir() == net.ir(), "a second compilation gives another graph")
+    demand(again.torch_source() == net.torch_source(), "a second compilation gives other PyTorch source")
+    models = [one.to_onnx(weights=weights).SerializeToString() for one in (net, again)]
+    demand(models[0] == models[1], "a second compilation gives another ONNX model")
+
+
+# Results
+
+
+def check_results(net: cnnc.Net, weights: Arrays, inputs: Arrays) -> Verdict:
+    """Outputs, their shapes, stored tensors and costs, in PyTorch and ONNX Runtime."""
+    try:
+        wanted, largest, deformed = reference_run(net, inputs, weights)
+    except AssertionError as error:
+        raise Disagreement("the reference gives another shape", str(error)) from None
+    module = net.to_torch(weights=weights).eval()
+    check_stored(net, module)
+    if deformed:  # torchvision's operator reads outside of its memory there, which ends the process
+        return Verdict("deformconv of NaN", len(net.layers))
+    got = {"torch": run_torch(net, module, inputs)}
+    check_work(net, module, inputs)
+    for name, inference in (("onnx", False), ("onnx inference", True)):
+        got[name] = run_onnx(net, net.to_onnx(weights=weights, inference=inference), weights, inputs, inference)
+    for backend, outputs in got.items():
+        for name, want in wanted.items():
+            demand(outputs[name].shape == want.shape, f"{backend} gives another shape", f"{outputs[name].shape}")
+    layers = len(net.layers)
+    if not check_double(net, module, inputs, weights, wanted):
+        return Verdict("rounding", layers)
+    worst = max(
+        (difference(outputs[name], want) for outputs in got.values() for name, want in wanted.items()), default=0.0
+    )
+    if worst <= TOLERANCE:
+        return Verdict("", layers, worst)
+    if not largest < LARGEST:
+        return Verdict("overflow", layers)
+    moved = spread_of_rounding(net, inputs, weights, wanted)
+    for backend, outputs in got.items():
+        for name, want in wanted.items():
+            off = float(np.abs(outputs[name] - want).max(initial=0.0))
+            excused = off <= SCALE * moved[name]  # false for what is not a number
+            if difference(outputs[name], want) > TOLERANCE and not excused:
+                detail = (
+                    f"{name}: {difference(outputs[name], want):.2e}; rounding explains {moved[name]:.1e} of {off:.1e}"
+                )
+                raise Disagreement(f"{backend} disagrees", detail)
+    return Verdict("rounding", layers, worst)
+
+
+def check_stored(net: cnnc.Net, module: torch.nn.Module) -> None:
+    """Parameters and buffers by name, shape and number."""
+    demand(net.params == sum(p.numel() for p in module.parameters()), "parameters are not PyTorch's")
+    stored = {name: tuple(t.shape) for name, t in module.state_dict().items()}
+    own = {name: tuple(weight.shape) for name, weight, _ in weights_of(net.graph)}
+    demand(stored == own, "stored tensors are not PyTorch's", str(set(stored.items()) ^ set(own.items())))
+    demand(net.params + net.buffers == sum(map(prod, stored.values())), "stored elements are not PyTorch's")
+
+
+def run_torch(net: cnnc.Net, module: torch.nn.Module, inputs: Arrays, kind: torch.dtype = torch.float32) -> Arrays:
+    with torch.no_grad():
+        try:
+            result = module(*(torch.tensor(x, dtype=kind) for x in inputs.values()))
+        except Exception as error:
+            raise Disagreement("PyTorch refuses the module", f"{type(error).__name__}: {error}") from error
+    tensors = result.values() if isinstance(result, dict) else [result]
+    return {t.name: tensor.numpy() for t, tensor in zip(net.graph.outputs, tensors, strict=True)}
+
+
+def check_double(net: cnnc.Net, module: torch.nn.Module, inputs: Arrays, weights: Arrays, wanted: Arrays) -> bool:
+    """Whether PyTorch in double precision gives the reference's result. Raises Disagreement where it does not.
+
+    It is False where even rounding of that precision decides, as between equal numbers of which a pooling takes one.
+    """
+    got = run_torch(net, module.double(), inputs, torch.float64)
+    for name, want in wanted.items():
+        off = difference(got[name], want)
+        distance = float(np.abs(got[name] - want).max(initial=0.0))
+        if off <= DOUBLE_TOLERANCE or distance < 1e-12:
+            continue
+        moved = spread_of_rounding(net, inputs, weights, wanted, DOUBLE_ROUNDING)
+        demand(distance <= SCALE * moved[name], "PyTorch in double precision disagrees", f"{name}: {off:.2e}")
+        return False
+    return True
+
+
+# Costs
+
+
+def deform_flops(x: Any, w: Any, *rest: object, out_val: Any, **settings: object) -> int:
+    return int(2 * prod(out_val.shape) * prod(w.shape[1:]))
+
+
+def bilinear_flops(x: Any, w: Any, z: Any, *rest: object, **settings: object) -> int:
+    """Two a multiplication: every output's matrix by one vector, then by the other."""
+    return int(2 * x.shape[0] * (w.shape[0] * w.shape[1] * w.shape[2] + w.shape[0] * w.shape[1]))
+
+
+def attention_flops(q: Any, k: Any, v: Any, *rest: object, **settings: object) -> int:
+    return int(sdpa_flop_count(q.shape, k.shape, v.shape))
+
+
+class Counting(TorchDispatchMode):
+    """PyTorch's own rules for the work of its operators, applied to every operator that a module runs.
+
+    It is `FlopCounterMode` without the tree of modules, which takes most of that one's time. The three operators that
+    PyTorch has no rule for get that of their kind.
+    """
+
+    rules: ClassVar[dict[Any, Any]] = {
+        **flop_registry,
+        torch.ops.torchvision.deform_conv2d: deform_flops,
+        torch.ops.aten._trilinear: bilinear_flops,
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention_flops,
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        rule = self.rules.get(func._overloadpacket)
+        if rule is None and func is not torch.ops.prim.device.default:
+            with self:
+                made = func.decompose(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
+        made = func(*args, **kwargs)
+        if rule is not None:
+            self.total += rule(*args, **kwargs, out_val=made)
+        return made
+
+
+def check_work(net: cnnc.Net, module: torch.nn.Module, inputs: Arrays) -> None:
+    """Multiply-accumulates as PyTorch counts them, operator by operator, for one sample."""
+    with Counting() as counter:
+        run_torch(net, module, {name: x[:1] for name, x in inputs.items()})
+    demand(
+        net.flops == counter.total, "multiply-accumulates are not those that ran", f"{net.flops}, ran {counter.total}"
+    )
+
+
+# ONNX
+
+
+def run_onnx(net: cnnc.Net, model: onnx.ModelProto, weights: Arrays, inputs: Arrays, inference: bool) -> Arrays:
+    """The outputs by name. Declared shapes must be what comes out; the plain model stores the weights as they are."""
+    if not inference:
+        check_initializers(net, model, weights)
+    check_declared(model)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        made = session.run(None, {i.name: x for i, x in zip(session.get_inputs(), inputs.values(), strict=True)})
+    except Exception as error:
+        raise Disagreement("ONNX Runtime refuses the model", f"{type(error).__name__}: {error}") from error
+    for declared, array in zip(model.graph.output, made, strict=True):
+        extents = [d.dim_value or BATCH for d in declared.type.tensor_type.shape.dim]
+        demand(extents == list(array.shape), "a declared ONNX shape is not what comes out", declared.name)
+    return {t.name: array for t, array in zip(net.graph.outputs, made, strict=True)}
+
+
+def check_initializers(net: cnnc.Net, model: onnx.ModelProto, weights: Arrays) -> None:
+    stored = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for name in weights.keys() & stored.keys():
+        demand(stored[name] == weights[name].shape, "an ONNX initializer has another shape", name)
+
+
+def check_declared(model: onnx.ModelProto) -> None:
+    """The checker's word, and that every shape which shape inference finds is the declared one."""
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except Exception as error:
+        raise Disagreement("the ONNX checker refuses the model", str(error)) from error
+    declared = {v.name: _extents(v) for v in (*model.graph.value_info, *model.graph.output)}
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    del bare.graph.value_info[:]
+    inferred = onnx.shape_inference.infer_shapes(bare, check_type=True, strict_mode=True, data_prop=True)
+    for value in (*inferred.graph.value_info, *inferred.graph.output):
+        pairs = zip(_extents(value), declared[value.name], strict=True)
+        agree = all(a == b or a in ("", 0) or str(a).startswith("unk") for a, b in pairs)
+        demand(agree, "a declared ONNX shape is not the inferred one", value.name)
+
+
+def _extents(value: onnx.ValueInfoProto) -> list[int | str]:
+    return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+
+
+def demand(condition: bool, kind: str, detail: str = "") -> None:
+    if not condition:
+        raise Disagreement(kind, detail)
