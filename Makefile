@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo train-demo test test-training test-browser coverage lint tables golden zoo peers speed commands screenshots clean
+.PHONY: help demo train-demo test test-training test-browser coverage lint tables golden zoo peers speed trust commands screenshots clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
@@ -17,6 +17,7 @@ help:
 	@echo "make golden   rewrite the golden files; read the difference before committing it"
 	@echo "make zoo      rewrite docs/zoo.md, the table of networks"
 	@echo "make peers    measure other tools in .venv-peers, rewrite docs/peers.md and tests/data/peers.json"
+	@echo "make trust    random programs, hostile input, kills and mutants in large numbers, rewrite docs/trust.md (hours)"
 	@echo "make speed    measure cnnc beside other tools in .venv-speed, rewrite docs/speed.md (a quarter of an hour)"
 	@echo "make commands  write docs/commands, a page for each command with what it prints"
 	@echo "make screenshots  draw the README's pictures in docs/images with Chromium"
@@ -91,6 +92,10 @@ speed: .venv-speed/done
 	.venv-speed/bin/python -m pip install --quiet --no-deps --force-reinstall .
 	rm -rf build
 	.venv-speed/bin/python benchmarks/speed/run.py
+
+trust: .venv/test
+	$(BIN)/python -m pip install --quiet --editable '.[mutation]'
+	OMP_NUM_THREADS=1 $(BIN)/python trust/run.py
 
 commands: .venv/test
 	$(BIN)/python docs/commands.py

@@ -1,5 +1,7 @@
-"""The long checks, one after another: `make trust`. Writes docs/trust.md; scripts' names as arguments run those alone."""
+"""The long checks, one after another: `make trust`. Writes docs/trust.md; with scripts' names only their sections."""
 
+import platform
+import re
 import subprocess
 import sys
 import time
@@ -7,34 +9,37 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parent / "docs" / "trust.md"
-SCRIPTS = ("programs", "foreign", "mutants", "kills", "hostile", "escapes", "mutation")
+SCRIPTS = ("programs", "foreign", "mutants", "kills", "checkpoints", "escapes", "hostile", "mutation")
 
 HEAD = """# Trust
 
-Written by `make trust`, which takes hours; every section is what one script of `trust/` printed. The same checks with
-fewer cases are part of `make test`. Seeds are fixed, so that a run can be done again.
+Written by `make trust`; every section is what one script of `trust/` printed last. The same checks with fewer cases are
+part of `make test`. Seeds are fixed, so that a run can be done again. `python trust/run.py mutants kills` runs these
+two and replaces their sections.
 """
+SECTION = re.compile(r"^## .*?^`python trust/(\w+)\.py`.*?$", re.MULTILINE | re.DOTALL)
 
 
 def section(name: str) -> tuple[str, bool]:
-    """What a script printed, and whether nothing failed."""
+    """What a script printed, with the command and how long it took, and whether nothing failed."""
     start = time.monotonic()
     done = subprocess.run([sys.executable, str(HERE / f"{name}.py")], stdout=subprocess.PIPE, text=True, check=False)
     minutes = (time.monotonic() - start) / 60
-    return f"{done.stdout.strip()}\n\n`python trust/{name}.py`, {minutes:.0f} minutes.\n", done.returncode == 0
+    took = f"`python trust/{name}.py`, {minutes:.0f} minutes, Python {platform.python_version()}."
+    return f"{done.stdout.strip()}\n\n{took}", done.returncode == 0
 
 
 def main() -> int:
-    sections, fine = [], True
+    page = TARGET.read_text(encoding="utf-8") if TARGET.exists() else ""
+    sections = {match[1]: match[0] for match in SECTION.finditer(page)}
+    failed = []
     for name in sys.argv[1:] or SCRIPTS:
-        text, passed = section(name)
-        print(text, flush=True)
-        sections.append(text)
-        fine = fine and passed
-    if not sys.argv[1:]:
-        TARGET.write_text("\n".join([HEAD, *sections]), encoding="utf-8")
-        print(f"wrote docs/{TARGET.name}")
-    return 0 if fine else 1
+        sections[name], fine = section(name)
+        failed += [] if fine else [name]
+        print(sections[name], end="\n\n", flush=True)
+        TARGET.write_text("\n".join([HEAD, *(f"{sections[n]}\n" for n in SCRIPTS if n in sections)]), encoding="utf-8")
+    print(f"wrote docs/{TARGET.name}" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
