@@ -3,14 +3,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo train-demo test test-training test-browser coverage lint tables golden zoo peers speed trust commands screenshots clean
+.PHONY: help demo train-demo test test-training test-trust test-browser coverage lint tables golden zoo peers speed trust commands screenshots clean
 
 help:
 	@echo "make demo     set up without torch, compile ResNet-50 to PyTorch and ONNX, print its cost"
 	@echo "make train-demo  set up for training, train a small network on scikit-learn's digits to over 98 %"
-	@echo "make test     set up with everything and run all tests but whole trainings and those in a browser"
+	@echo "make test     set up with everything and run all tests but the three groups that follow"
 	@echo "make test-training  run whole trainings: what the examples learn, kill and resume, two processes (3 minutes)"
 	@echo "make test-browser  run the HTML page's tests in Chromium (Debian: apt-get install chromium)"
+	@echo "make test-trust  random programs, foreign cases, hostile input, kills: some hundreds of each (3 minutes)"
 	@echo "make coverage  run the tests and measure which branches of compiler/ and backends/ they reach, at least 95 %"
 	@echo "make lint     ruff and mypy"
 	@echo "make tables   rebuild the grammar's tables after a change of grammar/cnn.lark"
@@ -47,11 +48,14 @@ train-demo: .venv/train
 	$(BIN)/cnnc train examples/train/digits.cnn --data digits --out demo/digits
 
 test: .venv/test
-	@echo "without whole trainings and the page in a browser: make test-training and make test-browser run them"
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not browser and not training"
+	@echo "without three groups that make test-training, make test-trust and make test-browser run"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not browser and not training and not trust"
 
 test-training: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 2 --dist worksteal -m training
+
+test-trust: .venv/test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "trust and not training"
 
 test-browser: .venv/test
 	$(BIN)/python -m pytest -n auto --maxprocesses 2 -m browser

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from ..compiler.diagnostics import show, usage
-from ..compiler.files import AnyPath, open_file, refusal
+from ..compiler.files import AnyPath, open_file
 from ..compiler.ir import Graph, weights_of
 from ..compiler.ops import Weight
 from .initial import draw_values
@@ -99,8 +99,6 @@ def read_tensors(file: AnyPath, root: str | None = None) -> "Arrays":
     """
     path = Path(file)
     try:
-        if root is None and (reason := refusal(path)):
-            raise usage("E0501", path=str(path), reason=reason)
         with open_file(str(path), root) as opened:
             return _read_safetensors(opened, path) if path.suffix == ".safetensors" else _read_torch(opened, path)
     except ModuleNotFoundError as error:

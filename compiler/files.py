@@ -77,8 +77,6 @@ def _opened(path: str, root: str | None) -> int:
 
 def refusal(path: AnyPath) -> str:
     """Why something is no file that can be read; empty where it is one."""
-    if not os.path.exists(path):
-        return "no such file"
     try:
         open_file(os.fspath(path)).close()
     except CnncError as error:

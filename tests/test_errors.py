@@ -227,7 +227,7 @@ def test_a_text_over_the_limit(cnnc: CLI) -> None:
 def test_a_file_that_cannot_be_read(cnnc: CLI) -> None:
     assert_refused(cnnc("analyze", "missing.cnn"), "E0501", "cannot read missing.cnn", "No such file")
     assert_refused(cnnc("analyze", "."), "E0501", "it is a folder")
-    assert_refused(cnnc("compile", "good.cnn", "--weights", "w.pth"), "E0501", "cannot read w.pth", "no such file")
+    assert_refused(cnnc("compile", "good.cnn", "--weights", "w.pth"), "E0501", "cannot read w.pth", "No such file")
     assert_refused(cnnc("analyze"), "E0501", "-e TEXT")
     assert_refused(cnnc("analyze", "a\x1b[31m.cnn"), "E0501", "a\\u001b[31m.cnn")
 

@@ -59,7 +59,7 @@ REFUSED: list[tuple[tuple[str, ...], int, str, str]] = [
     (("analyze", "net.cnn", "-o", "folder/../net.cnn"), 2, "E0503", "it is the program itself"),
     (("compile", "net.cnn", "--to", "onnx", "-o", "net.cnn"), 2, "E0503", "it is the program itself"),
     (("compile", "net.cnn", "--to", "onnx", "--weights", "w.pth", "-o", "w.pth"), 2, "E0503", "it is the weights"),
-    ((*WEIGHTS, "missing.pth"), 2, "E0501", "no such file"),
+    ((*WEIGHTS, "missing.pth"), 2, "E0501", "No such file"),
     ((*WEIGHTS, "folder"), 2, "E0501", "it is a folder"),
     ((*WEIGHTS, "empty.pth"), 2, "E0509", "it ends too early"),
     ((*WEIGHTS, "noise.pth"), 2, "E0509", "no file of tensors"),

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from foreign_program import Program, Skip, call, chained, check
 
+pytestmark = pytest.mark.trust
+
 
 @pytest.fixture(scope="module")
 def torch_cases() -> list[foreign.Case]:

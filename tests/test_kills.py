@@ -12,6 +12,8 @@ import pytest
 from kills import Bench, Kill
 from outputs import OUTPUTS
 
+pytestmark = pytest.mark.trust
+
 QUICK = tuple(o for o in OUTPUTS if o.name not in ("large ONNX", "mask", "sweep as Parquet"))
 OF = {output.name: output for output in OUTPUTS}
 

@@ -6,6 +6,8 @@ import pytest
 from mutants import Case, answer, answers, cases_of
 from mutations import corpus, from_grammar, heights, mutant
 
+pytestmark = pytest.mark.trust
+
 SEED = 20
 
 

@@ -7,6 +7,8 @@ import pytest
 from rule_mutants import ROOT, targets
 from workers import run_cases
 
+pytestmark = pytest.mark.trust
+
 POOL = "compiler/ops/pool.py"
 
 

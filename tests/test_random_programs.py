@@ -17,6 +17,8 @@ from oracle import Disagreement, judge
 from programs import failure_of, outcomes, section
 from shrink import shrunk
 
+pytestmark = pytest.mark.trust
+
 KEPT = sorted((ROOT / "tests/kept").glob("*.cnn"))
 SEEDS = range(1_000_000, 1_000_300)
 

@@ -22,7 +22,7 @@ WIDE = {
     "label": f"input 3x8x8 -> conv1x1(4) as {NAME}",
 }
 REFUSED = {
-    "blocks": ("block d(n) = relu -> (d(n - 1) if n > 0)\ninput 3x8x8 -> d(10000)", "E0403"),
+    "blocks": ("block d(n) = relu -> (d(n - 1) if n > 0)\ninput 3x8x8 -> d(30000)", "E0403"),
     "brackets": (f"input 3x8x8 -> {'(' * 2000}relu{')' * 2000}", "E0402"),
     "unlike layers": ("input 3x8x8 -> for i in range(90000) { relu -> conv1x1(i + 1) -> relu -> tanh }", "E0404"),
     "unknown name": (f"input 3x8x8 -> {NAME}", "E0301"),

@@ -9,6 +9,7 @@ import importlib.abc
 import importlib.machinery
 import sys
 from collections.abc import Iterator
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -149,16 +150,18 @@ class Finder(importlib.abc.MetaPathFinder):
         self.module, self.text = module, text
 
     def find_spec(self, fullname: str, path: Any, target: ModuleType | None = None) -> Any:
-        if fullname.partition(".")[0] != "cnnc":
+        top, *rest = fullname.split(".")
+        if top != "cnnc":
             return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
-        assert spec is not None and spec.origin is not None
-        if fullname != self.module:
-            spec.loader = _Loader(fullname, spec.origin)
-            return spec
-        spec.loader = changed = _Changed(fullname, spec.origin)
-        changed.text = self.text
-        return spec
+        folder = ROOT.joinpath(*rest)
+        file = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        if not file.is_file():
+            return None
+        loader = _Changed(fullname, str(file)) if fullname == self.module else _Loader(fullname, str(file))
+        if isinstance(loader, _Changed):
+            loader.text = self.text
+        inside = [str(folder)] if folder.is_dir() else None
+        return spec_from_file_location(fullname, file, loader=loader, submodule_search_locations=inside)
 
 
 def forget(*names: str) -> None:
