@@ -9,7 +9,7 @@ from importlib import import_module
 
 from .commands import COMMANDS
 from .commands.shared import show_diagnostics
-from .diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
+from .diagnostics import CnncError, Diagnostic, InternalError, UsageError
 from .public import fault
 from .signals import Terminated
 from .signals import status as came
@@ -67,9 +67,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def refused(error: Exception) -> int:
     """Say what is wrong, and give the exit status for it."""
-    if os.environ.get("CNNC_TRACEBACK") and not isinstance(error, (UsageError, NetworkError, OSError)):
-        raise error
-    if isinstance(error, CnncError):
+    if isinstance(error, CnncError) and not isinstance(error, InternalError):
         show_diagnostics(error.diagnostics)
         flush_stdout()
         return error.exit_code
@@ -80,7 +78,10 @@ def refused(error: Exception) -> int:
         silence_stdout()
         show_diagnostics([Diagnostic("E0503", {"path": "standard output", "reason": error.strerror}, None)])
         return UsageError.exit_code
-    show_diagnostics(fault(error).diagnostics)
+    if os.environ.get("CNNC_TRACEBACK"):
+        raise error
+    show_diagnostics((error if isinstance(error, InternalError) else fault(error)).diagnostics)
+    flush_stdout()
     return InternalError.exit_code
 
 

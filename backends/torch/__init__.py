@@ -124,10 +124,7 @@ def module(net: Any, seed: int | None, weights: "str | Path | Mapping[str, Any] 
         result = make()
         return result
     arrays = read_weights(weights, net.graph) if weights is not None else draw(net.graph, seed or 0)
-    with (
-        _drawing,
-        torch.random.fork_rng(devices=[]),
-    ):  # what the constructors draw is replaced, and costs nobody's state
+    with _drawing, torch.random.fork_rng(devices=[]):  # what constructors draw is replaced, and costs nobody's state
         result = make()
     result.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()}, strict=True)
     return result

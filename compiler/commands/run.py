@@ -7,8 +7,7 @@ from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
 from ..files import open_file
-from ..limits import Limits
-from .shared import add_limits, given_weights, limits_of, positive, read_net, refuse_idle, show_diagnostics
+from .shared import add_limits, given_weights, positive, read_net, refuse_idle, show_diagnostics
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
@@ -60,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         shape = image_shape(net)
         mean, std = normalisation(args, shape[0])
         images = find_images(Path(args.image or "''"))  # an empty name would be this folder
-    labels, targets = read_labels(args.labels, limits_of(args)), output_paths(args.output, images)
+    labels, targets = read_labels(args.labels), output_paths(args.output, images)
     keep_inputs(targets, images, args)
     runner = Runner(net, args.on, given_weights(args), args.seed, args.profile)
     if args.weights is None:
@@ -192,7 +191,7 @@ def numbers(text: str, channels: int) -> tuple[float, ...]:
     return found
 
 
-def read_labels(path: str | None, limits: Limits) -> Labels:
+def read_labels(path: str | None) -> Labels:
     if path is None:
         return None
 
