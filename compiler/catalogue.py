@@ -597,6 +597,13 @@ _add(
     "compile the program with these extents as its input",
     "With symbolic extents `res` takes its projection where the shapes are not equal for all sizes.",
 )
+_add(
+    "E0364",
+    "this cannot be computed for a symbolic extent",
+    "{reason}",
+    "give the extents as numbers; formulas have +, -, *, exact / and rounding // with whole numbers, max, min and sum",
+    "A symbolic extent such as H stands for every size, so only what is a formula in it can be computed: sums, differences, products, floors of a division by a number, remainders, powers up to 8, max, min and sum.",
+)
 
 _add(
     "E0344",

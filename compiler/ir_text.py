@@ -197,9 +197,8 @@ class _Reader:
     def define(self, name: str, shape: str) -> Value:
         shape, _, hint = shape.partition(" named ")
         if name not in self.values:
-            extents = re.findall(r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)|\d+", shape)
             kind = Tokens if shape.endswith(" tokens") else tuple
-            self.values[name] = Value(kind(_literal(extent) for extent in extents), None)
+            self.values[name] = Value(kind(map(_literal, _extents(shape.removesuffix(" tokens")))), None)
             self.values[name].hint = hint or None
         return self.values[name]
 
@@ -241,6 +240,18 @@ class _Reader:
     def span(self, found: re.Match[str]) -> Span:
         source = self.sources.setdefault(found["file"], Source("", _unescaped(found["file"])))
         return Span(source, int(found["start"]), int(found["end"]))
+
+
+def _extents(shape: str) -> list[str]:
+    """The extents of a shape, whose formulas stand in brackets and may have an `x` of their own, in `max`."""
+    depth, extents = 0, [""]
+    for character in shape:
+        depth += (character == "(") - (character == ")")
+        if character == "x" and not depth:
+            extents.append("")
+        else:
+            extents[-1] += character
+    return extents
 
 
 def _attributes(name: str, fields: str) -> Any:

@@ -122,16 +122,22 @@ class Sym:
     def __rmod__(self, value: int) -> int:
         return value - self.__rfloordiv__(value)
 
+    def __rtruediv__(self, value: int) -> int:
+        return self.__rfloordiv__(value)
+
+    def __rpow__(self, value: int) -> int:
+        raise UndecidedError(f"{value} to the power of {self}")
+
     def __truediv__(self, divisor: int) -> Whole:
         """Exact division. Raises ValueError where it leaves a rest."""
         quotient = self // divisor
         if quotient * divisor != self:
-            raise ValueError(f"{self} is not always a multiple of {divisor}")
+            raise UndecidedError(f"{self} is not always a multiple of {divisor}")
         return quotient
 
     def __pow__(self, exponent: int) -> Whole:
         if not isinstance(exponent, int) or not 1 <= exponent <= 8:
-            raise ValueError("a symbolic extent takes exponents from 1 to 8")
+            raise UndecidedError("a symbolic extent takes exponents from 1 to 8")
         return math.prod([self] * exponent)
 
     # A comparison is true where it holds for all values of the symbols. Rules ask it for what must not happen, such as

@@ -5,6 +5,7 @@ import pytest
 import torch
 from cnnc.compiler.cli import run
 from cnnc.compiler.ir import weights_of
+from conftest import calls_of
 
 
 def net(text: str, shape: str | None = None, **params: object) -> cnnc.Net:
@@ -226,3 +227,28 @@ def test_preact_skips_what_it_got() -> None:
     next(p for name, p in module.named_parameters() if name.endswith("conv3.weight")).data.zero_()
     x = torch.randn(1, 64, 8, 8)
     assert torch.equal(module(x), x)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("(relu + (t -> fc(4)) * (fc(4) -> relu))", ["fc", "relu", "fc", "fc", "relu", "mul", "add"]),
+        ("(id + [t -> fc(4), relu][0])", ["fc", "fc", "add"]),
+        ("(id + [relu, t -> fc(4)][0])", ["fc", "relu", "add"]),
+        ("split([t -> fc(1), relu])", ["fc", "slice", "slice", "fc", "relu", "concat"]),
+        ("fc(len([t -> fc(1), relu]))", ["fc", "fc"]),
+        ("(relu if len([relu, t -> fc(1)]) == 2)", ["fc", "relu"]),
+        ("(for b in [t -> fc(4)] { id -> (b + b) })", ["fc", "fc", "add"]),
+    ],
+)
+def test_a_chain_that_begins_with_a_label_is_built_once(expression: str, expected: list[str]) -> None:
+    """Also where it is looked at before, to see whether a list is one of layers or of numbers."""
+    assert ops(f"input 12 -> fc(4) as t -> {expression}") == expected
+
+
+@pytest.mark.parametrize("entry", ["relu", "t -> relu"])
+def test_lists_in_lists_are_looked_through_once(entry: str) -> None:
+    def nested(depth: int) -> str:
+        return "input 12 -> fc(4) as t -> (id + " + "[" * depth + entry + "][0]" * depth + ")"
+
+    assert calls_of(lambda: net(nested(40))) < 8 * calls_of(lambda: net(nested(20)))

@@ -267,3 +267,28 @@ def test_shares_of_an_open_extent() -> None:
     """Equal shares of channels that are an extent: only where nothing is left over at any size."""
     assert cnnc.compile("input 2xW -> permute((1, 0)) -> pad(1) -> [id, id] -> split([relu, tanh])").at(W=3)
     assert [d.code for d in cnnc.check("input 2xW -> permute((1, 0)) -> split([relu, tanh])")] == ["E0330"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["max(win, 17)", "min(win, 9)", "max(hin, win, 5)", "min([hin, win])", "sum(win, hin, 2)", "floor(win)",
+     "round(win)", "int(win) + ceil(hin)", "len([win, 2.5])", "max(win, 4) - min(win, 4)",
+     "max(2 * win, hin + 9) // 2"],
+)  # fmt: skip
+def test_functions_of_extents(expression: str) -> None:
+    text = f"input 3xHxW -> upsample(size=(3, {expression} + 1))"
+    net = cnnc.compile(text)
+    for height, width in itertools.product((1, 4, 8, 30), (1, 3, 9, 40)):
+        assert report_at(net, height, width) == report(text, height, width)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["win * 0.5", "0.5 * win", "win + 0.5", "win // 2.0", "max(win, 2.5)", "sum(win, 0.5)", "floor(win / 2)",
+     "7 // win", "7 % win", "1 / win", "2 ** win", "win ** 9", "round_to(win, 8)", "log2(win)", "len(range(win))",
+     "max(hin, win) // win"],
+)  # fmt: skip
+def test_what_is_no_formula_in_extents(expression: str) -> None:
+    with pytest.raises(cnnc.NetworkError, match="cannot be computed for a symbolic extent") as caught:
+        cnnc.compile(f"input 3xHxW -> upsample(size=(3, {expression}))")
+    assert caught.value.code == "E0364"

@@ -3,8 +3,10 @@
 import math
 import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
+from .. import symbolic
 from ..diagnostics import Reject
 from ..limits import MAX_NUMBER_BITS
 from ..ops.kinds import describe
@@ -53,21 +55,32 @@ def total(*values: Any) -> Any:
 
 
 def smallest(*values: Any) -> Any:
-    return min(_some(_numbers(_flat(values))))
+    return _reduced(min, symbolic.smallest, values)
 
 
 def largest(*values: Any) -> Any:
-    return max(_some(_numbers(_flat(values))))
+    return _reduced(max, symbolic.largest, values)
+
+
+def _reduced(of_numbers: Callable[[Any], Any], of_two: Callable[[Any, Any], Any], values: Any) -> Any:
+    values = _some(_numbers(_flat(values)))
+    return reduce(of_two, values) if any(isinstance(value, Sym) for value in values) else of_numbers(values)
+
+
+def as_it_is(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function that rounds, which leaves a formula as it is, since extents are whole."""
+
+    def rounded(value: Any) -> Any:
+        (value,) = _numbers([value])
+        return value if isinstance(value, Sym) else function(value)
+
+    return rounded
 
 
 def length(value: Any) -> int:
     if not isinstance(value, tuple):
         raise TypeError(f"len needs a list, got {describe(value)}")
     return len(value)
-
-
-def whole(value: Any) -> int:
-    return int(_numbers([value])[0])
 
 
 def log2(value: Any) -> Any:
@@ -116,10 +129,10 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "min": (smallest, 1, 10_000),
     "max": (largest, 1, 10_000),
-    "ceil": (lambda x: math.ceil(*_numbers([x])), 1, 1),
-    "floor": (lambda x: math.floor(*_numbers([x])), 1, 1),
-    "round": (lambda x: round(*_numbers([x])), 1, 1),
-    "int": (whole, 1, 1),
+    "ceil": (as_it_is(math.ceil), 1, 1),
+    "floor": (as_it_is(math.floor), 1, 1),
+    "round": (as_it_is(round), 1, 1),
+    "int": (as_it_is(int), 1, 1),
     "len": (length, 1, 1),
     "sum": (total, 1, 10_000),
     "range": (range, 1, 3),
@@ -127,6 +140,32 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "round_to": (lambda x, d: round_to(*_numbers([x, d])), 2, 2),
 }
 """Name to function, fewest and most arguments."""
+
+
+def operate(op: str, left: Any, right: Any) -> Any:
+    """The result of an operator. Raises Reject, or the arithmetic errors that the caller turns into one."""
+    if isinstance(left, Sym) or isinstance(right, Sym):
+        return of_formulas(OPERATORS[op], (left, right))
+    return OPERATORS[op](left, right)
+
+
+def of_formulas(compute: Callable[..., Any], values: tuple[Any, ...]) -> Any:
+    """What is computed from symbolic extents. Raises Reject (E0364) where no formula is the result."""
+    numbers = [value for entry in values for value in (entry if isinstance(entry, tuple) else (entry,))]
+    fraction = next((value for value in numbers if isinstance(value, float)), None)
+    if fraction is not None:
+        formula = next(value for value in numbers if isinstance(value, Sym))
+        raise Reject("E0364", reason=f"{formula} is computed with whole numbers only, not with {fraction}")
+    try:
+        return compute(*values)
+    except (ValueError, TypeError) as error:
+        known = isinstance(error, ValueError)
+        raise Reject("E0364", reason=str(error) if known else "no formula is the result") from None
+
+
+def has_formula(value: Any) -> bool:
+    """Whether a value is a formula, or a list with one."""
+    return isinstance(value, Sym) or (isinstance(value, tuple) and any(isinstance(entry, Sym) for entry in value))
 
 
 def call_function(name: str, values: list[Any], max_list: int) -> Any:
@@ -139,6 +178,8 @@ def call_function(name: str, values: list[Any], max_list: int) -> Any:
         raise Reject(
             "E0307" if len(values) > most else "E0303", layer=name, most=most, name="value", doc="a number", see=see
         )
+    if name != "len" and any(map(has_formula, values)):
+        return of_formulas(function, tuple(values))
     if name != "range":
         return function(*values)
     if not all(type(value) is int for value in values):

@@ -19,7 +19,7 @@ from ..symbolic import Sym
 from . import arithmetic
 from .modules import prelude_names
 from .plans import Plans
-from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Lazy, Problem, Ref, Scope
+from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, TensorChain
 
 COMBINATORS = {
     c.name: c
@@ -107,6 +107,19 @@ class Evaluator:
     def evaluate(self, node: ast.Expr, env: Env) -> Any:
         """The value: a number, bool, word, tuple, layer, tensor, ABSENT or UNKNOWN. Raises Problem."""
         return EVALUATE[type(node)](self, node, env)
+
+    def look(self, node: ast.Expr, env: Env) -> Any:
+        """The value of an expression that is only looked at; it is evaluated again where it is built.
+
+        A chain that begins with a tensor is a layer here, since nothing may be built twice.
+        """
+        before, self.looking = self.looking, True
+        try:
+            return self.evaluate(node, env)
+        except IsTensor:
+            return TensorChain(node, env)
+        finally:
+            self.looking = before
 
     def apply_chain_to(self, tensor: Value, links: tuple[ast.Expr, ...], node: ast.Expr, env: Env) -> Any:
         """The tensor that a chain makes from a tensor."""
@@ -220,11 +233,11 @@ class Evaluator:
 
     def listing(self, node: ast.Listing, env: Env) -> Any:
         """A tuple of data, or at the first layer or tensor a list of branches, whose entries are read when built."""
-        items = []
+        items: list[Any] = []
         for item in node.items:
-            value = self.evaluate(item, env)
+            value = self.look(item, env)
             if is_layer(value) or isinstance(value, Value):
-                return Branches(node, [Layer(item, env) for item in node.items])
+                return Branches(node, [Layer(item, env) for item in node.items], [*items, value])
             items.append(value)
         return tuple(item for item in items if item is not ABSENT)
 
@@ -248,7 +261,7 @@ class Evaluator:
             inner.names.update(dict.fromkeys((name.id for name in node.names), UNKNOWN))
             return [inner]
         if isinstance(values, Branches):
-            values = self.entries(values)
+            values = tuple(map(self.settled, self.entries(values)))
         if not isinstance(values, tuple):
             raise self.problem("E0327", node.items, env, op="for", got=describe(values), expected="a list")
         return [self.iteration(node, env, value) for value in values]
@@ -265,11 +278,21 @@ class Evaluator:
         return inner
 
     def entries(self, branches: Branches) -> tuple[Any, ...]:
-        """The entries of a list of branches, as values."""
-        values = (
-            (item, self.evaluate(item.node, item.env) if isinstance(item, Layer) else item) for item in branches.items
+        """The entries of a list of branches, as values. None is built."""
+        unseen = branches.items[len(branches.looked) :]
+        values = [self.look(item.node, item.env) if isinstance(item, Layer) else item for item in unseen]
+        pairs = zip(branches.items, branches.looked + values, strict=True)
+        return tuple(
+            v if isinstance(v, TensorChain | Ref) or not is_layer(v) else i for i, v in pairs if v is not ABSENT
         )
-        return tuple(item if is_layer(v) and not isinstance(v, Ref) else v for item, v in values if v is not ABSENT)
+
+    def settled(self, entry: Any) -> Any:
+        """An entry of a list of branches that is taken: the tensor, where it is a chain that makes one."""
+        if not isinstance(entry, TensorChain):
+            return entry
+        if self.looking:
+            raise IsTensor
+        return self.evaluate(entry.node, entry.env)
 
     def index(self, node: ast.Index, env: Env) -> Any:
         base, at = self.evaluate(node.base, env), self.evaluate(node.place, env)
@@ -282,7 +305,7 @@ class Evaluator:
             raise self.problem("E0327", node.place, env, op="[…]", got=describe(at), expected="a whole number")
         if not -len(items) <= at < len(items):
             raise self.problem("E0319", node.place, env, index=at, length=len(items))
-        return items[at]
+        return self.settled(items[at])
 
     # Operators
 
@@ -306,7 +329,7 @@ class Evaluator:
             return self.logic(node, env)
         values = []
         for term in node.terms:
-            value = self.evaluate(term, env)
+            value = self.look(term, env)
             if node.level in ("sum", "product") and is_operand(value):
                 return Layer(node, env)  # the other terms are read when they are built
             values.append(value)
@@ -326,7 +349,7 @@ class Evaluator:
         for value, term in zip((left, right), terms, strict=True):
             if not is_number(value):
                 raise self.problem("E0327", term, env, op=op, got=describe(value), expected="numbers")
-        return self.arithmetic(lambda: arithmetic.OPERATORS[op](left, right), node, env)
+        return self.arithmetic(lambda: arithmetic.operate(op, left, right), node, env)
 
     def arithmetic(self, compute: Callable[[], Any], node: ast.Expr, env: Env) -> Any:
         """The result of a computation on numbers, its mistakes as diagnostics, its size bounded."""

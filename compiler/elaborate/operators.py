@@ -10,7 +10,7 @@ from ..ops.base import NoParams
 from ..ops.kinds import describe
 from ..source import Span
 from .build import Tag, name_alone
-from .evaluate import IsTensor, is_operand
+from .evaluate import is_operand
 from .regions import PLAIN, Regions
 from .scope import ABSENT, UNKNOWN, BlockDecl, Branches, Combinator, Env, Fatal, Layer, Problem, Ref, SharedDecl
 
@@ -39,17 +39,12 @@ class Operators(Regions):
 
     def count_value(self, node: ast.Expr, env: Env) -> Any:
         """The value after `*` where it is no operand; None for one, or for what only a branch before it defines."""
-        before, self.looking = self.looking, True
         try:
-            value = self.evaluate(node, env)
-        except IsTensor:
-            return None
+            value = self.look(node, env)
         except Problem as problem:
             if problem.code == "E0301":
                 return None
             raise
-        finally:
-            self.looking = before
         return None if is_operand(value) else value
 
     def is_combination(self, node: ast.Binary, env: Env) -> bool:

@@ -110,16 +110,24 @@ class Layer:
         self.env = env
 
 
+class TensorChain(Layer):
+    """A chain that begins with a tensor and was only looked at: evaluated, it is the tensor that it makes."""
+
+    __slots__ = ()
+
+
 class Branches:
     """A list with layers or tensors in it: applied, it concatenates; given to `split`, it shares channels out."""
 
-    __slots__ = ("items", "node")
+    __slots__ = ("items", "looked", "node")
 
     description = "a list of layers"
 
-    def __init__(self, node: ast.Expr, items: list[Any]) -> None:
+    def __init__(self, node: ast.Expr, items: list[Any], looked: list[Any] | None = None) -> None:
         self.node = node
         self.items = items
+        self.looked = looked or []
+        """Values of the first items, kept since lists in lists would else be looked through twice at each level."""
 
 
 class Lazy:
