@@ -7,6 +7,7 @@ step that only some instances have, such as the projection of a skip connection,
 
 from typing import Any, NamedTuple
 
+from ...compiler.diagnostics import Diagnostic, NetworkError
 from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
 from ...compiler.training import may_overwrite, use_counts
 from .ops import Code, New, literal, lower
@@ -228,12 +229,26 @@ class Classes:
         code.shared, code.reuse, code.passed = step.shared, step.reuse, self.needs[id(step.region)]
         if step.shared:
             code.times = step.count
+            self.check_shared(step.shared, step)
             return
         body = self.instance(step.region, code)
         if region.positional and not step.label:
             code.constructor = Repeat(body, self.leaf(code, "count", step.count))
         else:
             code.constructor = body
+
+    def check_shared(self, name: str, step: Call) -> None:
+        """Refuse a shared layer whose one module would not do what this use of it needs.
+
+        Padding of kind `same_upper` and arguments made of `hin` and `win` have other values at another size.
+        """
+        if self.made(step.region) != self.made(self.graph.shared[name]):
+            raise NetworkError([Diagnostic("E0365", {"name": name}, step.span)])
+
+    def made(self, region: Region) -> Any:
+        """The constructor call for a region with its values."""
+        code = StepCode("", (), 1)
+        return self.instance(region, code), code.leaves
 
     def instance(self, region: Region, code: StepCode) -> Any:
         """The constructor call for an instance of a region."""

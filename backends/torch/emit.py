@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...compiler.elaborate.build import safe_name
 from .classes import ClassCode, Leaf, Repeat, StepCode
 from .forward import Forward
 from .ops import literal
@@ -38,13 +39,14 @@ class Writer:
         body = self.constructor_body()
         if body and self.is_net:
             body += self.initial
+        forward, after = Forward(code, self.count_text), []
+        if not code.plain:
+            after = forward.lines()
+            body += [f"        self.{safe_name(name)} = {name}" for name in sorted(forward.counts)]
         lines = [f"class {code.name}({base}):"]
         if body:
             lines += [*self.signature(), *body]
-        if not code.plain:
-            forward = Forward(code, self.count_text)
-            lines += ([""] if body else []) + forward.lines()
-        return lines
+        return lines + ([""] if body and after else []) + after
 
     # Constructors
 

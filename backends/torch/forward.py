@@ -1,14 +1,17 @@
 """The `forward` of a class as text."""
 
 import keyword
+import re
 from collections.abc import Callable
 from typing import Any
 
+from ...compiler.elaborate.build import safe_name
 from .classes import ClassCode, Repeat, StepCode
 from .text import OWN_NAMES, WIDTH, bracketed, signature, wrap
 
 INLINE = 60
 """An expression that is longer gets a local of its own."""
+NAME = re.compile(r"[^\W\d]\w*")
 TEMPORARIES = ("y", "z", "u", "v", "w")
 
 
@@ -24,6 +27,7 @@ class Forward:
         self.text: dict[Any, str] = {}  # the expression of each value
         self.pending: set[Any] = set()  # values whose expression is not yet in a local
         self.live: dict[str, Any] = {}
+        self.counts: set[str] = set()  # arguments of the constructor that are read here, and so kept
         for step in self.code.steps:
             for value in step.operands:
                 self.uses[value] = self.uses.get(value, 0) + 1
@@ -102,7 +106,8 @@ class Forward:
         if whole:
             self.out += [f"{self.pad}for layer in self:", f"{self.pad}    {name} = layer({arguments})"]
         else:
-            self.out += [f"{self.pad}for i in range({start}, {stop}):", f"{self.pad}    {name} = self[i]({arguments})"]
+            bounds = stop if start == "0" else f"{start}, {stop}"
+            self.out += [f"{self.pad}for i in range({bounds}):", f"{self.pad}    {name} = self[i]({arguments})"]
 
     def again(self, index: int, step: StepCode) -> None:
         """One shared module several times in sequence."""
@@ -124,6 +129,13 @@ class Forward:
         self.live[name] = target
         return name
 
+    def kept(self, name: re.Match[str]) -> str:
+        """An argument of the constructor as `forward` reads it."""
+        if name[0] not in {param.name for param in self.code.params}:
+            return name[0]
+        self.counts.add(name[0])
+        return f"self.{safe_name(name[0])}"
+
     def offset(self, index: int) -> str:
         """How many modules a numbered class holds before a step."""
         literal, texts = len(self.code.owned), []  # shared modules come first
@@ -135,7 +147,7 @@ class Forward:
             if count.isdigit():
                 literal += int(count)
             else:
-                texts.append(count)
+                texts.append(NAME.sub(self.kept, count))
         return " + ".join([*texts, str(literal)] if literal or not texts else texts)
 
     def shared_texts(self, step: StepCode) -> list[str]:
