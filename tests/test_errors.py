@@ -31,6 +31,7 @@ BY_REQUEST = {
     "E0359": "test_a_schedule_in_steps_without_their_number",
     "E0361": "test_a_schedule_that_does_not_fit",
     "E0362": "test_a_network_that_no_script_can_train",
+    "E0365": "test_a_shared_layer_that_is_not_one_module",
     "E0401": "test_a_text_over_the_limit",
     "E0501": "test_a_file_that_cannot_be_read",
     "E0503": "test_a_file_that_cannot_be_written",
@@ -591,6 +592,25 @@ def test_a_schedule_that_does_not_fit(schedule: str, reason: str) -> None:
     with pytest.raises(CnncError) as raised:
         net.schedule(net.optimizer(net.to_torch()), steps_per_epoch=10)
     assert raised.value.code == "E0361" and reason in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    ["conv3(4, p=same_upper, s=2)", "maxpool3(s=2, p=same_upper)", "maxpool(2) as t -> unpool(t)", "pad(hin - 6)"],
+)
+def test_a_shared_layer_that_is_not_one_module(layer: str) -> None:
+    """One module would have the padding or arguments of its first use everywhere. ONNX has them at each use."""
+    text = f"shared s = {layer} -> relu\ninput 4x8x8 -> s -> resize(size=SIZE) -> s"
+    for size in ("(8, 8)", "(7, 7)"):
+        net = api.compile(text.replace("SIZE", size))
+        net.to_onnx()
+        if size == "(8, 8)":
+            net.torch_source()
+            continue
+        with pytest.raises(CnncError) as raised:
+            net.torch_source()
+        (found,) = raised.value.diagnostics
+        assert found.code == "E0365" and found.span is not None and found.span.line == 2 and found.span.column > 40
 
 
 def test_a_network_that_no_script_can_train() -> None:
