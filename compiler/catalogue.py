@@ -1080,6 +1080,13 @@ _add(
     "Which of two values is meant cannot be known.",
 )
 _add(
+    "E0522",
+    "the weights do not fit into memory",
+    "they take {needed} GiB; there are {there}",
+    "give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
+    "An ONNX model holds a value for every parameter, which all stand in memory while it is written.",
+)
+_add(
     "E0521",
     "there is no machine {rank} among {nodes}",
     "",

@@ -73,6 +73,7 @@ BY_REQUEST = {
     "E0560": "test_watching_no_file",
     "E0580": "test_an_option_without_effect",
     "E0581": "test_two_shapes_for_an_input",
+    "E0522": "test_weights_larger_than_memory",
     "E0521": "test_a_machine_that_is_not_there",
     "E0585": "test_a_wrong_argument",
     "E0586": "test_two_values_of_a_build_parameter",
@@ -698,6 +699,14 @@ def test_two_values_of_a_build_parameter(cnnc: CLI) -> None:
     assert_refused(cnnc(*net, "-D", "c=4", "-D", "c=5"), "E0586", "`c` is given two values", "once")
     assert_refused(cnnc(*net, "-D", "c="), "E0506", "`c=` is no parameter value")
     assert cnnc(*net, "-D", "c=4") == (0, "")
+
+
+def test_weights_larger_than_memory(cnnc: CLI) -> None:
+    """Of more elements than NumPy can address, and of less than that."""
+    for channels in ("9223372036854775807", "2000000000 * 1000000"):
+        text = f"input 3x1x1 -> conv1x1({channels})"
+        assert_refused(cnnc("compile", "-e", text, "-o", "x.onnx"), "E0522", "GiB", "fewer channels")
+    assert [path.name for path in Path().iterdir()] == ["good.cnn"]
 
 
 def test_a_machine_that_is_not_there(cnnc: CLI) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import cnnc
 import pytest
 from cnnc.compiler.cli import run
+from cnnc.compiler.elaborate import suggestions
+from cnnc.compiler.limits import MAX_ERRORS
 from cnnc.compiler.render import render_text
 from workers import run_cases
 
@@ -73,8 +75,29 @@ def test_too_deep_and_mistaken(kind: str) -> None:
     assert max(len(line) for d in found for line in render_text(d).split("\n")) < 600
 
 
+def test_many_set_lines_take_no_square_of_their_number() -> None:
+    text = "set conv(p=same)\n" * 12_000 + "input 3x8x8 -> conv3x3(4)"
+    assert bounded(lambda text: cnnc.compile(text).params, text) == 112
+
+
+def test_names_are_suggested_for_no_more_mistakes_than_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look through all names for each of thousands takes minutes."""
+    asked: list[str] = []
+    monkeypatch.setattr(suggestions, "suggestion", lambda name, *_: asked.append(name) or "")
+    found = cnnc.check("input 3x8x8 -> " + " -> ".join(f"rellu{i}" for i in range(300)))
+    assert len(found) == len(asked) == MAX_ERRORS
+
+
+def test_shared_layers_within_each_other_count_as_blocks() -> None:
+    chain = "".join(f"shared b{i} = b{i - 1} -> relu\n" for i in range(60, 0, -1))
+    text = f"{chain}shared b0 = conv1x1(3)\ninput 3x8x8 -> b60"
+    assert cnnc.check(text) == []
+    (found,) = cnnc.check(text, limits=cnnc.Limits(max_calls=50))
+    assert found.code == "E0403"
+
+
 def test_figures_beyond_64_bits_are_exact() -> None:
-    """In Python, in the table and in JSON."""
+    """In Python, in the table, in JSON, CSV and Markdown, and on the page, where JavaScript would round."""
     net = cnnc.compile("conv1x1(3000000000, bias=false) -> conv1x1(3000000001, bias=false)", input=(7, 11, 13))
     params = 7 * 3_000_000_000 + 3_000_000_000 * 3_000_000_001
     assert params > 2**63 - 2**60 and net.params == params
@@ -82,6 +105,10 @@ def test_figures_beyond_64_bits_are_exact() -> None:
     data = json.loads(json.dumps(net.to_dict(batch=10**9)))
     assert data["totals"]["macs"] == net.macs * 10**9 and data["totals"]["weight_bytes"] == 4 * params
     assert f"{params:,}" in net.report()
+    assert f"{params:,}" in net.report(form="md")
+    assert str(3_000_000_000 * 3_000_000_001) in net.report(form="csv")
+    digits = json.loads(net.to_html().partition('id="data">')[2].partition("</script>")[0])["exact"]
+    assert str(params) in digits and str(net.macs) in digits
 
 
 @pytest.fixture
