@@ -19,6 +19,9 @@ WIDE = {
     "combinators": f"input 3x8x8 -> {'res(' * 1000}relu{')' * 1000}",
     "concatenation": f"input 3x8x8 -> [{', '.join(['relu'] * 10_000)}]",
     "sum": f"input 3x8x8 -> ({' + '.join(['relu'] * 10_000)})",
+    "outputs": f"input x: 3x8x8\noutput {', '.join(f'y{i} = x -> relu' for i in range(200))}",
+    "where names": f"block b = x0 where {', '.join(f'x{i} = x{i + 1}' for i in range(2000))}, x2000 = relu\n"
+    "input 3x8x8 -> b",
     "named block": f"block {NAME} = conv1x1(4)\ninput 3x8x8 -> {NAME} -> {NAME}",
     "named net": f"net {NAME}({NAME}a=3)\ninput 3x8x8 -> conv1x1({NAME}a)",
     "label": f"input 3x8x8 -> conv1x1(4) as {NAME}",
@@ -65,6 +68,26 @@ def test_deep_and_wide_programs(kind: str) -> None:
     report, data, source, drawing, page = bounded(everything, WIDE[kind])
     assert (report, data, source) == ("made", "made", "made")
     assert drawing in ("made", "E0570") and page in ("made", "E0571", "E0570")
+
+
+MODELS = {
+    f"input 3x8x8 -> [{', '.join(['relu'] * 1000)}]": ["output"],
+    f"input 3x8x8 -> ({' + '.join(['relu'] * 1000)})": ["output"],
+    f"input x: 3x8x8\noutput {', '.join(f'y{i} = x -> relu' for i in range(500))}": [f"y{i}" for i in range(500)],
+}
+
+
+@pytest.mark.parametrize("text", MODELS, ids=["concatenation", "sum", "outputs"])
+def test_wide_programs_as_models(text: str) -> None:
+    """ONNX Runtime takes the models, and finds every output under its name."""
+
+    def names(text: str) -> list[str]:
+        import onnxruntime
+
+        model = cnnc.compile(text).to_onnx(batch=1).SerializeToString()
+        return [output.name for output in onnxruntime.InferenceSession(model).get_outputs()]
+
+    assert bounded(names, text, TORCH) == MODELS[text]
 
 
 @pytest.mark.parametrize("kind", REFUSED)
