@@ -7,6 +7,7 @@ from .limits import Limits
 from .source import Source, Span
 
 CLOSERS = {")": "(", "]": "[", "}": "{"}
+PARTNERS = {opener: closer for closer, opener in CLOSERS.items()}
 SURROGATE = re.compile("[\ud800-\udfff]")
 INTERESTING = re.compile(r'#[^\n]*|"[^"\n]*"?|[()\[\]{}]|[^\x20-\x7e\n\t×]')
 
@@ -18,7 +19,7 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
         sink.add(Diagnostic("E0401", {"most": limits.max_bytes}, Span(source, 0, 0)))
         return False
     if not text.isascii() and (half := SURROGATE.search(text)):  # in comments and quotes, too: it cannot be written
-        sink.add(Diagnostic("E0101", _lookalike(half.group()), Span(source, half.start(), half.end())))
+        sink.add(_strange(source, half.start()))
         return False
     stack: list[tuple[str, int]] = []
     for match in INTERESTING.finditer(text):
@@ -40,7 +41,7 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
                 return False
             stack.pop()
         else:
-            sink.add(Diagnostic("E0101", _lookalike(token), Span(source, at, at + 1)))
+            sink.add(_strange(source, at))
             return False
     if stack:
         opener, at = stack[-1]
@@ -49,26 +50,17 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
     return True
 
 
-LOOKALIKES = {
-    "→": "->", "⇒": "->", "“": '"', "”": '"', "‘": '"', "’": '"', "−": "-", "–": "-", "—": "-", "∗": "*", "（": "(",
-    "）": ")", "，": ",", "：": ":", "＝": "=", "≥": ">=", "≤": "<=", "≠": "==", "\u00a0": "a space",
-}  # fmt: skip
+def _strange(source: Source, at: int) -> Diagnostic:
+    from .lookalikes import strange  # only mistakes need it
 
-
-def _lookalike(char: str) -> dict[str, str]:
-    """The facts of a strange character: how to name it, and what it was probably meant to be."""
-    shown = char if char.isprintable() and not char.isspace() else f"U+{ord(char):04X}"
-    meant = LOOKALIKES.get(char) or LETTERS.get(char)
-    return {"char": shown, "help": f"did you mean `{meant}`?"} if meant else {"char": shown}
-
-
-LETTERS = dict(zip("асеорхуіАВСЕНІКМОРТХαονΑΒΕΗΙΚΜΝΟΡΤΥΧ", "aceopxyiABCEHIKMOPTXaovABEHIKMNOPTYX", strict=True))
-"""Cyrillic and Greek letters that look like Latin ones."""
+    return Diagnostic("E0101", strange(source.text, at), Span(source, at, at + 1))
 
 
 def _mismatch(source: Source, token: str, at: int, stack: list[tuple[str, int]]) -> Diagnostic:
+    facts, span = {"closer": token}, Span(source, at, at + 1)
     labels: tuple[Label, ...] = ()
     if stack:
         opener, opened = stack[-1]
         labels = (Label(Span(source, opened, opened + 1), f"`{opener}` is still open here"),)
-    return Diagnostic("E0110", {"closer": token}, Span(source, at, at + 1), labels)
+        facts["help"] = f"did you mean `{PARTNERS[opener]}`? Brackets close in the opposite order of opening"
+    return Diagnostic("E0110", facts, span, labels)

@@ -23,7 +23,7 @@ _add(
     "E0101",
     "unexpected character",
     "`{char}` has no meaning in a program",
-    "remove it, or replace it by what it was meant to look like",
+    "{help}",
     "Programs are written in ASCII letters, digits and the signs of the language; `×` may stand for `x` in a shape. "
     "Characters that merely look like these, invisible characters and control characters are refused. Comments after "
     "`#` and quoted text may hold anything but halves of surrogate pairs, which are no text.",
@@ -66,7 +66,7 @@ _add(
 _add(
     "E0107",
     "the number {text} cannot be represented",
-    "it overflows, or vanishes to 0",
+    "{reason}",
     "use a number between 1e-300 and 1e300",
     "Floating-point numbers are IEEE doubles. A literal that rounds to infinity or to zero is refused rather than changed.",
 )
@@ -759,6 +759,15 @@ _add(
     "Blocks that use blocks are followed to this depth.",
 )
 _add(
+    "E0364",
+    "the program is too deep to be followed",
+    "brackets, operators, definitions and blocks stand too far within each other here",
+    "nest them less: name inner parts, write a long chain as a repeat or a loop",
+    "What stands within something else is followed from the outside in, to a depth of 400,000 steps in all. One bracket, "
+    "`-`, `not` or `where` name takes a few of them, one block about ten; --max-nesting and --max-calls count each by "
+    "itself, and this is about all of them together.",
+)
+_add(
     "E0404",
     "the network expands to {bound}{count} layers",
     "at most {most} are allowed",
@@ -792,7 +801,7 @@ _add(
 _add(
     "E0502",
     "{path} is not UTF-8 text",
-    "byte {offset} is not valid",
+    "byte {offset} is not valid{seems}",
     "save the file as UTF-8",
     "Programs are UTF-8 text, with or without a byte-order mark.",
 )
@@ -1076,6 +1085,27 @@ _add(
     "`--input SHAPE` is for the only input; several inputs have a NAME=SHAPE each.",
 )
 
+_add(
+    "E0586",
+    "the build parameter `{name}` is given two values",
+    "",
+    "give -D once for each build parameter",
+    "Which of two values is meant cannot be known.",
+)
+_add(
+    "E0522",
+    "the weights do not fit into memory",
+    "they take {needed} GiB; there are {there}",
+    "give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
+    "An ONNX model holds a value for every parameter, which all stand in memory while it is written.",
+)
+_add(
+    "E0521",
+    "there is no machine {rank} among {nodes}",
+    "",
+    "machines are counted from 0: --node-rank is below --nodes",
+    "Each machine of a training in several processes says with --nodes how many there are, and with --node-rank which it is.",
+)
 _add(
     "E0585",
     "`{name}` of `{function}` cannot be {value}",

@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from .commands import COMMANDS
 from .commands.shared import show_diagnostics
-from .diagnostics import CnncError, Diagnostic, InternalError, UsageError
+from .diagnostics import CnncError, Diagnostic, InternalError, UsageError, show
 from .public import fault
 from .signals import Terminated
 from .signals import status as came
@@ -80,9 +81,10 @@ def refused(error: Exception) -> int:
         return UsageError.exit_code
     if os.environ.get("CNNC_TRACEBACK"):
         raise error
-    show_diagnostics((error if isinstance(error, InternalError) else fault(error)).diagnostics)
+    told = error if isinstance(error, InternalError) else fault(error)
+    show_diagnostics(told.diagnostics)
     flush_stdout()
-    return InternalError.exit_code
+    return told.exit_code
 
 
 def ended(status: int) -> int:
@@ -107,11 +109,18 @@ def silence_stdout() -> None:
 # Arguments
 
 
+class Parser(argparse.ArgumentParser):
+    """Shows what it does not understand without control characters, and no more of it than can be read."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error("\n".join(map(show, message.split("\n"))))
+
+
 def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     """The command line. Only the named command's module is imported; all of them where none is named."""
     from .. import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="cnnc",
         description="Compile convolutional networks: exact shapes and costs, PyTorch source, ONNX.",
         epilog=EXAMPLES,

@@ -41,7 +41,9 @@ class Diagnostic(NamedTuple):
 
     @property
     def help(self) -> str:
-        return str(self.facts["help"]) if "help" in self.facts else _fill(CATALOGUE[self.code].help, self.facts)
+        return (
+            printable(str(self.facts["help"])) if "help" in self.facts else _fill(CATALOGUE[self.code].help, self.facts)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain JSON data, positions counted from 1."""
@@ -69,10 +71,13 @@ class _Shown(dict[str, str]):
 
 
 def similar(word: str, words: Iterable[str], cutoff: float) -> list[str]:
-    """The most similar of some words, if one reaches `cutoff`, as a list of one or none."""
+    """The most similar of some words, if one reaches `cutoff`, as a list of one or none.
+
+    To compare two takes the product of their lengths, so long ones are left out.
+    """
     from difflib import get_close_matches  # only mistakes need it
 
-    return get_close_matches(word, list(words), 1, cutoff)
+    return get_close_matches(word, [w for w in words if len(w) <= SHOWN], 1, cutoff) if len(word) <= SHOWN else []
 
 
 def show(value: object) -> str:
@@ -89,8 +94,13 @@ def show(value: object) -> str:
             text = str(value)
         except Exception:  # of an object that somebody gave
             text = f"an object of the type {type(value).__name__}"
-    text = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    text = printable(text)
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def printable(text: str) -> str:
+    """A text with its control characters as numbers: a terminal would obey them."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _place(span: Span | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from .limits import Limits
 from .source import Source, Span
 
 AnyPath = str | os.PathLike[str]
+STDIN = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 def read_source(path: str, limits: Limits, root: str | None = None) -> Source:
@@ -26,13 +27,29 @@ def read_source(path: str, limits: Limits, root: str | None = None) -> Source:
             data, name = file.read(limits.max_bytes + 1), os.path.basename(path)
     if len(data) > limits.max_bytes:
         raise usage("E0401", most=limits.max_bytes)
+    return Source(_decoded(data, name), name, path)
+
+
+def _decoded(data: bytes, name: str) -> str:
+    """A program's text. Raises NetworkError (E0502) for what is no UTF-8, and UTF-16 without its mark."""
     try:
         text = data.decode("utf-8")
+        if text[:2].count("\0") != 1:
+            return text
+        start = text.index("\0")
     except UnicodeDecodeError as error:
-        good = Source(data[: error.start].decode("utf-8"), name)
-        end = len(good.text)
-        raise NetworkError([Diagnostic("E0502", {"path": name, "offset": error.start}, Span(good, end, end))]) from None
-    return Source(text, name, path)
+        start = error.start
+    good = Source(data[:start].decode("utf-8"), name)
+    facts = {"path": name, "offset": start, "seems": _seems(data)}
+    raise NetworkError([Diagnostic("E0502", facts, Span(good, len(good.text), len(good.text)))])
+
+
+def _seems(data: bytes) -> str:
+    """What a text that is no UTF-8 is in, where its beginning tells."""
+    if data.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "; it seems to be in UTF-32"
+    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:2]
+    return "; it seems to be in UTF-16" if utf16 else ""
 
 
 def open_file(path: str, root: str | None = None) -> BinaryIO:
@@ -87,7 +104,8 @@ def refusal(path: AnyPath) -> str:
 def _check_regular(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file"
-        raise usage("E0501", path=path, reason=kind)
+        way = {"help": "write `-` for standard input"} if path in STDIN else {}
+        raise usage("E0501", path=path, reason=kind, **way)
 
 
 def _real_path(path: str, handle: int) -> str:

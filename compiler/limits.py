@@ -6,6 +6,9 @@ from typing import NamedTuple
 MAX_EXTENT = 2**63 - 1  # what an int64 tensor extent, and so every backend, can hold
 MAX_NUMBER_BITS = 1024  # the longest integer that arithmetic may produce: beyond it none fits a double
 MAX_DIGITS = 300  # of one number in the text, for the same reason
+MAX_FRAMES = (
+    400_000  # calls of Python within calls: about ten for each of `max_calls` nested blocks, with room to spare
+)
 MAX_ERRORS = 50  # diagnostics shown in one run; more would only repeat the same mistake
 
 

@@ -92,15 +92,13 @@ class _Liveness:
             for value in step.outputs:
                 if value not in self.uses:  # nobody reads it
                     self.free(value)
-        return Run(self.peak, tuple(self.shared(value) for value in self.region.outputs))
-
-    def shared(self, output: Value) -> tuple[str, int, Any]:
-        block = self.buffer[output]
-        for i, entered in enumerate(self.entered):
-            if entered is block:
-                return "in", i, block[0]
-        first = next(i for i, value in enumerate(self.region.outputs) if self.buffer[value] is block)
-        return "out", first, block[0]
+        places: dict[int, tuple[str, int]] = {}
+        for i, block in enumerate(self.entered):
+            places.setdefault(id(block), ("in", i))
+        for i, value in enumerate(self.region.outputs):
+            places.setdefault(id(self.buffer[value]), ("out", i))
+        blocks = (self.buffer[value] for value in self.region.outputs)
+        return Run(self.peak, tuple((*places[id(block)], block[0]) for block in blocks))
 
     def apply(self, step: Apply) -> None:
         output, *extras = step.outputs

@@ -26,7 +26,11 @@ class TokenFilter:
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         previous = ""
+        shape: list[Token] = []  # of `3 x 32 x 32`, which would be read as names and numbers side by side
         for token in stream:
+            if len(shape) > 2 and not _goes_on(shape, token):
+                raise _spaced(shape)
+            shape = [*shape, token] if _goes_on(shape, token) else [token] * (token.type == "NUMBER")
             if previous in OPERAND_ENDS:
                 if token.type in AFTER_OPERAND:
                     token.type = AFTER_OPERAND[token.type]
@@ -34,6 +38,23 @@ class TokenFilter:
                 token.type = "NEG"
             previous = token.type
             yield token
+        if len(shape) > 2:
+            raise _spaced(shape)
+
+
+def _goes_on(shape: list[Token], token: Token) -> bool:
+    """Whether a token continues a shape that is written with blanks, which has numbers and an `x` in turn."""
+    if len(shape) % 2:
+        return token.type == "NAME" and str(token) in ("x", "X")
+    return bool(shape) and token.type == "NUMBER"
+
+
+def _spaced(shape: list[Token]) -> "_Bad":
+    numbers = shape[: len(shape) - (len(shape) + 1) % 2 : 2]
+    start, end = int(numbers[0].start_pos or 0), int(numbers[-1].end_pos or 0)
+    meant = "x".join(map(str, numbers))
+    word = " x ".join(map(str, numbers))
+    return _Bad("E0111", (start, end), meant, word=word, help=f"write it without blanks: {meant}")
 
 
 def parse(source: Source, sink: Sink, limits: Limits) -> ast.File:
@@ -50,7 +71,7 @@ def parse(source: Source, sink: Sink, limits: Limits) -> ast.File:
             text = blank_item(text, min(error.pos_in_stream or 0, len(text)))
         except _Bad as bad:
             sink.add(Diagnostic(bad.code, bad.facts, Span(source, *bad.pos)))
-            text = text[: bad.pos[0]] + "1".ljust(bad.pos[1] - bad.pos[0]) + text[bad.pos[1] :]
+            text = text[: bad.pos[0]] + bad.instead.ljust(bad.pos[1] - bad.pos[0]) + text[bad.pos[1] :]
     return ast.File((0, len(text)), ())
 
 
@@ -66,11 +87,11 @@ _cached: Lark | None = None
 
 
 class _Bad(Exception):
-    """A token that the grammar takes and the language refuses."""
+    """A token that the grammar takes and the language refuses; to go on, `instead` takes its place."""
 
-    def __init__(self, code: str, pos: ast.Pos, **facts: Any) -> None:
+    def __init__(self, code: str, pos: ast.Pos, instead: str = "1", **facts: Any) -> None:
         super().__init__(code)
-        self.code, self.pos, self.facts = code, pos, facts
+        self.code, self.pos, self.instead, self.facts = code, pos, instead, facts
 
 
 def _pos(children: list[Any]) -> ast.Pos:
@@ -110,7 +131,7 @@ def _number(text: str, pos: ast.Pos) -> int | float:
         return int(text)
     value = float(text)
     if math.isinf(value) or (value == 0.0 and any(c in "123456789" for c in text.lower().split("e")[0])):
-        raise _Bad("E0107", pos, text=text)
+        raise _Bad("E0107", pos, text=text, reason="it overflows" if value else "it vanishes to 0")
     return value
 
 

@@ -13,7 +13,7 @@ from .elaborate.instances import Shared
 from .elaborate.modules import Loader
 from .elaborate.program import Program, Shapes
 from .ir import Graph
-from .limits import Limits
+from .limits import MAX_FRAMES, Limits
 from .ops import Shape
 from .parse import parse
 from .source import Source, Span
@@ -70,7 +70,8 @@ def elaborate(
 
         check_graph(graph)
     if graph is None and not sink.has_errors:
-        what = "the file has only declarations" if tree.items else "the file is empty"
+        empty = "the file has only comments" if source.text.strip() else "the file is empty"
+        what = "the file has only declarations" if tree.items else empty
         sink.add(Diagnostic("E0317", {"what": what}, Span(source, 0, min(1, len(source.text)))))
     return Result(graph, sink.found, program.params)
 
@@ -104,7 +105,6 @@ def undisturbed() -> Iterator[None]:
 _depth_lock = threading.Lock()
 _depth_users = 0
 _depth_before = 0
-RECURSION = 400_000  # Python frames: about ten for each of `max_calls` nested blocks, with room to spare
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def deep_recursion() -> Iterator[None]:
     with _depth_lock:
         if _depth_users == 0:
             _depth_before = sys.getrecursionlimit()
-            sys.setrecursionlimit(max(RECURSION, _depth_before))
+            sys.setrecursionlimit(max(MAX_FRAMES, _depth_before))
         _depth_users += 1
     try:
         yield

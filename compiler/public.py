@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from .diagnostics import CnncError, Diagnostic, InternalError, usage
+from .diagnostics import CnncError, Diagnostic, InternalError, NetworkError, usage
 from .limits import Limits
 from .symbolic import Sym
 
@@ -80,7 +80,10 @@ def fits_not(error: Exception) -> bool:
     return isinstance(error, TypeError) and error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
-def fault(error: BaseException) -> InternalError:
+def fault(error: BaseException) -> CnncError:
+    """What is said of an error that nobody caught."""
+    if isinstance(error, RecursionError):
+        return NetworkError([Diagnostic("E0364", {}, None)])
     try:
         said = str(error)
     except Exception:

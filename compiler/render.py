@@ -41,8 +41,20 @@ def _snippet(label: Label, margin: str) -> list[str]:
     width = max(1, min(span.end - span.start, len(text) - column))
     text, column, width = _clip(text, column, width)
     gutter = str(number).rjust(len(margin) - 1)
-    mark = " " * column + "^" * width
+    marked = columns(text[column : column + width].ljust(width))
+    mark = " " * (columns(text[:column]) - (marked == 0)) + "^" * max(
+        1, marked
+    )  # a combining sign is in the one before
     return [f"{gutter} | {text}".rstrip(), f"{margin}| {mark} {label.text}".rstrip()]
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: most East Asian signs take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import category, east_asian_width
+
+    return sum(0 if category(c) in ("Mn", "Me") else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _clip(text: str, column: int, width: int) -> tuple[str, int, int]:

@@ -232,18 +232,6 @@ class File(NamedTuple):
     items: tuple[Item, ...]
 
 
-def mentions(node: object, name: str) -> bool:
-    """Whether a name, with or without a kernel suffix, occurs anywhere in a part of the tree."""
-    stack = [node]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Name) and item.id.startswith(name):
-            return True
-        if isinstance(item, tuple):
-            stack.extend(item)
-    return False
-
-
 def names(node: object) -> frozenset[str]:
     """Every name that occurs in a part of the tree."""
     found = set()

@@ -102,13 +102,26 @@ def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
 
 def check_memory(net: Any, batch: int, on: str) -> None:
     """Refuse what cannot fit: the reference alone holds activations and weights in eight bytes an element."""
-    needed = 8 * (batch * net.totals.activations + net.params + net.buffers)
-    try:
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):  # a system that does not tell
-        return
+    needed, there = 8 * (batch * net.totals.activations + net.params + net.buffers), memory()
     if needed > there:
-        raise usage("E0515", on=on, reason=f"it takes {needed / 2**30:,.0f} GiB of memory; there are {there >> 30}")
+        raise usage(
+            "E0515", on=on, reason=f"it takes {needed / 2**30:,.0f} GiB of memory; there are {int(there) >> 30}"
+        )
+
+
+def check_weights(net: Any) -> None:
+    """Refuse to draw weights that cannot fit into memory (E0522), four bytes an element."""
+    needed, there = 4 * (net.params + net.buffers), memory()
+    if needed > there:
+        raise usage("E0522", needed=f"{needed / 2**30:,.0f}", there=int(there) >> 30)
+
+
+def memory() -> float:
+    """Bytes of memory of this machine; infinity where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return float("inf")
 
 
 def difference(a: "NDArray[Any]", b: "NDArray[Any]") -> float:

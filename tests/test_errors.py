@@ -27,6 +27,7 @@ SHOWN = re.compile(r"^(?:error|warning)\[([EW]\d{4})\]: ", re.MULTILINE)
 BY_REQUEST = {
     "E0331": "test_symbols_without_values",
     "E0343": "test_a_structure_that_depends_on_the_size",
+    "E0364": "test_a_program_too_deep_to_be_followed",
     "E0358": "test_a_recipe_without_what_is_asked_for",
     "E0359": "test_a_schedule_in_steps_without_their_number",
     "E0361": "test_a_schedule_that_does_not_fit",
@@ -73,7 +74,10 @@ BY_REQUEST = {
     "E0560": "test_watching_no_file",
     "E0580": "test_an_option_without_effect",
     "E0581": "test_two_shapes_for_an_input",
+    "E0522": "test_weights_larger_than_memory",
+    "E0521": "test_a_machine_that_is_not_there",
     "E0585": "test_a_wrong_argument",
+    "E0586": "test_two_values_of_a_build_parameter",
     "E0590": "test_data_that_is_not_there",
     "E0591": "test_machines_without_an_address",
     "E0592": "test_spaces_and_their_sweeps",
@@ -708,6 +712,45 @@ def test_options_that_have_an_effect(cnnc: CLI) -> None:
 )
 def test_two_shapes_for_an_input(cnnc: CLI, argv: tuple[str, ...], which: str) -> None:
     assert_refused(cnnc(*argv), "E0581", f"{which} is given two shapes", "3x8x8 and ", "3x9x9", "NAME=SHAPE")
+
+
+def test_two_values_of_a_build_parameter(cnnc: CLI) -> None:
+    net = ("analyze", "-e", "net n(c)\n" + GOOD.replace("3x3(4)", "3x3(c)"))
+    assert_refused(cnnc(*net, "-D", "c=4", "-D", "c=5"), "E0586", "`c` is given two values", "once")
+    assert_refused(cnnc(*net, "-D", "c="), "E0506", "`c=` is no parameter value")
+    assert cnnc(*net, "-D", "c=4") == (0, "")
+
+
+def test_weights_larger_than_memory(cnnc: CLI) -> None:
+    """Of more elements than NumPy can address, and of less than that."""
+    for channels in ("9223372036854775807", "2000000000 * 1000000"):
+        text = f"input 3x1x1 -> conv1x1({channels})"
+        assert_refused(cnnc("compile", "-e", text, "-o", "x.onnx"), "E0522", "GiB", "fewer channels")
+    assert [path.name for path in Path().iterdir()] == ["good.cnn"]
+
+
+def test_a_machine_that_is_not_there(cnnc: CLI) -> None:
+    for given in (("--node-rank", "1"), ("--nodes", "2", "--node-rank", "2", "--rendezvous", "host:1")):
+        assert_refused(cnnc("train", "good.cnn", "--data", "digits", *given), "E0521", "counted from 0")
+
+
+def test_a_program_too_deep_to_be_followed(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Definitions within definitions, which no bracket or block limit counts; and what goes wrong later on."""
+    monkeypatch.setattr("cnnc.compiler.pipeline.MAX_FRAMES", 2000)
+    chain = ", ".join(f"x{i} = x{i + 1} + 1" for i in range(2000))
+    text = f"block b = conv1x1(x0) where {chain}, x2000 = 1\ninput 3x8x8 -> b"
+    (found,) = api.check(text)
+    assert found.code == "E0364" and found.span is not None and found.span.line == 2
+    monkeypatch.setattr(api.Net, "report", lambda *_, **__: (_ for _ in ()).throw(RecursionError()))
+    assert_refused(cnnc("analyze", "good.cnn"), "E0364", "too deep to be followed", status=1)
+
+
+def test_what_the_command_line_does_not_know_is_shown_safely(capsys: pytest.CaptureFixture[str]) -> None:
+    for argv in (["analyze", "a", "\x1b[31m" + "b" * 5000], ["layers", "--\x1b[31m"], ["\x1b[31m"]):
+        with pytest.raises(SystemExit):
+            run(argv)
+        said = capsys.readouterr().err
+        assert "\x1b[" not in said and max(map(len, said.split("\n"))) < 400
 
 
 def test_a_fault(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:

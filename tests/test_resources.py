@@ -8,6 +8,8 @@ from typing import Any
 import cnnc
 import pytest
 from cnnc.compiler.cli import run
+from cnnc.compiler.elaborate import suggestions
+from cnnc.compiler.limits import MAX_ERRORS
 from cnnc.compiler.render import render_text
 from workers import run_cases
 
@@ -17,6 +19,9 @@ WIDE = {
     "combinators": f"input 3x8x8 -> {'res(' * 1000}relu{')' * 1000}",
     "concatenation": f"input 3x8x8 -> [{', '.join(['relu'] * 10_000)}]",
     "sum": f"input 3x8x8 -> ({' + '.join(['relu'] * 10_000)})",
+    "outputs": f"input x: 3x8x8\noutput {', '.join(f'y{i} = x -> relu' for i in range(200))}",
+    "where names": f"block b = x0 where {', '.join(f'x{i} = x{i + 1}' for i in range(2000))}, x2000 = relu\n"
+    "input 3x8x8 -> b",
     "named block": f"block {NAME} = conv1x1(4)\ninput 3x8x8 -> {NAME} -> {NAME}",
     "named net": f"net {NAME}({NAME}a=3)\ninput 3x8x8 -> conv1x1({NAME}a)",
     "label": f"input 3x8x8 -> conv1x1(4) as {NAME}",
@@ -65,6 +70,26 @@ def test_deep_and_wide_programs(kind: str) -> None:
     assert drawing in ("made", "E0570") and page in ("made", "E0571", "E0570")
 
 
+MODELS = {
+    f"input 3x8x8 -> [{', '.join(['relu'] * 1000)}]": ["output"],
+    f"input 3x8x8 -> ({' + '.join(['relu'] * 1000)})": ["output"],
+    f"input x: 3x8x8\noutput {', '.join(f'y{i} = x -> relu' for i in range(500))}": [f"y{i}" for i in range(500)],
+}
+
+
+@pytest.mark.parametrize("text", MODELS, ids=["concatenation", "sum", "outputs"])
+def test_wide_programs_as_models(text: str) -> None:
+    """ONNX Runtime takes the models, and finds every output under its name."""
+
+    def names(text: str) -> list[str]:
+        import onnxruntime
+
+        model = cnnc.compile(text).to_onnx(batch=1).SerializeToString()
+        return [output.name for output in onnxruntime.InferenceSession(model).get_outputs()]
+
+    assert bounded(names, text, TORCH) == MODELS[text]
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_too_deep_and_mistaken(kind: str) -> None:
     text, code = REFUSED[kind]
@@ -73,8 +98,29 @@ def test_too_deep_and_mistaken(kind: str) -> None:
     assert max(len(line) for d in found for line in render_text(d).split("\n")) < 600
 
 
+def test_many_set_lines_take_no_square_of_their_number() -> None:
+    text = "set conv(p=same)\n" * 12_000 + "input 3x8x8 -> conv3x3(4)"
+    assert bounded(lambda text: cnnc.compile(text).params, text) == 112
+
+
+def test_names_are_suggested_for_no_more_mistakes_than_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look through all names for each of thousands takes minutes."""
+    asked: list[str] = []
+    monkeypatch.setattr(suggestions, "suggestion", lambda name, *_: asked.append(name) or "")
+    found = cnnc.check("input 3x8x8 -> " + " -> ".join(f"rellu{i}" for i in range(300)))
+    assert len(found) == len(asked) == MAX_ERRORS
+
+
+def test_shared_layers_within_each_other_count_as_blocks() -> None:
+    chain = "".join(f"shared b{i} = b{i - 1} -> relu\n" for i in range(60, 0, -1))
+    text = f"{chain}shared b0 = conv1x1(3)\ninput 3x8x8 -> b60"
+    assert cnnc.check(text) == []
+    (found,) = cnnc.check(text, limits=cnnc.Limits(max_calls=50))
+    assert found.code == "E0403"
+
+
 def test_figures_beyond_64_bits_are_exact() -> None:
-    """In Python, in the table and in JSON."""
+    """In Python, in the table, in JSON, CSV and Markdown, and on the page, where JavaScript would round."""
     net = cnnc.compile("conv1x1(3000000000, bias=false) -> conv1x1(3000000001, bias=false)", input=(7, 11, 13))
     params = 7 * 3_000_000_000 + 3_000_000_000 * 3_000_000_001
     assert params > 2**63 - 2**60 and net.params == params
@@ -82,6 +128,10 @@ def test_figures_beyond_64_bits_are_exact() -> None:
     data = json.loads(json.dumps(net.to_dict(batch=10**9)))
     assert data["totals"]["macs"] == net.macs * 10**9 and data["totals"]["weight_bytes"] == 4 * params
     assert f"{params:,}" in net.report()
+    assert f"{params:,}" in net.report(form="md")
+    assert str(3_000_000_000 * 3_000_000_001) in net.report(form="csv")
+    digits = json.loads(net.to_html().partition('id="data">')[2].partition("</script>")[0])["exact"]
+    assert str(params) in digits and str(net.macs) in digits
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from ...compiler.cost import inference_steps
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
 from ...compiler.requests import read_batch
+from ...compiler.verify import check_weights
 from ...compiler.writing import write_file
 from ..weights import draw, read_weights
 from .builder import Builder
@@ -38,6 +39,7 @@ def model(
     opset = OPSET if opset is None else opset
     if opset not in OPSETS:
         raise usage("E0512", op=f"opset {opset}", backend="ONNX", reason=f"{OPSETS[0]} to {OPSETS[-1]} are supported")
+    check_weights(net)
     arrays = draw(graph, seed) if weights is None else read_weights(weights, graph)
     leading: Any = "N" if batch == "dynamic" else read_batch(batch)
     if leading != "N" and not isinstance(leading, int):

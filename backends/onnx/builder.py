@@ -34,6 +34,8 @@ class Builder:
         self.uses: dict[Value, int] = {}
         self.makers: dict[str, onnx.NodeProto] = {}
         self.folded: dict[str, str] = {}
+        self.public: set[str] = set()  # names of the graph's inputs and outputs
+        self.renamed: dict[str, str] = {}
 
     # Graph inputs and outputs
 
@@ -44,6 +46,7 @@ class Builder:
     def input(self, name: str, shape: Shape) -> str:
         name = self.unique(name)
         self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (self.batch, *shape)))
+        self.public.add(name)
         return name
 
     def output(self, name: str, tensor: str, shape: Shape) -> str:
@@ -52,23 +55,20 @@ class Builder:
         Returns what the tensor is called from now on.
         """
         maker = self.makers.get(tensor)
-        public = {o.name for o in self.outputs} | {i.name for i in self.inputs}
-        if name in public:
+        if name in self.public:
             name = self.unique(name)
-        if maker is None or tensor in public:
+        if maker is None or tensor in self.public:
             self.nodes.append(helper.make_node("Identity", [tensor], [name], name=self.unique(f"{name}.out")))
         else:
             self.rename(tensor, name)
             tensor = name
         self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (self.batch, *shape)))
+        self.public.add(name)
         return tensor
 
     def rename(self, old: str, new: str) -> None:
-        for node in self.nodes:
-            for names in (node.input, node.output):
-                for i, name in enumerate(names):
-                    if name == old:
-                        names[i] = new
+        """Give a tensor another name, which its maker and readers get when the graph is finished."""
+        self.renamed[old] = new
         self.makers[new] = self.makers.pop(old)
         self.shapes.pop(old, None)
 
@@ -152,6 +152,11 @@ class Builder:
 
     def graph(self, name: str) -> onnx.GraphProto:
         """The finished graph, with a shape for every tensor between inputs and outputs."""
+        for node in self.nodes if self.renamed else ():
+            for names in (node.input, node.output):
+                for i, old in enumerate(names):
+                    if old in self.renamed:
+                        names[i] = self.renamed[old]
         initializers = [_tensor(key, array) for key, array in self.stored.items()]
         infos = [helper.make_tensor_value_info(key, self.kind(key), shape) for key, shape in self.shapes.items()]
         return helper.make_graph(self.nodes, name, self.inputs, self.outputs, initializers, value_info=infos)

@@ -120,8 +120,10 @@ def definitions_of(args: argparse.Namespace) -> dict[str, Any]:
     values = {}
     for text in args.define:
         name, equals, value = text.partition("=")
-        if not equals or not name.isidentifier():
+        if not equals or not name.isidentifier() or not value.strip():
             raise usage("E0506", text=text)
+        if name in values:
+            raise usage("E0586", name=name)
         values[name] = read_value(value)
     return values
 

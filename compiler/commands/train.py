@@ -51,6 +51,8 @@ def run(args: argparse.Namespace) -> int:
     from ...backends import require
     from ..writing import write_file
 
+    if not 0 <= args.node_rank < args.nodes:
+        raise usage("E0521", rank=args.node_rank, nodes=args.nodes)
     if args.nodes > 1 and args.rendezvous is None:
         raise usage("E0591", nodes=args.nodes)
     net = read_net(args)

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Label, show
+from ..diagnostics import show
 from ..ir import Value
 from ..ops.kinds import describe
 from .build import Frame, Tag
+from .circles import endless
 from .regions import PLAIN
 from .scope import ABSENT, UNKNOWN, Branches, Env, Fatal, Layer, Problem, Ref
 from .uses import Uses
@@ -46,7 +47,7 @@ class Applier(Uses):
             return self.apply_value(value, node, env, x, tag)
         key = ("name", id(value.node), id(value.env))
         if key in self.active:
-            raise Fatal("E0311", env.span(node), labels=(Label(self.active[key], "used here"),), name=node.id)
+            raise endless(node.id, self.active, key, env.span(node))
         self.active[key] = env.span(node)
         try:
             return self.apply_value(value, node, env, x, tag)

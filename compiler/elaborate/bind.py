@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Reject, similar
+from ..diagnostics import Reject, show, similar
 from ..ir import Value
 from ..ops import Op
 from ..ops.composite import Composite
@@ -65,7 +65,7 @@ def suggest(name: str, names: list[str], layer: str) -> str:
     close = [n for n in (TORCH_NAMES.get(name),) if n in names] or similar(name, names, 0.6)
     if close:
         return f"did you mean `{close[0]}`?"
-    return f"`{layer}` takes {', '.join(names)}" if names else f"`{layer}` takes no arguments"
+    return f"`{layer}` takes {show(', '.join(names))}" if names else f"`{layer}` takes no arguments"
 
 
 def kernel_of(suffix: tuple[int, ...]) -> Any:

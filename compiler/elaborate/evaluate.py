@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Diagnostic, Reject, Sink, show, similar
+from ..diagnostics import Diagnostic, Reject, Sink, show
 from ..ir import Value
-from ..limits import MAX_NUMBER_BITS, Limits
+from ..limits import MAX_ERRORS, MAX_NUMBER_BITS, Limits
 from ..ops import NAMES
 from ..ops.base import Tokens
 from ..ops.composite import COMPOSITES
@@ -17,7 +17,6 @@ from ..ops.kinds import Word, describe
 from ..source import Span
 from ..symbolic import Sym
 from . import arithmetic
-from .modules import prelude_names
 from .plans import Plans
 from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, TensorChain
 
@@ -60,29 +59,6 @@ def split_suffix(name: str) -> tuple[str, tuple[int, ...] | None]:
     return stem, tuple(int(part) for part in suffix.split("x"))
 
 
-OTHER_NAMES = {
-    "dense": "fc", "linear": "fc", "batchnorm": "bn", "batchnorm2d": "bn", "batch_norm": "bn", "conv2d": "conv",
-    "conv1d": "conv", "convolution": "conv", "depthwise": "dwconv", "separable": "sepconv", "globalavgpool": "gap",
-    "globalaveragepooling2d": "gap", "averagepool": "avgpool", "max_pool": "maxpool", "avg_pool": "avgpool",
-    "maxpool2d": "maxpool", "avgpool2d": "avgpool", "maxpooling2d": "maxpool", "leakyrelu": "lrelu", "identity": "id",
-    "residual": "res",
-}  # fmt: skip
-"""What other frameworks call layers, in small letters, and what they are called here."""
-
-
-def closest(name: str, names: set[str]) -> str | None:
-    """The name that was probably meant, its kernel suffix kept."""
-    stem, suffix = split_suffix(name)
-    for candidate in (name, stem):
-        low = candidate.lower()
-        close = [OTHER_NAMES[low]] if low in OTHER_NAMES else [low] if low in names and low != candidate else []
-        close = close or similar(candidate, sorted(names), 0.7 if len(candidate) > 3 else 0.8)
-        if close:
-            keep = suffix is not None and split_suffix(close[0])[1] is None and close[0] in CONVERTIBLE
-            return close[0] + name[len(stem) :] if keep else close[0]
-    return None
-
-
 CONVERTIBLE = {n for n, op in NAMES.items() if op.suffix} | {n for n, c in COMPOSITES.items() if c.suffix}
 """Layers that take a kernel suffix."""
 
@@ -98,6 +74,7 @@ class Evaluator:
         self.sink = sink
         self.limits = limits
         self.plans = plans
+        self.tree = ast.File((0, 0), ())  # the program's, where there is one
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
         self.trail: list[tuple[str, Span]] = []  # the uses of blocks that are being followed
         self.looking = False  # at what an operand is, which is evaluated again to be combined: nothing may be built
@@ -211,15 +188,12 @@ class Evaluator:
         return source.shape[index]
 
     def did_you_mean(self, name: str, env: Env) -> str:
-        names = {*NAMES, *COMPOSITES, *COMBINATORS, *arithmetic.FUNCTIONS, *EXTENTS}
-        scope: Env | None = env
-        while scope is not None:
-            names.update(scope.names, scope.scope.taps)
-            scope = scope.parent
-        close = closest(name, names | prelude_names())
-        if close:
-            return f"did you mean `{close}`?"
-        return "`cnnc layers` lists the layers; a block is declared with `block NAME(…) = …`"
+        """The way out for an unknown name, where it will be shown."""
+        if len(self.sink.found) >= MAX_ERRORS:
+            return ""
+        from .suggestions import suggestion  # only mistakes need it
+
+        return suggestion(name, env, self.tree, env.source)
 
     # Plain data
 

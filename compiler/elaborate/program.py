@@ -61,6 +61,7 @@ class Program(Applier):
         self.title = ""
         self.flow_end: Value | None = None
         self.places: dict[str, Span] = {}
+        self.at: Any = tree  # the item that is being followed
 
     def run(self, params: dict[str, Any], shapes: Shapes | Shape | None) -> Graph | None:
         """The graph, or None where mistakes were found. Everything found goes to the sink."""
@@ -77,6 +78,8 @@ class Program(Applier):
             self.check_layers()
         except Problem as problem:
             self.report(problem)
+        except RecursionError:
+            self.report(self.problem("E0364", self.at, self.env))
         graph = None if self.sink.has_errors else self.graph()
         for frame in self.kept:
             detach(frame)
@@ -134,13 +137,14 @@ class Program(Applier):
         try:
             source = self.loader(path.value, env.source)
         except CnncError as error:
-            reason = error.diagnostics[0].label or error.diagnostics[0].title
+            first = error.diagnostics[0]
+            reason = first.title if first.code == "E0502" else first.label or first.title
             raise self.problem("E0341", path, env, reason=reason) from None
         place = source.path or source.name
         if place in trail or place == self.source.path:
-            raise self.problem(
-                "E0338", path, env, chain=" -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
-            )
+            chain = " -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
+            way = {} if trail else {"help": "remove the line: the blocks of a file are there without it"}
+            raise self.problem("E0338", path, env, chain=chain, **way)
         tree, found = self.plans.tree(source, self.limits)
         for diagnostic in found:
             self.sink.add(diagnostic)
@@ -166,8 +170,12 @@ class Program(Applier):
     def declare_name(self, name: ast.Name, value: Any) -> None:
         span = self.env.span(name)
         if name.id in self.env.names:
-            labels = (Label(self.places[name.id], "declared here before"),) if name.id in self.places else ()
-            self.report(Problem("E0312", span, labels=labels, name=name.id))
+            first = self.places.get(name.id, span)
+            first, again = sorted((first, span), key=lambda place: place.start)  # blocks are declared before parameters
+            labels = (Label(first, "declared here before"),) if first is not again else ()
+            self.report(Problem("E0312", again, labels=labels, name=name.id))
+            if isinstance(self.env.names[name.id], Ref) and not isinstance(value, (Ref, Value)):
+                self.env.names[name.id] = UNKNOWN  # a layer or a number: its uses are no further mistakes
             return
         if name.id in EXTENTS:
             self.report(Problem("E0337", span, name=name.id))
@@ -241,7 +249,11 @@ class Program(Applier):
         for name in given:
             if name not in names:
                 where = self.env.span(net.name) if net is not None else Span(self.source, 0, 0)
-                way = suggest(name, names, "the net") if names else f"declare it: net {self.title or 'name'}({name}=…)"
+                way = (
+                    suggest(name, names, net.name.id)
+                    if net is not None and names
+                    else f"declare it: net {self.title or 'name'}({name}=…)"
+                )
                 self.report(Problem("E0322", where, name=name, help=way))
         for param in net.params if net is not None else ():
             if param.name in given:
@@ -274,7 +286,7 @@ class Program(Applier):
 
     def execute(self, settings: dict[int, Settings], shapes: Shapes | Shape | None) -> None:
         for index, item in enumerate(self.tree.items):
-            self.scope.settings = settings[index]
+            self.scope.settings, self.at = settings[index], item
             try:
                 if isinstance(item, ast.Input):
                     self.run_input(item, shapes)
@@ -305,6 +317,7 @@ class Program(Applier):
         if not item.sources:
             self.run_flow(item.flow, item, shapes)
             return
+        self.check_commas(item)
         single = len(item.sources) == 1 and not self.inputs
         for source in item.sources:
             name = source.name.id if source.name is not None else UNNAMED
@@ -325,6 +338,17 @@ class Program(Applier):
                     way="name the flow's start: output y = a -> …",
                 )
             self.start_flow(item.flow, self.inputs[-1].value)
+
+    def check_commas(self, item: ast.Input) -> None:
+        """`input 3, 32, 32` would be three inputs."""
+        shapes = [
+            source.shape for source in item.sources if source.name is None and isinstance(source.shape, ast.Number)
+        ]
+        if len(shapes) > 1 and len(shapes) == len(item.sources):
+            extents = [self.env.span(shape).text for shape in shapes]
+            node = ast.Group((shapes[0].pos[0], shapes[-1].pos[1]), shapes[0])
+            way = f"did you mean {'x'.join(extents)}? Several inputs have names: input a: 3x8x8, b: 3x8x8"
+            raise self.problem("E0212", node, self.env, got=", ".join(extents), help=way)
 
     def check_unnamed(self, source: ast.InputShape) -> None:
         """One input may go without a name."""

@@ -143,19 +143,19 @@ class Lazy:
 class Settings:
     """The `set` defaults in force at a place: layer name to argument name to expression, read in its file's scope.
 
-    key: the `set` lines that they come from, so that equal ones are told without comparing.
+    key: the last `set` line that they come from, which tells them from those of any other place.
     """
 
     __slots__ = ("key", "table")
 
-    def __init__(self, table: dict[str, dict[str, ast.Expr]], key: tuple[int, ...] = ()) -> None:
+    def __init__(self, table: dict[str, dict[str, ast.Expr]], key: int = 0) -> None:
         self.table = table
         self.key = key
 
     def with_line(self, layer: str, added: dict[str, ast.Expr], line: ast.Set) -> "Settings":
         """These with the defaults that one more line gives a layer."""
         table = {**self.table, layer: {**self.table.get(layer, {}), **added}}
-        return Settings(table, (*self.key, id(line)))
+        return Settings(table, id(line))
 
     def of(self, layer: str) -> dict[str, ast.Expr]:
         return self.table.get(layer, {})

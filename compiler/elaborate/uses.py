@@ -1,5 +1,6 @@
 """Uses of names: a layer with its arguments, a composite, a block, a shared layer, the combinators."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..source import Span
 from ..symbolic import Sym
 from .bind import Given, bind_block, bind_op, where_to_look
 from .build import Frame, Tag, name_alone, open_region, safe_name
+from .circles import endless
 from .evaluate import split_suffix
 from .instances import Instance, Record, Shared
 from .modules import prelude_source
@@ -173,7 +175,7 @@ class Uses(Operators):
         """Elaborate a block's body in a region of its own."""
         self.record.blocks.add(id(decl.node))
         if key is not None and key in self.active:
-            raise Fatal("E0311", span, name=decl.name, labels=(Label(self.active[key], "first used here"),))
+            raise endless(decl.name, self.active, key, span)
         if len(self.trail) >= self.limits.max_calls:
             raise Fatal("E0403", span, name=decl.name, most=self.limits.max_calls)
         inner.names.update((c.name.id, Lazy(c)) for c in decl.node.where if isinstance(c, ast.Define))
@@ -214,10 +216,14 @@ class Uses(Operators):
     def warn_unused(self, decl: BlockDecl, inner: Env) -> None:
         if decl.env.source is self.prelude_env.source:
             return
-        for clause in decl.node.where:
-            others = [decl.node.body, *(c for c in decl.node.where if c is not clause)]
-            if clause.name.id not in inner.used and not any(ast.mentions(o, clause.name.id) for o in others):
-                self.sink.add(Diagnostic("W0602", {"name": clause.name.id}, decl.env.span(clause.name)))
+        unread = [clause.name for clause in decl.node.where if clause.name.id not in inner.used]
+        if not unread:
+            return
+        parts = map(ast.names, (decl.node.body, *decl.node.where))  # a clause mentions its own name
+        mentions = Counter(name for part in parts for name in {*part, *(split_suffix(name)[0] for name in part)})
+        for name in unread:
+            if mentions[name.id] == 1:
+                self.sink.add(Diagnostic("W0602", {"name": name.id}, decl.env.span(name)))
 
     def only_blocks(self, node: ast.Expr, env: Env, depth: int) -> bool:
         """Whether a body is nothing but uses of blocks in a chain, whose instances are then numbered 0, 1, 2, …"""
@@ -255,7 +261,9 @@ class Uses(Operators):
         if x.shape not in decl.regions:
             key = ("shared", id(decl))
             if key in self.active:
-                raise Fatal("E0311", env.span(node), labels=(Label(self.active[key], "used here"),), name=decl.name)
+                raise endless(decl.name, self.active, key, env.span(node))
+            if len(self.active) >= self.limits.max_calls:
+                raise Fatal("E0403", env.span(node), name=decl.name, most=self.limits.max_calls)
             self.active[key] = env.span(node)
             try:
                 decl.regions[x.shape] = self.shared_region(decl, x)

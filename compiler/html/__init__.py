@@ -21,6 +21,9 @@ PAGE_LAYERS = 10_000
 SCRIPTS = ("base", "spec", "graph", "memory", "layers", "blocks", "start")
 """The files that are the page's script, one after another in one scope of their own."""
 
+SAFE = 2**53 - 1
+"""The largest whole number below which JavaScript rounds none."""
+
 FOLDER = Path(__file__).parent
 
 
@@ -34,7 +37,7 @@ def page(net: Any, settings: Settings) -> str:
         "title": escape(net.name),
         "style": _part("report.css"),
         "graph": drawing(net),
-        "data": embedded(page_data(net.graph, net.totals, settings)),
+        "data": embedded(exact(page_data(net.graph, net.totals, settings))),
         "script": script,
     }
     return _filled(_part("report.html"), parts)
@@ -51,6 +54,19 @@ def drawing(net: Any) -> str:
                 break
     said = ": ".join(filter(None, (found.title, found.label)))
     return f'<p class="missing">{escape(said)}. {escape(found.help or "")}</p>'
+
+
+def exact(data: dict[str, Any]) -> dict[str, Any]:
+    """The data, and beside them the digits of whole numbers that JavaScript would round."""
+    found: set[int] = set()
+    stack: list[Any] = [data]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, int) and item > SAFE:
+            found.add(item)
+        elif isinstance(item, (dict, list, tuple)):
+            stack.extend(item.values() if isinstance(item, dict) else item)
+    return {**data, "exact": [str(number) for number in sorted(found)]}
 
 
 def embedded(data: Any) -> str:

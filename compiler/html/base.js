@@ -22,11 +22,17 @@ function make(tag, props = {}, ...children) {
   return element;
 }
 
+const exact = new Map(); // of numbers that JavaScript rounds; null where two become one
+for (const text of data.exact) exact.set(Number(text), exact.has(Number(text)) ? null : BigInt(text));
+
 function figure(value) {
   if (value === null || value === undefined) return "";
   if (Array.isArray(value)) return value.map(figure).map(bracketed).join("×");
   if (typeof value !== "number") return String(value);
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) return "≈ " + value.toExponential(4);
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    const known = exact.get(value);
+    return known ? known.toLocaleString("en-US") : "≈ " + value.toExponential(4);
+  }
   return value.toLocaleString("en-US", { maximumFractionDigits: 4 });
 }
 

@@ -40,8 +40,15 @@ def concat_shape(a: NoParams, *xs: Shape) -> Shape:
         if isinstance(x, Tokens):
             raise Reject("E0230", layer="[…]", shape=x)
         if len(x) != len(xs[0]) or any(map(differs, x[1:], xs[0][1:])):
-            raise Reject("E0204", first=xs[0], other=x, index=i + 1)
+            raise Reject("E0204", first=xs[0], other=x, index=i + 1, **_of_one_rank(xs))
     return check_extents((sum(x[0] for x in xs), *xs[0][1:]))
+
+
+def _of_one_rank(shapes: tuple[Shape, ...]) -> dict[str, str]:
+    """The way out for branches with unlike numbers of axes, which no stride or padding makes alike."""
+    if len({len(shape) for shape in shapes}) == 1:
+        return {}
+    return {"help": "give all branches the same number of axes: flatten all of them, or none"}
 
 
 def broadcast_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:

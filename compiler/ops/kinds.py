@@ -47,6 +47,9 @@ class Integer(Kind):
         return self.check(value)
 
     def check(self, value: Any) -> Any:
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
+            way = f"write {int(value)}; int(…) makes whole numbers of computed ones"
+            raise Reject("E0304", expected=self.type_name, got=describe(value), help=way)
         if not is_whole(value):
             raise self.wrong(value)
         if isinstance(value, Sym):
@@ -70,7 +73,7 @@ class PerAxis(Kind):
         if not isinstance(value, tuple):
             return (self.each.check(value),) * rank
         if len(value) != rank:
-            raise Reject("E0304", expected=f"one number or {rank} of them", got=f"{len(value)} numbers")
+            raise Reject("E0304", expected=f"one number or {rank} of them", got=f"{len(value)}: {_entries(value)}")
         return tuple(self.each.check(v) for v in value)
 
 
@@ -88,7 +91,7 @@ class Padding(Kind):
         if not isinstance(value, tuple):
             return (self._pair(value),) * rank
         if len(value) != rank:
-            raise Reject("E0304", expected=f"one padding or {rank} of them", got=f"{len(value)} values")
+            raise Reject("E0304", expected=f"one padding or {rank} of them", got=f"{len(value)}: {_entries(value)}")
         return tuple(self._pair(v) for v in value)
 
     def _pair(self, value: Any) -> tuple[int, int]:
@@ -218,6 +221,20 @@ class Optional(Kind):
         return None if value is None else self.kind.read(value, rank)
 
 
+def _entries(values: tuple[Any, ...], most: int = 8) -> str:
+    """A list as the language writes it, the first entries of a long one."""
+    shown = [_entries(v, most // 2) if isinstance(v, tuple) and most else _plain(v) for v in values[:most]]
+    rest = len(values) - len(shown)
+    if rest:
+        return f"({', '.join(shown)}, … {rest:,} more)" if shown else f"({rest:,} values)"
+    return f"({shown[0]},)" if len(shown) == 1 else f"({', '.join(shown)})"
+
+
+def _plain(value: Any) -> str:
+    """An entry of a list."""
+    return describe(value).removeprefix("the number ").removeprefix("the word ").removeprefix("the symbolic extent ")
+
+
 def describe(value: Any) -> str:
     """What a value is, for a message: `the number 3.5`, `a layer`, `true`."""
     if value is None:
@@ -231,5 +248,5 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return f"the word `{value}`"
     if isinstance(value, tuple):
-        return f"a list of {len(value)} values"
+        return f"the list {_entries(value)}"
     return getattr(value, "description", "a layer")

@@ -35,8 +35,10 @@ def parsed(source: Source, path: str) -> dict[str, Any]:
         return tomllib.loads(source.text)
     except RecursionError:
         raise usage("E0593", path=path, reason="it is nested too deeply") from None
-    except ValueError as error:  # a TOMLDecodeError, or an integer of thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise UsageError([Diagnostic("E0593", *located(source, path, str(error)))]) from None
+    except ValueError:
+        raise usage("E0593", path=path, reason="a number has thousands of digits") from None
 
 
 def located(source: Source, path: str, message: str) -> tuple[dict[str, Any], Span | None]:

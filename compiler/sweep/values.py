@@ -104,7 +104,9 @@ def number_range(place: Place, table: dict[str, Any]) -> tuple[Any, ...]:
 def _bound(place: Place, table: dict[str, Any], name: str) -> int | float:
     value = table.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e18:
-        place.wrong(f"`{name}` of a range is a number" + ("" if name in table else ", and it is missing"), LISTS)
+        place.wrong(
+            f"`{name}` of a range is a number below 1e18" + ("" if name in table else ", and it is missing"), LISTS
+        )
     return value
 
 

@@ -1,0 +1,86 @@
+"""What to say of a name that stands for nothing: the one that was probably meant, or where it is to be found."""
+
+import re
+
+from .. import syntax as ast
+from ..diagnostics import show, similar
+from ..ops import NAMES
+from ..ops.composite import COMPOSITES
+from ..source import Source
+from . import arithmetic
+from .evaluate import COMBINATORS, CONVERTIBLE, EXTENTS, split_suffix
+from .modules import prelude_names
+from .scope import Env
+
+OTHER_NAMES = {
+    "dense": "fc", "linear": "fc", "batchnorm": "bn", "batchnorm2d": "bn", "batch_norm": "bn", "conv2d": "conv",
+    "conv1d": "conv", "convolution": "conv", "depthwise": "dwconv", "separable": "sepconv", "globalavgpool": "gap",
+    "globalaveragepooling2d": "gap", "averagepool": "avgpool", "max_pool": "maxpool", "avg_pool": "avgpool",
+    "maxpool2d": "maxpool", "avgpool2d": "avgpool", "maxpooling2d": "maxpool", "leakyrelu": "lrelu", "identity": "id",
+    "residual": "res",
+}  # fmt: skip
+"""What other frameworks call layers, in small letters, and what they are called here."""
+
+OTHER_WORDS = {
+    "true": "did you mean `true`?",
+    "false": "did you mean `false`?",
+    "none": "leave the argument out",
+    "null": "leave the argument out",
+    "nan": "every number is finite; `cnnc layers` shows what an argument accepts",
+    "inf": "every number is finite; `cnnc layers` shows what an argument accepts",
+    "infinity": "every number is finite; `cnnc layers` shows what an argument accepts",
+}
+"""Words of other languages, in small letters, and the way out."""
+
+
+def suggestion(name: str, env: Env, tree: ast.File, source: Source) -> str:
+    """The way out for an unknown name in an environment; `tree` and `source` are the program's."""
+    if name.lower() in OTHER_WORDS:
+        return OTHER_WORDS[name.lower()]
+    stem, suffix = split_suffix(name)
+    if suffix is not None and stem in CONVERTIBLE and env.find(stem) is not None:
+        return f"`{stem}` is declared in this program, and hides the layer of that name: rename it"
+    later = declared_later(name, tree, source)
+    if later:
+        return later
+    names = {*NAMES, *COMPOSITES, *COMBINATORS, *arithmetic.FUNCTIONS, *EXTENTS}
+    scope: Env | None = env
+    while scope is not None:
+        names.update(scope.names, scope.scope.taps)
+        scope = scope.parent
+    close = closest(name, names | prelude_names())
+    if close:
+        return f"did you mean `{show(close)}`?"
+    return "`cnnc layers` lists the layers; a block is declared with `block NAME(…) = …`"
+
+
+def declared_later(name: str, tree: ast.File, source: Source) -> str:
+    """What is said of a name that the program declares, but where it cannot be read yet, or not from here."""
+    for item in tree.items:
+        if isinstance(item, ast.Binding) and item.define.name.id == name:
+            return f"`{show(name)}` is named at {_place(source, item.pos[0])}: a value is named before it is read"
+        if isinstance(item, ast.Net) and any(param.name == name for param in item.params):
+            return "the default of a build parameter reads those before it"
+    label = re.search(rf"\bas\s+{name}\b", source.text)
+    if label:
+        at = _place(source, label.end() - len(name))
+        return f"the label at {at} can be read once it is set, and within its own block"
+    return ""
+
+
+def _place(source: Source, offset: int) -> str:
+    line, column = source.position(offset)
+    return f"{show(source.name)}:{line}:{column}"
+
+
+def closest(name: str, names: set[str]) -> str | None:
+    """The name that was probably meant, its kernel suffix kept."""
+    stem, suffix = split_suffix(name)
+    for candidate in (name, stem):
+        low = candidate.lower()
+        close = [OTHER_NAMES[low]] if low in OTHER_NAMES else [low] if low in names and low != candidate else []
+        close = close or similar(candidate, sorted(names), 0.7 if len(candidate) > 3 else 0.8)
+        if close:
+            keep = suffix is not None and split_suffix(close[0])[1] is None and close[0] in CONVERTIBLE
+            return close[0] + name[len(stem) :] if keep else close[0]
+    return None
