@@ -721,18 +721,18 @@ _add(
     "whatever their count; those beyond a change of shape are not equal.",
 )
 _add(
-    "E0364",
-    "this cannot be computed for a symbolic extent",
-    "{reason}",
-    "give the extents as numbers; formulas have +, -, *, exact / and rounding // with whole numbers, max, min and sum",
-    "A symbolic extent such as H stands for every size, so only what is a formula in it can be computed: sums, differences, products, floors of a division by a number, remainders, powers up to 8, max, min and sum.",
-)
-_add(
     "E0365",
     "the shared layer `{name}` is not one PyTorch module",
     "at this size its padding or arguments are others than at its first use",
     "give its padding as numbers, such as p=1, or declare it with `block` where it has no weights; ONNX takes it as it is",
     "A shared layer is one module in PyTorch, and called wherever its name stands. Padding such as `same_upper` with a stride, the size of `unpool` and arguments made of `hin` and `win` become numbers, which must be the same at every use.",
+)
+_add(
+    "E0366",
+    "this cannot be computed for a symbolic extent",
+    "{reason}",
+    "give the extents as numbers; formulas have +, -, *, exact / and rounding // with whole numbers, max, min and sum",
+    "A symbolic extent such as H stands for every size, so only what is a formula in it can be computed: sums, differences, products, floors of a division by a number, remainders, powers up to 8, max, min and sum.",
 )
 
 # E04: limits

@@ -291,4 +291,4 @@ def test_functions_of_extents(expression: str) -> None:
 def test_what_is_no_formula_in_extents(expression: str) -> None:
     with pytest.raises(cnnc.NetworkError, match="cannot be computed for a symbolic extent") as caught:
         cnnc.compile(f"input 3xHxW -> upsample(size=(3, {expression}))")
-    assert caught.value.code == "E0364"
+    assert caught.value.code == "E0366"

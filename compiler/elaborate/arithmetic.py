@@ -150,17 +150,17 @@ def operate(op: str, left: Any, right: Any) -> Any:
 
 
 def of_formulas(compute: Callable[..., Any], values: tuple[Any, ...]) -> Any:
-    """What is computed from symbolic extents. Raises Reject (E0364) where no formula is the result."""
+    """What is computed from symbolic extents. Raises Reject (E0366) where no formula is the result."""
     numbers = [value for entry in values for value in (entry if isinstance(entry, tuple) else (entry,))]
     fraction = next((value for value in numbers if isinstance(value, float)), None)
     if fraction is not None:
         formula = next(value for value in numbers if isinstance(value, Sym))
-        raise Reject("E0364", reason=f"{formula} is computed with whole numbers only, not with {fraction}")
+        raise Reject("E0366", reason=f"{formula} is computed with whole numbers only, not with {fraction}")
     try:
         return compute(*values)
     except (ValueError, TypeError) as error:
         known = isinstance(error, ValueError)
-        raise Reject("E0364", reason=str(error) if known else "no formula is the result") from None
+        raise Reject("E0366", reason=str(error) if known else "no formula is the result") from None
 
 
 def has_formula(value: Any) -> bool:
