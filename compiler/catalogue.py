@@ -1093,6 +1093,14 @@ _add(
     "Which of two values is meant cannot be known.",
 )
 _add(
+    "E0523",
+    "the names of the layers are too long for an ONNX model",
+    "{length} characters in all, at most {most}",
+    "nest blocks less deeply, or give shorter labels",
+    "An ONNX model calls each tensor by the whole path of its layer, so the names of blocks within blocks grow with the "
+    "square of their depth.",
+)
+_add(
     "E0522",
     "the weights do not fit into memory",
     "they take {needed} GiB; there are {there}",

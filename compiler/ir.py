@@ -218,6 +218,22 @@ def weights_of(graph: Graph) -> Iterator[tuple[str, Weight, bool]]:
                 yield join(path, buffer.name), buffer, False
 
 
+def path_length(graph: Graph) -> int:
+    """Characters in the paths of all layers, repeats expanded: they grow with the square of the depth of blocks."""
+    found: dict[int, tuple[int, int]] = {}
+    for region in regions_of(graph.root):
+        layers = length = 0
+        for step in region.steps:
+            if isinstance(step, Apply):
+                layers, length = layers + 1, length + len(step.name)
+                continue
+            inner, inside = found[id(step.region)]
+            prefix = 0 if step.shared else len(step.instance_name(0)) + 1
+            layers, length = layers + step.count * inner, length + step.count * (inside + inner * prefix)
+        found[id(region)] = layers, length
+    return found[id(graph.root)][1]
+
+
 def regions_of(root: Region) -> list[Region]:
     """Every distinct region, each after all that it calls."""
     order: list[Region] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cnnc.compiler import ir
 from cnnc.compiler import net as api
 from cnnc.compiler.catalogue import CATALOGUE
 from cnnc.compiler.cli import run
@@ -74,6 +75,7 @@ BY_REQUEST = {
     "E0560": "test_watching_no_file",
     "E0580": "test_an_option_without_effect",
     "E0581": "test_two_shapes_for_an_input",
+    "E0523": "test_names_too_long_for_a_model",
     "E0522": "test_weights_larger_than_memory",
     "E0521": "test_a_machine_that_is_not_there",
     "E0585": "test_a_wrong_argument",
@@ -719,6 +721,19 @@ def test_two_values_of_a_build_parameter(cnnc: CLI) -> None:
     assert_refused(cnnc(*net, "-D", "c=4", "-D", "c=5"), "E0586", "`c` is given two values", "once")
     assert_refused(cnnc(*net, "-D", "c="), "E0506", "`c=` is no parameter value")
     assert cnnc(*net, "-D", "c=4") == (0, "")
+
+
+def test_names_too_long_for_a_model(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer's path counts, repeats and blocks expanded; shared layers have short ones."""
+    monkeypatch.setattr("cnnc.backends.onnx.MOST_NAMES", 40)
+    text = "block u = relu -> (tanh -> bn) * 2\ninput 3x8x8 -> {} -> relu"
+    assert cnnc("compile", "-e", text.format("relu"), "-o", "x.onnx") == (0, "")
+    assert_refused(
+        cnnc("compile", "-e", text.format("u -> u"), "-o", "y.onnx"), "E0523", "characters in all, at most 40"
+    )
+    assert not Path("y.onnx").exists()
+    net = api.compile(text.format("u -> u"))
+    assert ir.path_length(net.graph) == sum(len(path) for path, _, _ in ir.expand(net.graph.root))
 
 
 def test_weights_larger_than_memory(cnnc: CLI) -> None:

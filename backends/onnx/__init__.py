@@ -9,7 +9,7 @@ from onnx import helper
 
 from ...compiler.cost import inference_steps
 from ...compiler.diagnostics import usage
-from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known
+from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known, path_length
 from ...compiler.requests import read_batch
 from ...compiler.verify import check_weights
 from ...compiler.writing import write_file
@@ -21,6 +21,9 @@ from .run import place, prepare, run
 
 OPSET = 20
 OPSETS = range(18, onnx.defs.onnx_opset_version() + 1)
+MOST_NAMES = 16 * 2**20
+"""Characters in the paths of all layers, which a model names tensors and nodes by. No flag: a reader of such a model
+would need gigabytes for names alone."""
 INLINE_LIMIT = 2**31 - 2**20  # a protobuf message cannot exceed 2 GiB
 
 
@@ -40,6 +43,8 @@ def model(
     if opset not in OPSETS:
         raise usage("E0512", op=f"opset {opset}", backend="ONNX", reason=f"{OPSETS[0]} to {OPSETS[-1]} are supported")
     check_weights(net)
+    if (length := path_length(graph)) > MOST_NAMES:
+        raise usage("E0523", length=length, most=MOST_NAMES)
     arrays = draw(graph, seed) if weights is None else read_weights(weights, graph)
     leading: Any = "N" if batch == "dynamic" else read_batch(batch)
     if leading != "N" and not isinstance(leading, int):
