@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple, TypeAlias, Union
+from typing import Any, NamedTuple, TypeAlias, Union
 
 
 class Symbol(NamedTuple):
@@ -128,6 +128,12 @@ class Sym:
         if quotient * divisor != self:
             raise ValueError(f"{self} is not always a multiple of {divisor}")
         return quotient
+
+    def __rtruediv__(self, value: Any) -> Whole:
+        raise UndecidedError(f"{value} over {self}")
+
+    def __rpow__(self, value: Any) -> Whole:
+        raise UndecidedError(f"{value} to the power of {self}")
 
     def __pow__(self, exponent: int) -> Whole:
         if not isinstance(exponent, int) or not 1 <= exponent <= 8:

@@ -3,8 +3,10 @@
 import math
 import operator
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
+from .. import symbolic
 from ..diagnostics import Reject
 from ..limits import MAX_NUMBER_BITS
 from ..ops.kinds import describe
@@ -12,16 +14,26 @@ from ..symbolic import Sym, differs, less
 
 
 def compare_symbolic(op: str, left: Any, right: Any) -> bool | None:
-    """A comparison of symbolic extents: True or False where it is so for all sizes, else None."""
+    """A comparison with symbolic extents in it: True or False where it is so for all sizes, else None."""
     if op in ("==", "!="):
-        if differs(left, right):
-            return op == "!="
-        return op == "==" if left == right else None
+        verdict = equal(left, right)
+        return verdict if verdict is None else verdict == (op == "==")
     if op in (">", ">="):
         return compare_symbolic("<" if op == ">" else "<=", right, left)
     if less(left, right) or (op == "<=" and left == right):
         return True
     return False if less(right, left) or (op == "<" and left == right) else None
+
+
+def equal(left: Any, right: Any) -> bool | None:
+    """Whether two values are equal at all sizes or at none; None where that depends on the size."""
+    if isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
+        verdicts = [equal(*pair) for pair in zip(left, right, strict=True)]
+        return False if False in verdicts else None if None in verdicts else True
+    if left == right or not any(isinstance(value, Sym) for value in (left, right)):
+        return bool(left == right)
+    numbers = all(isinstance(value, (int, float, Sym)) and not isinstance(value, bool) for value in (left, right))
+    return False if not numbers or differs(left, right) else None
 
 
 def power(base: Any, exponent: Any) -> Any:
@@ -49,15 +61,34 @@ def round_to(value: Any, divisor: Any) -> int:
 
 
 def total(*values: Any) -> Any:
-    return sum(_numbers(_flat(values)))
+    numbers = _numbers(_flat(values))
+    refuse_fractions(numbers)
+    return sum(numbers)
 
 
 def smallest(*values: Any) -> Any:
-    return min(_some(_numbers(_flat(values))))
+    return _chosen(min, symbolic.smallest, values)
 
 
 def largest(*values: Any) -> Any:
-    return max(_some(_numbers(_flat(values))))
+    return _chosen(max, symbolic.largest, values)
+
+
+def _chosen(among: Callable[[Any], Any], of_two: Callable[[Any, Any], Any], values: tuple[Any, ...]) -> Any:
+    """The smallest or largest; with a symbolic extent among them it is a formula, unless one is it at all sizes."""
+    numbers = _some(_numbers(_flat(values)))
+    if not any(isinstance(number, Sym) for number in numbers):
+        return among(numbers)
+    refuse_fractions(numbers)
+    return reduce(of_two, numbers)
+
+
+def refuse_fractions(numbers: Any) -> None:
+    """Formulas have whole coefficients. Raises ValueError for a fraction beside a symbolic extent."""
+    fractions = [number for number in numbers if isinstance(number, float)]
+    extents = [number for number in numbers if isinstance(number, Sym)]
+    if fractions and extents:
+        raise ValueError(f"{fractions[0]:g} is no whole number, and {extents[0]} depends on the size of the input")
 
 
 def length(value: Any) -> int:
@@ -128,6 +159,15 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
 }
 """Name to function, fewest and most arguments."""
 
+WANT_NUMBERS = ("ceil", "floor", "round", "int", "range", "log2", "round_to")
+"""Those that have no formula of a symbolic extent."""
+
+
+def operate(op: str, left: Any, right: Any) -> Any:
+    """The value of an operator between two numbers. Raises Reject, or the arithmetic errors that become one."""
+    refuse_fractions((left, right))
+    return OPERATORS[op](left, right)
+
 
 def call_function(name: str, values: list[Any], max_list: int) -> Any:
     """The value of a number function. Raises Reject, or the arithmetic errors that the caller turns into one."""
@@ -139,6 +179,8 @@ def call_function(name: str, values: list[Any], max_list: int) -> Any:
         raise Reject(
             "E0307" if len(values) > most else "E0303", layer=name, most=most, name="value", doc="a number", see=see
         )
+    if name in WANT_NUMBERS and (open_ones := [value for value in values if isinstance(value, Sym)]):
+        raise ValueError(f"`{name}` needs a number, and {open_ones[0]} depends on the size of the input")
     if name != "range":
         return function(*values)
     if not all(type(value) is int for value in values):

@@ -326,7 +326,7 @@ class Evaluator:
         for value, term in zip((left, right), terms, strict=True):
             if not is_number(value):
                 raise self.problem("E0327", term, env, op=op, got=describe(value), expected="numbers")
-        return self.arithmetic(lambda: arithmetic.OPERATORS[op](left, right), node, env)
+        return self.arithmetic(lambda: arithmetic.operate(op, left, right), node, env)
 
     def arithmetic(self, compute: Callable[[], Any], node: ast.Expr, env: Env) -> Any:
         """The result of a computation on numbers, its mistakes as diagnostics, its size bounded."""
@@ -362,7 +362,7 @@ class Evaluator:
 
     def holds(self, op: str, left: Any, right: Any, node: ast.Expr, env: Env) -> bool:
         """Whether a comparison holds. Raises Problem (E0342) where that depends on the size of a symbolic extent."""
-        if not isinstance(left, Sym) and not isinstance(right, Sym):
+        if not any(isinstance(value, (Sym, tuple)) for value in (left, right)):
             return arithmetic.COMPARISONS[op](left, right)
         verdict = arithmetic.compare_symbolic(op, left, right)
         if verdict is None:
