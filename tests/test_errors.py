@@ -681,6 +681,8 @@ ANALYZE, ONNX = ("analyze", "good.cnn"), ("compile", "good.cnn")
         ((*ONNX, "-o", "out.py", "--seed", "0"), "--seed", "PyTorch source"),
         ((*ONNX, "--to", "torch", "--opset", "20"), "--opset", "PyTorch source"),
         ((*ONNX, "--inference"), "--inference", "PyTorch source"),
+        ((*ONNX, "--data", "digits"), "--data", "PyTorch source"),
+        ((*ONNX, "--to", "train", "--weights", "w.pth"), "--weights", "a training script"),
         (("advise", "good.cnn", "--apply", "1", "--format", "json"), "--format", "--apply"),
         (("advise", "good.cnn", "--apply", "1", "--verify"), "--verify", "--apply"),
         (("run", "good.cnn", "--input", "a.png", "--no-normalize", "--std", "1"), "--std", "--no-normalize"),

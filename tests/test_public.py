@@ -12,8 +12,9 @@ import pytest
 import torch
 from cnnc.compiler import net as api
 from cnnc.compiler.cli import run
+from cnnc.compiler.diagnostics import show
 from cnnc.compiler.ops import REGISTRY
-from cnnc.compiler.public import theirs
+from cnnc.compiler.public import fault, theirs
 from hostile_values import HOSTILE, Evil, looped
 
 TEXT = """net n(c=4, width=1.0)
@@ -240,3 +241,14 @@ def test_recursion_limit_is_no_trap() -> None:
             cnnc.compile(TEXT, params={"c": looped()})
     finally:
         sys.setrecursionlimit(before)
+
+
+def test_an_exception_that_cannot_be_shown() -> None:
+    """The fault names its type, whatever its text does."""
+
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    assert fault(Mute()).diagnostics[0].facts == {"reason": "Mute: "}
+    assert show(Mute()) == "an object of the type Mute"

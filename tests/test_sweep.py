@@ -4,9 +4,12 @@ import csv
 import itertools
 import json
 import math
+import pickle
 import re
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cnnc
@@ -15,6 +18,8 @@ import pytest
 from cnnc.compiler.cli import run
 from cnnc.compiler.commands.sweep import interrupted
 from cnnc.compiler.diagnostics import CnncError
+from cnnc.compiler.sweep import engines
+from cnnc.compiler.sweep.evaluate import unpack
 from cnnc.compiler.sweep.job import CHUNK, identity, make_job
 from cnnc.compiler.sweep.pareto import Front, dominates
 from cnnc.compiler.sweep.points import Permutation, Points
@@ -517,3 +522,44 @@ def test_what_an_interruption_says(folder: Path) -> None:
     progress(CHUNK, 10 * CHUNK)
     assert "the same command goes on from here" in interrupted(Namespace(output="a.csv"), progress)
     assert "nothing is kept without -o" in interrupted(Namespace(output=None), progress)
+
+
+def test_a_picture_from_the_command_line(folder: Path) -> None:
+    assert run(["sweep", toml('network = "tiny.cnn"\nbatch = [1, 2]\n'), "--plot", "front.svg"]) == 0
+    assert (folder / "front.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+def test_a_worker_of_another_version() -> None:
+    """It refuses the job before anything of it is read."""
+    with pytest.raises(RuntimeError, match=f"a worker has cnnc {cnnc.__version__}, and this is 0.0"):
+        unpack(pickle.dumps(("0.0", b"what another version wrote")))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (TimeoutError(), "there has been no worker for 0 seconds"),
+        (OSError("the scheduler is gone"), "OSError: the scheduler is gone"),
+    ],
+)
+def test_a_cluster_that_is_lost(error: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without workers a sweep waits for a while, then says so; what the scheduler fails with is told as it is."""
+
+    class Client:
+        def submit(self, *given: Any, **named: Any) -> object:
+            return object()
+
+        def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+            return {"workers": {}}
+
+        def as_current(self) -> Any:
+            return nullcontext()
+
+    def wait(tasks: Any, **named: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(engines, "PATIENCE", 0)
+    monkeypatch.setattr(engines, "dask_module", lambda name: SimpleNamespace(wait=wait))
+    with pytest.raises(CnncError) as raised:
+        list(engines.on_dask(Client(), b"job", iter(range(3))))
+    assert raised.value.code == "E0597" and told in str(raised.value)

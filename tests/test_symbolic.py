@@ -292,3 +292,83 @@ def test_what_is_no_formula_in_extents(expression: str) -> None:
     with pytest.raises(cnnc.NetworkError, match="cannot be computed for a symbolic extent") as caught:
         cnnc.compile(f"input 3xHxW -> upsample(size=(3, {expression}))")
     assert caught.value.code == "E0366"
+
+
+RESIZED = "block b = relu -> upsample(size=({}, 4))\ninput 3x{} -> b"
+
+
+@pytest.mark.parametrize(
+    ("extent", "formula"),
+    [
+        ("max(hin, 10)", "max(10, H)"),
+        ("max([hin, win, 3])", "max(3, H, W)"),
+        ("max(hin, hin + 2)", "H + 2"),
+        ("min(hin, 10)", "-max(-10, -H)"),
+        ("sum([hin, 2])", "H + 2"),
+        ("(4 * hin) / 2", "2*H"),
+        ("hin / hin + 3", "4"),
+    ],
+)
+def test_formulas_of_functions(extent: str, formula: str) -> None:
+    """A smallest or largest extent stays open until the sizes are known."""
+    net = cnnc.compile(RESIZED.format(extent, "HxW"))
+    assert str(net.output_shape[2]) == formula
+    for height, width in ((3, 20), (12, 5)):
+        concrete = cnnc.compile(RESIZED.format(extent, f"{height}x{width}"))
+        assert net.at(H=height, W=width).output_shape == concrete.output_shape
+
+
+@pytest.mark.parametrize(
+    ("extent", "told"),
+    [
+        ("hin * 1.5", "H is computed with whole numbers only, not with 1.5"),
+        ("sum([hin, 0.5])", "not with 0.5"),
+        ("min(hin, 2.5)", "not with 2.5"),
+        ("hin / 2", "H is not always a multiple of 2"),
+        ("hin / win", "H over W"),
+        ("2 / hin", "2 over H"),
+        ("2 ** hin", "2 to the power of H"),
+        ("hin ** 0", "exponents from 1 to 8"),
+        ("hin % 0", "division by zero"),
+        *((f"{function}(hin)", f"`{function}` needs a number") for function in ("log2", "range")),
+        ("round_to(hin, 8)", "`round_to` needs a number"),
+    ],
+)
+def test_what_has_no_formula(extent: str, told: str) -> None:
+    """It is said in the language's words, and none of Python's."""
+    (found,) = (found for found in cnnc.check(RESIZED.format(extent, "HxW")) if found.is_error)
+    assert found.code == ("E0316" if "zero" in told else "E0366") and told in found.facts["reason"]
+
+
+@pytest.mark.parametrize(
+    ("test", "holds"),
+    [
+        ("hin == hin", True),
+        ("hin != hin", False),
+        ("hin == hin + 1", False),
+        ("hin != hin + 1", True),
+        ("hin < hin + 1", True),
+        ("hin >= hin + 1", False),
+        ("hin > hin", False),
+        ("hin <= hin", True),
+        ("hin == same", False),
+        ("hin != same", True),
+        ("hin == true", False),
+        ("hin == (3, 4)", False),
+        ("(hin, 2) == (hin, 2)", True),
+        ("(hin, 3) == (8, 2)", False),
+        ("(hin, 2) != (8, 2, 1)", True),
+        ("hin == 8", None),
+        ("hin != win", None),
+        ("hin < win", None),
+        ("(hin, 2) == (8, 2)", None),
+        ("((hin, 1), 2) != ((8, 1), 2)", None),
+    ],
+)
+def test_comparisons_of_extents(test: str, holds: bool | None) -> None:
+    """Answered where the answer is the same at all sizes, and refused where it is not."""
+    text = f"block b = (relu if {test} else tanh)\ninput 3xHxW -> b"
+    if holds is None:
+        assert [found.code for found in cnnc.check(text) if found.is_error] == ["E0342"]
+    else:
+        assert [row["op"] for row in cnnc.compile(text).to_dict()["layers"]] == ["relu" if holds else "tanh"]

@@ -33,7 +33,7 @@ class Builder:
         self.step: Apply | None = None
         self.uses: dict[Value, int] = {}
         self.makers: dict[str, onnx.NodeProto] = {}
-        self.folded: dict[str, str] = {}
+        self.folded: set[str] = set()
         self.public: set[str] = set()  # names of the graph's inputs and outputs
         self.renamed: dict[str, str] = {}
 

@@ -25,10 +25,8 @@ def fold_norm(b: Builder, a: Any, step: Apply, x: str) -> str | None:
         return None
     weight = maker.input[1]
     bias_name = weight.removesuffix("weight") + "bias"
-    if weight in b.folded:
-        if b.folded[weight] != b.path:
-            return None
-        if len(maker.input) == 2:  # a further use of a shared layer, whose bias came with the fold
+    if weight in b.folded:  # a further use of a shared layer, with the same normalisation behind it
+        if len(maker.input) == 2:  # its bias came with the fold
             maker.input.append(bias_name)
         return x
     scale, shift = _affine(b, a, step.in_shapes[0][0])
@@ -41,7 +39,7 @@ def fold_norm(b: Builder, a: Any, step: Apply, x: str) -> str | None:
     else:
         b.stored[bias_name] = folded
         maker.input.append(bias_name)
-    b.folded[weight] = b.path
+    b.folded.add(weight)
     return x
 
 

@@ -14,16 +14,26 @@ from ..symbolic import Sym, differs, less
 
 
 def compare_symbolic(op: str, left: Any, right: Any) -> bool | None:
-    """A comparison of symbolic extents: True or False where it is so for all sizes, else None."""
+    """A comparison with symbolic extents in it: True or False where it is so for all sizes, else None."""
     if op in ("==", "!="):
-        if differs(left, right):
-            return op == "!="
-        return op == "==" if left == right else None
+        verdict = equal(left, right)
+        return verdict if verdict is None else verdict == (op == "==")
     if op in (">", ">="):
         return compare_symbolic("<" if op == ">" else "<=", right, left)
     if less(left, right) or (op == "<=" and left == right):
         return True
     return False if less(right, left) or (op == "<" and left == right) else None
+
+
+def equal(left: Any, right: Any) -> bool | None:
+    """Whether two values are equal at all sizes or at none; None where that depends on the size."""
+    if isinstance(left, tuple) and isinstance(right, tuple) and len(left) == len(right):
+        verdicts = [equal(*pair) for pair in zip(left, right, strict=True)]
+        return False if False in verdicts else None if None in verdicts else True
+    if left == right or not any(isinstance(value, Sym) for value in (left, right)):
+        return bool(left == right)
+    numbers = all(isinstance(value, (int, float, Sym)) and not isinstance(value, bool) for value in (left, right))
+    return False if not numbers or differs(left, right) else None
 
 
 def power(base: Any, exponent: Any) -> Any:
@@ -142,6 +152,10 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
 """Name to function, fewest and most arguments."""
 
 
+WANT_NUMBERS = ("range", "log2", "round_to")
+"""Those that have no formula of a symbolic extent."""
+
+
 def operate(op: str, left: Any, right: Any) -> Any:
     """The result of an operator. Raises Reject, or the arithmetic errors that the caller turns into one."""
     if isinstance(left, Sym) or isinstance(right, Sym):
@@ -155,12 +169,11 @@ def of_formulas(compute: Callable[..., Any], values: tuple[Any, ...]) -> Any:
     fraction = next((value for value in numbers if isinstance(value, float)), None)
     if fraction is not None:
         formula = next(value for value in numbers if isinstance(value, Sym))
-        raise Reject("E0366", reason=f"{formula} is computed with whole numbers only, not with {fraction}")
+        raise Reject("E0366", reason=f"{formula} is computed with whole numbers only, not with {fraction:g}")
     try:
         return compute(*values)
-    except (ValueError, TypeError) as error:
-        known = isinstance(error, ValueError)
-        raise Reject("E0366", reason=str(error) if known else "no formula is the result") from None
+    except ValueError as error:
+        raise Reject("E0366", reason=str(error)) from None
 
 
 def has_formula(value: Any) -> bool:
@@ -179,6 +192,8 @@ def call_function(name: str, values: list[Any], max_list: int) -> Any:
             "E0307" if len(values) > most else "E0303", layer=name, most=most, name="value", doc="a number", see=see
         )
     if name != "len" and any(map(has_formula, values)):
+        if name in WANT_NUMBERS:
+            raise Reject("E0366", reason=f"`{name}` needs a number")
         return of_formulas(function, tuple(values))
     if name != "range":
         return function(*values)

@@ -359,7 +359,7 @@ class Evaluator:
 
     def holds(self, op: str, left: Any, right: Any, node: ast.Expr, env: Env) -> bool:
         """Whether a comparison holds. Raises Problem (E0342) where that depends on the size of a symbolic extent."""
-        if not isinstance(left, Sym) and not isinstance(right, Sym):
+        if not any(isinstance(value, (Sym, tuple)) for value in (left, right)):
             return arithmetic.COMPARISONS[op](left, right)
         verdict = arithmetic.compare_symbolic(op, left, right)
         if verdict is None:
