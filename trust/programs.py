@@ -105,6 +105,10 @@ def section(results: list[Found], seconds: float) -> str:
             apart["deformconv of NaN"],
         ),
         ("set apart: a shared layer that is not one PyTorch module (E0365); ONNX agrees", apart["no PyTorch module"]),
+        (
+            "set apart: PyTorch convolves a map of one channel wrong (`oracle.py` says when)",
+            apart["PyTorch's convolution"],
+        ),
         ("largest difference, of 1e-4", f"{max((r.worst for r in results if not r.apart), default=0.0):.1e}"),
         ("layers of a program: median, most", f"{layers[len(layers) // 2]}, {layers[-1]}"),
         *((f"{kind} met", f"{met[kind]} of {count}") for kind, count in sorted(kinds.items())),
