@@ -9,7 +9,8 @@ from typing import Any
 from . import syntax as ast
 from .catalogue import CATALOGUE
 from .diagnostics import Sink, similar, usage
-from .elaborate.evaluate import COMBINATORS, Evaluator
+from .elaborate.evaluate import Evaluator
+from .elaborate.names import COMBINATORS
 from .elaborate.plans import Plans
 from .elaborate.scope import Env, Problem, Scope
 from .limits import Limits

@@ -9,8 +9,8 @@ import cnnc
 import pytest
 from cnnc.compiler.catalogue import CATALOGUE
 from cnnc.compiler.elaborate.arithmetic import FUNCTIONS
-from cnnc.compiler.elaborate.evaluate import COMBINATORS, CONVERTIBLE
 from cnnc.compiler.elaborate.modules import prelude_names
+from cnnc.compiler.elaborate.names import COMBINATORS, CONVERTIBLE
 from cnnc.compiler.ir import weights_of
 from cnnc.compiler.limits import Limits
 from cnnc.compiler.ops.kinds import Padding

@@ -2,7 +2,7 @@
 
 import pytest
 from cnnc.compiler.cli import run
-from cnnc.compiler.elaborate.evaluate import COMBINATORS
+from cnnc.compiler.elaborate.names import COMBINATORS
 from cnnc.compiler.reference import TRAINING, entries
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 from cnnc import grammar
 from cnnc.compiler.elaborate.arithmetic import FUNCTIONS
-from cnnc.compiler.elaborate.evaluate import COMBINATORS, EXTENTS, WORDS
+from cnnc.compiler.elaborate.names import COMBINATORS, EXTENTS, WORDS
 from cnnc.compiler.ops import NAMES
 from cnnc.compiler.parse import TokenFilter
 from cnnc.compiler.reference import entries

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from .. import syntax as ast
 from ..cost import summarize
-from ..elaborate.evaluate import split_suffix
+from ..elaborate.names import split_suffix
 from ..ir import Graph
 from ..ops import NAMES, Op
 from ..rows import rows

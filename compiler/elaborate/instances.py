@@ -14,7 +14,7 @@ from ..ops import Op
 from ..ops.composite import Composite
 from ..symbolic import Sym
 from .build import Frame
-from .evaluate import EXTENTS, split_suffix
+from .names import EXTENTS, split_suffix
 from .plans import Plans
 from .scope import ABSENT, BlockDecl, Combinator, Ref
 

@@ -10,7 +10,7 @@ from ..ops.base import NoParams
 from ..ops.kinds import describe
 from ..source import Span
 from .build import Tag, name_alone
-from .evaluate import is_operand
+from .names import is_operand
 from .regions import PLAIN, Regions
 from .scope import ABSENT, UNKNOWN, BlockDecl, Branches, Combinator, Env, Fatal, Layer, Problem, Ref, SharedDecl
 

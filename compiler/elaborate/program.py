@@ -17,10 +17,10 @@ from .apply import Applier
 from .bind import suggest
 from .build import open_region, safe_name
 from .count import Counter
-from .evaluate import COMBINATORS, EXTENTS, is_layer, split_suffix
 from .initials import INIT, initials_of
 from .instances import Shared, detach
 from .modules import Loader, prelude_block, prelude_paragraphs
+from .names import COMBINATORS, EXTENTS, is_layer, split_suffix
 from .scope import ABSENT, NO_SETTINGS, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 if TYPE_CHECKING:

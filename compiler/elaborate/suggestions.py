@@ -8,8 +8,8 @@ from ..ops import NAMES
 from ..ops.composite import COMPOSITES
 from ..source import Source
 from . import arithmetic
-from .evaluate import COMBINATORS, CONVERTIBLE, EXTENTS, split_suffix
 from .modules import prelude_names
+from .names import COMBINATORS, CONVERTIBLE, EXTENTS, split_suffix
 from .scope import Env
 
 OTHER_NAMES = {

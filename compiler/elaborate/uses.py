@@ -18,9 +18,9 @@ from ..symbolic import Sym
 from .bind import Given, bind_block, bind_op, where_to_look
 from .build import Frame, Tag, name_alone, open_region, safe_name
 from .circles import endless
-from .evaluate import split_suffix
 from .instances import Instance, Record, Shared
 from .modules import prelude_source
+from .names import split_suffix
 from .operators import Operators
 from .plans import Plans
 from .regions import PLAIN

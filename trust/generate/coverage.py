@@ -6,8 +6,8 @@ from typing import Any
 
 from cnnc.compiler import syntax as ast
 from cnnc.compiler.diagnostics import Sink
-from cnnc.compiler.elaborate.evaluate import split_suffix
 from cnnc.compiler.elaborate.modules import prelude_block, prelude_names
+from cnnc.compiler.elaborate.names import split_suffix
 from cnnc.compiler.limits import Limits
 from cnnc.compiler.parse import TokenFilter, parse
 from cnnc.compiler.reference import entries
