@@ -43,6 +43,16 @@ def replacing(path: AnyPath, fresh: bool = False) -> Iterator[BinaryIO]:
     check_target(path, fresh)
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
+        with _in_place(path, temporary, fresh) as file:
+            yield file
+    finally:  # once more: an interrupt may have come just when it was to be removed
+        _remove(temporary)
+
+
+@contextmanager
+def _in_place(path: Path, temporary: Path, fresh: bool) -> Iterator[BinaryIO]:
+    """A file that takes the target's place at the end; what has the temporary name by then is removed."""
+    try:
         mode = _mode(path)
         handle = _nameless(path.parent, mode)
         named = handle is None
@@ -64,8 +74,12 @@ def replacing(path: AnyPath, fresh: bool = False) -> Iterator[BinaryIO]:
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
     finally:
-        with suppress(OSError, ValueError):
-            temporary.unlink()
+        _remove(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError, ValueError):
+        temporary.unlink()
 
 
 def _nameless(folder: Path, mode: int | None) -> int | None:

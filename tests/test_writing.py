@@ -203,3 +203,23 @@ def test_a_file_system_that_is_read_only(open_folder: Path, capsys: Any) -> None
             assert "Read-only file system" in capsys.readouterr().err
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_an_interrupt_while_the_hidden_name_is_removed(
+    fresh: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come before the name is gone, which is why removing is begun again."""
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    unlink, calls = Path.unlink, []
+
+    def interrupted(path: Path, missing_ok: bool = False) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "net.py", fresh=fresh) as file:
+        file.write(b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["net.py"]
