@@ -168,3 +168,19 @@ def test_figures_are_exact_beyond_doubles() -> None:
     spatial = 10007 * 10009
     assert net.macs == spatial * (99991 * 100000 + 100000 * 99999)
     assert net.macs > 2**53
+
+
+def test_training_only_parts_cost_nothing_in_inference() -> None:
+    """All sums are of what the outputs need; parameters are of all that the module holds."""
+    text = "input 3x16x16 -> conv3(8) as t -> conv3(4) -> relu\n"
+    plain, branched = cnnc.compile(text), cnnc.compile(text + "aux side = t -> conv3(6) -> bn -> relu")
+    assert branched.params == plain.params + 8 * 6 * 9 + 6 + 12
+    left = {"params", "buffers", "weight_bytes", "intensity", "bytes_moved"}
+    for name, value in plain.to_dict()["totals"].items():
+        assert name in left or branched.to_dict()["totals"][name] == value, name
+
+
+@pytest.mark.parametrize(("layer", "same"), [("nonlocal", "nonlocal(3)"), ("nonlocal(sub=2)", "nonlocal(3, sub=2)")])
+def test_a_default_that_is_half_the_channels(layer: str, same: str) -> None:
+    expected = 3 * (6 * 3 + 3) + (3 * 6 + 6)
+    assert [cnnc.compile(one, input=(6, 2, 8)).params for one in (layer, same)] == [expected] * 2

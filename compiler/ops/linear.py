@@ -146,7 +146,12 @@ fc: Op[Linear] = define(
             "tokens -> fc(6, reparam=spectral_norm) @ 4x3x2",
             "tokens -> fc(6, bias=false) @ 4x5",
         ),
-        rejects=(("fc(10) @ 3x4x4", "E0206"), ("fc @ 12", "E0303"), ("fc(true) @ 12", "E0304")),
+        rejects=(
+            ("fc(10) @ 3x4x4", "E0206"),
+            ("fc(10) @ 3x4x1", "E0206"),
+            ("fc @ 12", "E0303"),
+            ("fc(true) @ 12", "E0304"),
+        ),
     )
 )
 
