@@ -1,6 +1,7 @@
 """Weights as NumPy arrays by name: drawn from a seed, or read from files."""
 
 import hashlib
+import json
 import pickle
 import re
 import warnings
@@ -18,6 +19,7 @@ from .initial import draw_values
 from .reparam import DERIVED, complete
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
     Arrays = dict[str, NDArray[Any]]
@@ -109,15 +111,35 @@ def read_tensors(file: AnyPath, root: str | None = None) -> "Arrays":
 
 
 def _read_safetensors(file: BinaryIO, path: Path) -> "Arrays":
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors import SafetensorError, safe_open
 
     opened = Path(f"/proc/self/fd/{file.fileno()}")  # the very file that was looked at, where the system names it
     try:
-        found = load_file(opened if opened.exists() else path)
-        return {name: _as_float(array) for name, array in found.items()}
+        with safe_open(opened if opened.exists() else path, framework="numpy") as tensors:
+            kinds = {name: str(tensors.get_slice(name).get_dtype()) for name in tensors.keys()}  # noqa: SIM118
+            for name, kind in kinds.items():
+                if kind != "BF16" and not re.fullmatch(r"F16|F32|F64|[IU](8|16|32|64)|BOOL", kind):
+                    raise ValueError(f"{show(name)} is of the type {kind}, which no weights are read from")
+            return {
+                name: _bfloat16(file, name) if kind == "BF16" else _as_float(tensors.get_tensor(name))
+                for name, kind in kinds.items()
+            }
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise usage("E0509", path=str(path), reason=str(error)) from None
+
+
+def _bfloat16(file: BinaryIO, name: str) -> "NDArray[Any]":
+    """A tensor of bfloat16, which NumPy lacks, in single precision: its bits are the upper half of them.
+
+    The file's header was checked when it was opened: its length, then JSON with the place of each tensor behind it.
+    """
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    entry = json.loads(file.read(length))[name]
+    start, end = entry["data_offsets"]
+    file.seek(8 + length + start)
+    upper = np.frombuffer(file.read(end - start), np.dtype("<u2"))
+    return (upper.astype(np.uint32) << 16).view(np.float32).reshape(entry["shape"])
 
 
 def _read_torch(file: BinaryIO, path: Path) -> "Arrays":
@@ -134,10 +156,19 @@ def _read_torch(file: BinaryIO, path: Path) -> "Arrays":
         state = next((state[key] for key in NESTED if isinstance(state.get(key), dict)), state)
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise usage("E0509", path=str(path), reason="it holds no state_dict")
-    return {
-        str(name): _as_float(tensor.float().numpy() if tensor.is_floating_point() else tensor.numpy())
-        for name, tensor in state.items()
-    }
+    return {str(name): _as_float(_numbers(str(name), tensor, path)) for name, tensor in state.items()}
+
+
+def _numbers(name: str, tensor: "torch.Tensor", path: Path) -> "NDArray[Any]":
+    """A tensor as an array. Sparse, quantized and complex ones and those without data are refused (E0509)."""
+    try:
+        plain = tensor.detach()
+        array: NDArray[Any] = (plain.float() if plain.is_floating_point() else plain).numpy()
+        if array.dtype.kind in "biuf":
+            return array
+    except (TypeError, RuntimeError, NotImplementedError):
+        pass
+    raise usage("E0509", path=str(path), reason=f"{show(name)} is no dense tensor of real numbers")
 
 
 def _refusal(error: Exception) -> str:
@@ -147,7 +178,10 @@ def _refusal(error: Exception) -> str:
         return f"it holds {held[1]}, and only tensors are read"
     if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
         return "it is no file of tensors that torch.save has written"
-    return str(error).split("\n")[0] or "it ends too early"
+    if isinstance(error, EOFError):
+        return "it ends too early"
+    said = str(error).split("\n")[0] if isinstance(error, RuntimeError) else ""
+    return said or "it is no file of tensors that torch.save has written"
 
 
 def _as_float(array: "NDArray[Any]") -> "NDArray[Any]":

@@ -136,6 +136,10 @@ class CnncError(Exception):
         self.code, self.span, self.notes, self.help = first.code, first.span, first.notes, first.help
         super().__init__(first.title)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it comes out of another process as it went in."""
+        return type(self), (self.diagnostics,)
+
     def __str__(self) -> str:
         from .render import render_text
 

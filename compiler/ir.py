@@ -33,6 +33,11 @@ class Value:
         self.maker: Step | None = None
         self.hint: str | None = None
 
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """What a copy takes over. Its maker is set by the copy of that, so long chains of layers are no deep data."""
+        names = {name: getattr(self, name) for name in ("hint", "origin", "shape")}
+        return None, {**names, "frame": None, "maker": None}
+
 
 class Step:
     """What applications and calls share: operands, results, a name within the region, and a place in the source.
@@ -52,6 +57,12 @@ class Step:
         self.skip = False
         for value in outputs:
             value.maker = self
+
+    def __setstate__(self, state: tuple[None, dict[str, Any]]) -> None:
+        for name, value in state[1].items():
+            setattr(self, name, value)
+        for made in self.outputs:
+            made.maker = self
 
 
 class Apply(Step):

@@ -9,7 +9,7 @@ from .conventions import cost_of
 from .cost import Summary, summarize
 from .diagnostics import Diagnostic, NetworkError, usage
 from .files import AnyPath, project_loader, read_source
-from .ir import Graph, known
+from .ir import Graph, Region, known, regions_of
 from .limits import Limits
 from .pipeline import compile_source, undisturbed
 from .public import FLAG, LIMITS, NONE, PARAMS, PATH, SHAPE, TEXT, WHOLE, WORDS, Kind, instance, mapping, public, read
@@ -54,6 +54,11 @@ class Net:
         """The intermediate representation; see `cnnc.compiler.ir`."""
         self.warnings = diagnostics
         """What the compiler remarked on without refusing the program."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For copies and other processes. Regions come after those that they call, so deep blocks are no deep data."""
+        regions = [region for root in self.graph.shared.values() for region in regions_of(root)]
+        return _copied, (type(self), [*regions, *regions_of(self.graph.root)], self.graph, self.warnings)
 
     def __repr__(self) -> str:
         return f"<cnnc net {self.name}: {self.params:,} parameters, {self.macs:,} MACs>"
@@ -451,6 +456,10 @@ class Net:
         from .verify import verify
 
         return verify(self, backends, seed, batch, on)
+
+
+def _copied(kind: type[Net], _regions: list[Region], graph: Graph, warnings: list[Diagnostic]) -> Net:
+    return kind(graph, warnings)
 
 
 @public(text=TEXT, name=TEXT, limits=LIMITS | NONE, **PROGRAM)

@@ -6,6 +6,7 @@ from .diagnostics import Diagnostic, Reject, Sink
 from .ir import Apply, Call, Graph, Region, Terminal, Value, known, regions_of
 from .ops import Shape
 from .ops.base import check_extents
+from .ops.kinds import Integer, Optional, PerAxis, Shaped
 from .symbolic import Sym, at, symbols_in
 
 if TYPE_CHECKING:
@@ -62,6 +63,20 @@ def _refitted(recipe: "Recipe | None", ends: dict[str, Value]) -> "Recipe | None
     return None
 
 
+def check_arguments(old: Apply, attrs: Any) -> None:
+    """Raise Reject (E0305) where an argument that was a formula is a number that the layer does not take."""
+    for name, kind in old.op.params.items():
+        kind = kind.kind if isinstance(kind, Optional) else kind
+        before, now = getattr(old.attrs, name, None), getattr(attrs, name, None)
+        if before == now or not isinstance(kind, (Integer, PerAxis, Shaped)):
+            continue
+        try:
+            kind.read(now, len(known(old.inputs[0])) - 1)
+        except Reject as reject:
+            see = f"`{old.op.name}` gets this from the sizes that the input has here"
+            raise Reject(reject.code, name=name, see=see, **reject.facts) from None
+
+
 class _Specializer:
     def __init__(self, numbers: Values) -> None:
         self.numbers = numbers
@@ -106,6 +121,7 @@ class _Specializer:
         inputs = [self.value(v) for v in old.inputs]
         output = self.value(old.output)
         try:
+            check_arguments(old, attrs)
             shape = old.op.shape(attrs, *(known(v) for v in inputs))
             if shape != known(output):
                 raise Reject("E0203", left=shape, right=known(output))

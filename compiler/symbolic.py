@@ -354,7 +354,18 @@ def _never_positive(value: Sym) -> bool:
 
 def _dominates(a: Whole, b: Whole) -> bool:
     """Whether a ≥ b for all shapes that occur: every term of the difference is positive and stands for a count."""
-    difference = a - b
-    if isinstance(difference, int):
-        return difference >= 0
-    return all(c >= 0 for c in difference.terms.values())
+    return _is_count(a - b)
+
+
+def _is_count(value: Whole) -> bool:
+    """Whether a value is at least 0, seen from the signs of its terms alone."""
+    if isinstance(value, int):
+        return value >= 0
+    return all(c >= 0 and all(map(_counts, monomial)) for monomial, c in value.terms.items())
+
+
+def _counts(atom: Atom) -> bool:
+    """Whether a part of a term is at least 0. The minimum of counts is not: it is stored as -max(-a, -b)."""
+    if isinstance(atom, Floor):
+        return _is_count(atom.body)
+    return any(map(_is_count, atom.choices)) if isinstance(atom, Largest) else True

@@ -170,6 +170,30 @@ def test_sizes_that_do_not_fit(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "layer",
+    ["adaptive_avgpool(win // 2)", "adaptive_maxpool(min(win // 2, 9))", "upsample(size=win * win // 9)",
+     "upsample(scale=win - 1)", "upsample(size=max(win // 2, win // 3))"],
+)  # fmt: skip
+def test_arguments_out_of_range(layer: str) -> None:
+    """An argument is checked where it is a number: an extent of 0 is none."""
+    text = f"input 2xW -> {layer}"
+    for read in (lambda: cnnc.compile(text).at(W=1), lambda: cnnc.compile(text.replace("xW", "x1"))):
+        with pytest.raises(cnnc.NetworkError) as caught:
+            read()
+        assert caught.value.code == "E0305"
+        assert "``" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", ["(max(hin, win), min(hin, win))", "(min(hin, win), min(hin, win) + 2)"])
+def test_a_minimum_in_a_peak(size: str) -> None:
+    """A minimum is stored as the maximum of what is below 0, which must not make the other moments seem larger."""
+    text = f"input 3xHxW -> upsample(size={size}) -> (relu + tanh)"
+    peak = cnnc.compile(text).totals.peak
+    for height, width in itertools.product((1, 4, 8, 30), (1, 3, 9, 40)):
+        assert at(peak, {"H": height, "W": width}) == cnnc.compile(text).at(H=height, W=width).totals.peak
+
+
+@pytest.mark.parametrize(
     ("layer", "extent"),
     [
         ("maxpool3(s=2, ceil=true)", "H//2"),

@@ -2,10 +2,12 @@
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cnnc
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -138,6 +140,54 @@ def test_nothing_but_tensors_is_unpickled(
     assert run(["weights", str(program(tmp_path)), "--from", str(source)]) == 2
     assert "E0509" in capsys.readouterr().err
     assert not (tmp_path / "harmed").exists()
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_other_precisions(name: str, kind: torch.dtype, tmp_path: Path) -> None:
+    net = cnnc.compile("conv3x3(4) -> bn", input=(3, 8, 8))
+    state = {key: v.to(kind) if v.is_floating_point() else v for key, v in net.to_torch(seed=1).state_dict().items()}
+    (save_file if name.endswith("s") else torch.save)(state, tmp_path / name)
+    for key, array in net.import_weights(tmp_path / name).items():
+        assert array.dtype == (np.float32 if state[key].is_floating_point() else np.int64)
+        assert torch.equal(torch.from_numpy(array), state[key].to(torch.from_numpy(array).dtype))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda w: w.to_sparse(), lambda w: w.to("meta"), lambda w: w.to(torch.complex64)],
+    ids=["sparse", "meta", "complex"],
+)
+def test_what_is_no_dense_array_of_real_numbers(change: Callable[[Any], Any], tmp_path: Path) -> None:
+    net = cnnc.compile("fc(4)", input=(3,))
+    torch.save({"fc.weight": change(torch.ones(4, 3)), "fc.bias": torch.ones(4)}, tmp_path / "w.pth")
+    for read in (net.import_weights, lambda path: net.to_torch(weights=path)):
+        with pytest.raises(cnnc.UsageError, match="no dense tensor of real numbers") as caught:
+            read(tmp_path / "w.pth")
+        assert caught.value.code == "E0509"
+
+
+@pytest.mark.parametrize("kind", [torch.complex64, torch.float8_e4m3fn])
+def test_safetensors_of_other_types(kind: torch.dtype, tmp_path: Path) -> None:
+    net = cnnc.compile("fc(4)", input=(3,))
+    save_file({"fc.weight": torch.ones(4, 3).to(kind), "fc.bias": torch.ones(4)}, tmp_path / "w.safetensors")
+    with pytest.raises(cnnc.UsageError, match=r"weight is of the type [CF]") as caught:
+        net.import_weights(tmp_path / "w.safetensors")
+    assert caught.value.code == "E0509"
+
+
+def test_parameters_that_need_gradients(tmp_path: Path) -> None:
+    """As `dict(module.named_parameters())` holds them."""
+    net = cnnc.compile("fc(4)", input=(3,))
+    module = net.to_torch(seed=1)
+    torch.save(dict(module.named_parameters()), tmp_path / "w.pth")
+    assert torch.equal(net.to_torch(weights=tmp_path / "w.pth").state_dict()["fc.weight"], module.fc.weight)
+
+
+def test_text_is_no_pickle(tmp_path: Path) -> None:
+    (tmp_path / "w.pth").write_text("hello\n", encoding="utf-8")
+    with pytest.raises(cnnc.UsageError, match="no file of tensors"):
+        cnnc.compile("fc(4)", input=(3,)).import_weights(tmp_path / "w.pth")
 
 
 def test_every_example_takes_its_own_weights(tmp_path: Path) -> None:

@@ -235,12 +235,21 @@ class Op(Generic[A]):
     def __repr__(self) -> str:
         return f"<op {self.name}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy is the entry itself, also in another process: its rules are functions, which have no copies."""
+        return named, (self.name,)
+
 
 REGISTRY: dict[str, Op[Any]] = {}
 """Every op by its name."""
 
 NAMES: dict[str, Op[Any]] = {}
 """Every op by every name that a program may use for it; operators such as `+` have none."""
+
+
+def named(name: str) -> Op[Any]:
+    """The op of that name."""
+    return REGISTRY[name]
 
 
 def define(op: Op[A]) -> Op[A]:
