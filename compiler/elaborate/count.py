@@ -4,6 +4,7 @@ The count is a lower bound: what depends on shapes counts as little as it can. I
 where building would take long; what it lets through is counted exactly as it is built.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from .. import syntax as ast
@@ -43,7 +44,7 @@ class Counter:
         core = ast.bare(node)
         match core:
             case ast.Chain():
-                return sum(self.count(link, env) for link in core.links)
+                return self.count_all(core.links, env)
             case ast.As():
                 return self.count(core.body, env)
             case ast.Choice():
@@ -51,7 +52,7 @@ class Counter:
             case ast.Loop() | ast.Comprehension():
                 return self.count_loop(core, env)
             case ast.Listing():
-                return sum(self.count(item, env) for item in core.items)
+                return self.count_all(core.items, env)
             case ast.Binary():
                 return self.count_binary(core, env)
             case ast.Name():
@@ -60,6 +61,13 @@ class Counter:
                 return self.count_value(self.value(core.func, env), core, env)
             case _:
                 return 0
+
+    def count_all(self, nodes: Iterable[ast.Expr], env: Env) -> int:
+        """The sum, by a loop: sum() of a generator would take C stack for every level of nesting."""
+        total = 0
+        for node in nodes:
+            total += self.count(node, env)
+        return total
 
     def value(self, node: ast.Expr, env: Env) -> Any:
         """The value of an expression; UNKNOWN where it has a mistake, which is reported when it is built."""
@@ -91,14 +99,17 @@ class Counter:
                 return max(times, 0) * self.count(node.terms[0], env)
             if times is UNKNOWN:
                 return 0
-        return sum(self.count(term, env) for term in node.terms) + len(node.terms) - 1
+        return self.count_all(node.terms, env) + len(node.terms) - 1
 
     def count_value(self, value: Any, node: ast.Expr, env: Env) -> int:
         """The layers of what a name stands for."""
         if isinstance(value, Layer):
-            return self.count(value.node, value.env)
+            return self.count_layer(value)
         if isinstance(value, Branches):
-            return sum(self.count_value(item, node, env) for item in value.items)
+            total = 0
+            for item in value.items:
+                total += self.count_value(item, node, env)
+            return total
         if not isinstance(value, Ref):
             return 0
         if isinstance(value.target, (Op, Composite)):
@@ -107,7 +118,18 @@ class Counter:
             return self.count_block(value, value.target, node, env)
         if isinstance(value.target, SharedDecl):
             return self.count(value.target.node.body, value.target.env)
-        return sum(self.count(a.value, env) for a in node.args[:1]) if isinstance(node, ast.Call) else 0
+        return self.count_all([a.value for a in node.args[:1]], env) if isinstance(node, ast.Call) else 0
+
+    def count_layer(self, layer: Layer) -> int:
+        """The layers of an expression that a name stands for; none within itself, which is refused when it is built."""
+        key = ("layer", id(layer.node), id(layer.env))
+        if key in self.active:
+            return 0
+        self.active.add(key)
+        try:
+            return self.count(layer.node, layer.env)
+        finally:
+            self.active.discard(key)
 
     def count_block(self, ref: Ref, decl: BlockDecl, node: ast.Expr, env: Env) -> int:
         inner = Env(decl.env.source, decl.env, Scope(None, decl.settings, None, decl.name), None)
