@@ -69,7 +69,9 @@ class Training(NamedTuple):
 
     @public(batch=WHOLE | FORMULA, dtype=TEXT)
     def saved_bytes(self, batch: int, dtype: str) -> int:
-        """Bytes kept for the backward pass of a batch. Raises UsageError for a type that is not known (E0518)."""
+        """Bytes kept for the backward pass of a batch. UsageErrors are E0513 (batch) and E0518 (type)."""
+        if batch < 1:
+            raise usage("E0513", text=str(batch))
         if dtype not in DTYPE_BYTES:
             raise usage("E0518", what="type", name=dtype, known=", ".join(DTYPE_BYTES))
         width = DTYPE_BYTES[dtype]

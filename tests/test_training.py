@@ -170,3 +170,10 @@ def test_report_of_training() -> None:
     assert many["saved_bytes"] == 8 * many["saved_bytes_per_sample"] + many["saved_bytes_fixed"]
     assert net.to_dict(dtype="int8")["training"] is None
     assert "training              unavailable: nothing trains in int8" in net.report(dtype="int8")
+
+
+@pytest.mark.parametrize("batch", [0, -1])
+def test_no_batch(batch: int) -> None:
+    with pytest.raises(cnnc.UsageError) as caught:
+        cnnc.compile("conv3x3(8) -> bn", input=(3, 8, 8)).training.saved_bytes(batch, "fp32")
+    assert caught.value.code == "E0513"
