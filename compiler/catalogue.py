@@ -734,6 +734,13 @@ _add(
     "give the extents as numbers; formulas have +, -, *, exact / and rounding // with whole numbers, max, min and sum",
     "A symbolic extent such as H stands for every size, so only what is a formula in it can be computed: sums, differences, products, floors of a division by a number, remainders, powers up to 8, max, min and sum.",
 )
+_add(
+    "E0367",
+    "`{name}` is read where there is no input yet",
+    "no tensor flows here",
+    "read it in a block or in the chain, behind `input`; for a fixed number give a build parameter, `net NAME(n=3)`",
+    "`cin`, `din`, `hin`, `win` are extents of what flows into the enclosing block, or into the network behind its `input` line. Values at the top of a file are computed where they stand.",
+)
 
 # E04: limits
 

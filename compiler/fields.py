@@ -90,25 +90,48 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
 
 
 def repeated(region: Region, inputs: list[tuple[Field, ...]], count: int) -> list[tuple[Field, ...]]:
-    """The fields behind `count` instances of a region, each on what the one before gave."""
+    """The fields behind `count` instances of a region, each on what the one before gave.
+
+    Where several positions have fields of their own, growth repeats after as many instances as there are such.
+    """
+    past = [inputs]
     for done in range(1, count + 1):
-        inputs, before = _behind(region, inputs), inputs
-        if inputs == before:
+        inputs = _behind(region, inputs)
+        if inputs == past[-1]:
             break
-        if all(map(_grows_evenly, before[0], inputs[0])):
-            return [tuple(map(partial(_grown, times=count - done), before[0], inputs[0]))]
+        period = lcm(*(len(field.places) for field in inputs[0]))
+        if period <= len(past) and all(map(_grows_evenly, past[-period][0], inputs[0])):
+            rounds, rest = divmod(count - done, period)
+            grown = _growth(past[-period][0], inputs[0])
+            for _ in range(rest):
+                inputs = _behind(region, inputs)
+            return [tuple(map(partial(_grown, times=rounds), inputs[0], grown))]
+        past.append(inputs)
     return inputs
 
 
 def _grows_evenly(before: Field, after: Field) -> bool:
-    """Whether each further instance adds what the last one did: minima and maxima of sums move with their terms."""
-    single = len(before.places) == len(after.places) == 1 and before.places != (None,) != after.places
-    return single and before._replace(places=()) == after._replace(places=()) and after.whole is None
+    """Whether further instances add what these did: minima and maxima of sums move with their terms, if alike."""
+    if before._replace(places=()) != after._replace(places=()) or after.whole is not None:
+        return False
+    if len(before.places) != len(after.places) or None in before.places or None in after.places:
+        return False
+    return len(set(_differences(before, after))) == 1
 
 
-def _grown(before: Field, after: Field, times: int) -> Field:
-    ((a, b),), ((c, d),) = before.places, after.places  # type: ignore[misc]  # neither sees nothing
-    return after._replace(places=((c + times * (c - a), d + times * (d - b)),))
+def _differences(before: Field, after: Field) -> list[Stretch]:
+    """What each position's stretch has grown by, at its beginning and its end."""
+    pairs = zip(before.places, after.places, strict=True)
+    return [(b[0] - a[0], b[1] - a[1]) for a, b in pairs if a is not None and b is not None]
+
+
+def _growth(before: tuple[Field, ...], after: tuple[Field, ...]) -> list[Stretch]:
+    return [_differences(*pair)[0] for pair in zip(before, after, strict=True)]
+
+
+def _grown(field: Field, by: Stretch, times: int) -> Field:
+    places = tuple(None if p is None else (p[0] + times * by[0], p[1] + times * by[1]) for p in field.places)
+    return field._replace(places=places)
 
 
 def _behind(region: Region, inputs: list[tuple[Field, ...]]) -> list[tuple[Field, ...]]:

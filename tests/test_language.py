@@ -211,7 +211,7 @@ def test_build_parameters_that_are_words_or_layers(given: str, op: str, capsys: 
 def test_a_word_that_is_no_layer(word: str) -> None:
     with pytest.raises(cnnc.CnncError) as caught:
         cnnc.compile("net a(act=relu) input 3x8x8 -> relu as t -> conv1x1(3) -> act", params={"act": word})
-    assert caught.value.code in ("E0301", "E0303", "E0308")
+    assert caught.value.code in ("E0301", "E0303", "E0308", "E0367")
 
 
 @pytest.mark.parametrize("given", ["act=cbr3(4)", "size=[1, x]", "act=x -> relu", "act=1 +"])

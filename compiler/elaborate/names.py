@@ -172,7 +172,9 @@ class Names:
     def extent(self, node: ast.Name, env: Env) -> Any:
         """`cin`, `hin`, `win`, `din`: an extent of the enclosing block's input."""
         source = env.scope.input
-        if source is None or source.shape is None:
+        if source is None:
+            raise self.problem("E0367", node, env, name=node.id)
+        if source.shape is None:
             return UNKNOWN
         index = EXTENTS[node.id]
         rank = len(source.shape) - 1
