@@ -2,6 +2,8 @@
 
 import re
 
+from .diagnostics import show
+
 WORD = re.compile(r"[\w.×]+")
 LONGEST = 10_000
 """How far a word is followed before an offset."""
@@ -43,5 +45,6 @@ def way_out(word: str) -> str:
     """What helps with a malformed word."""
     for pattern, way in WAYS:
         if re.fullmatch(pattern, word):
-            return way.format(joined=word.replace("_", ""), lowered=word.replace("X", "x").replace("×", "x"))
+            lowered = word.replace("X", "x").replace("×", "x")
+            return way.format(joined=show(word.replace("_", "")), lowered=show(lowered))
     return NAMES

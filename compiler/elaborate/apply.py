@@ -24,6 +24,9 @@ class Applier(Uses):
     def apply_value(self, layer: Any, node: ast.Expr, env: Env, x: Value, tag: Tag = PLAIN) -> Value:
         """Apply a value that an expression evaluated to; `node` and `env` say where it was written."""
         if isinstance(layer, Layer):
+            core = ast.bare(node)
+            if isinstance(core, ast.Name):
+                return self.apply_named(layer, core, env, x, tag)
             return self.apply(layer.node, layer.env, x, tag)
         if isinstance(layer, Ref):
             return self.use(layer, node, env, x, tag)
@@ -41,16 +44,16 @@ class Applier(Uses):
         return self.apply_value(self.evaluate(node, env), node, env, x, tag)
 
     def apply_name(self, node: ast.Name, env: Env, x: Value, tag: Tag) -> Value:
-        """What a name stands for. A name that is applied within itself would never end."""
-        value = self.evaluate(node, env)
-        if not isinstance(value, Layer):
-            return self.apply_value(value, node, env, x, tag)
+        return self.apply_value(self.evaluate(node, env), node, env, x, tag)
+
+    def apply_named(self, value: Layer, node: ast.Name, env: Env, x: Value, tag: Tag) -> Value:
+        """The layers that a name stands for. One that is applied within itself would never end."""
         key = ("name", id(value.node), id(value.env))
         if key in self.active:
             raise endless(node.id, self.active, key, env.span(node))
         self.active[key] = env.span(node)
         try:
-            return self.apply_value(value, node, env, x, tag)
+            return self.apply(value.node, value.env, x, tag)
         finally:
             del self.active[key]
 

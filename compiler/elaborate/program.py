@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from .. import syntax as ast
-from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, usage
+from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, show, usage
 from ..ir import Graph, Terminal, Value
 from ..limits import Limits
 from ..ops import NAMES, Shape
@@ -347,7 +347,7 @@ class Program(Applier):
         if len(shapes) > 1 and len(shapes) == len(item.sources):
             extents = [self.env.span(shape).text for shape in shapes]
             node = ast.Group((shapes[0].pos[0], shapes[-1].pos[1]), shapes[0])
-            way = f"did you mean {'x'.join(extents)}? Several inputs have names: input a: 3x8x8, b: 3x8x8"
+            way = f"did you mean {show('x'.join(extents))}? Several inputs have names: input a: 3x8x8, b: 3x8x8"
             raise self.problem("E0212", node, self.env, got=", ".join(extents), help=way)
 
     def check_unnamed(self, source: ast.InputShape) -> None:
