@@ -24,7 +24,15 @@ BASELINE = "compiler/ops/pool.py"
 """The file with which all tests run once without a change, so that a failure is a mutant's doing."""
 FIRST = ("test_work", "test_every_op", "test_explain")
 """Run on the samples of the mutated file's layers alone."""
-THEN = ("test_cost", "test_golden", "test_constraints", "test_errors", "test_html", "test_window_rules")
+THEN = (
+    "test_cost",
+    "test_flat_sums",
+    "test_constraints",
+    "test_window_rules",
+    "test_golden",
+    "test_errors",
+    "test_html",
+)
 """Run whole, for what those samples do not notice."""
 LAST = ("test_training",)
 """Run on the layers' samples again: what training keeps."""
