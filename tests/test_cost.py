@@ -178,9 +178,3 @@ def test_training_only_parts_cost_nothing_in_inference() -> None:
     left = {"params", "buffers", "weight_bytes", "intensity", "bytes_moved"}
     for name, value in plain.to_dict()["totals"].items():
         assert name in left or branched.to_dict()["totals"][name] == value, name
-
-
-@pytest.mark.parametrize(("layer", "same"), [("nonlocal", "nonlocal(3)"), ("nonlocal(sub=2)", "nonlocal(3, sub=2)")])
-def test_a_default_that_is_half_the_channels(layer: str, same: str) -> None:
-    expected = 3 * (6 * 3 + 3) + (3 * 6 + 6)
-    assert [cnnc.compile(one, input=(6, 2, 8)).params for one in (layer, same)] == [expected] * 2

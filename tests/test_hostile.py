@@ -42,6 +42,12 @@ def test_classes_have_names(place: str, name: str) -> None:
     assert tried(Case(place, name)) in ("passed", "refused")
 
 
+@pytest.mark.parametrize("name", ["__class__", "__debug__", "__init__", "__x"])
+@pytest.mark.parametrize("place", ["param", "label", "shared", "binding"])
+def test_names_with_a_meaning_in_python(place: str, name: str) -> None:
+    assert tried(Case(place, name)) in ("passed", "refused")
+
+
 def test_results_have_structures() -> None:
     """The comparison sees what a hostile string would do."""
     assert python_tree('"""a"""\nx = 1') == python_tree('"""b"""\ny = 1') != python_tree('"""a"""\nx = 1; y()')

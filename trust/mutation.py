@@ -27,6 +27,7 @@ FIRST = ("test_work", "test_every_op", "test_explain")
 THEN = (
     "test_cost",
     "test_flat_sums",
+    "test_layer_rules",
     "test_constraints",
     "test_window_rules",
     "test_golden",

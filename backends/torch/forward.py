@@ -337,6 +337,8 @@ class Forward:
 
 
 def _local(name: str) -> str:
+    if name.startswith("__"):  # such names mean something to Python
+        return f"n{name}"
     return f"{name}_" if keyword.iskeyword(name) or name in OWN_NAMES else name
 
 

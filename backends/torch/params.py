@@ -170,5 +170,6 @@ def _compact(value: Any) -> Any:
 
 def _identifier(text: str) -> str:
     name = "".join(c if c.isalnum() else "_" for c in text).lower() or "value"
-    name = f"n{name}" if name[0].isdigit() else name
+    if name[0].isdigit() or name.startswith("__"):  # names with two underscores mean something to Python
+        name = f"n{name}"
     return f"{name}_" if keyword.iskeyword(name) or name in OWN_NAMES or name == "x" else name

@@ -239,6 +239,7 @@ nonlocal_: Op[NonLocal] = define(
             "nonlocal @ 6x3x4",
             "nonlocal(2, sub=2) @ 4x5x6",
             "nonlocal(bias=false) @ 4x7",
+            "nonlocal(1, sub=4) @ 2x5x4",
             "nonlocal(3, sub=2) @ 4x2x3x4",
         ),
         rejects=(("nonlocal(0) @ 6x3x3", "E0305"), ("nonlocal(sub=4) @ 6x3x3", "E0201"), ("nonlocal @ 6", "E0215")),
