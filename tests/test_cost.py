@@ -67,6 +67,7 @@ def test_peak_by_hand(text: str, shape: tuple[int, ...], peak: int) -> None:
         ("block part = pad(1) -> crop(p=1)", "part * 3 -> bn"),
         ("block part = bn -> (id + relu)", "bn as t -> part * 3 -> [id, t]"),
         ("block part = relu", "bn as t -> part * 3 -> [id, t]"),
+        ("block part = relu", "bn as t -> flatten -> part -> [id, t -> flatten]"),  # t is needed
     ],
 )
 def test_peak_is_the_same_with_and_without_blocks(blocks: str, flow: str) -> None:
