@@ -26,6 +26,8 @@ STRICT = cnnc.Limits(max_built=5_000)
 millisecond each."""
 SECONDS = 2.0
 MEMORY = 512 * 2**20
+LAYERS = 10_000
+"""The JSON report has an entry for every layer, however often it is repeated; larger ones are left out here."""
 BATCH = 50
 SAMPLE = 4
 """One of so many programs that compile is also written as PyTorch source and as JSON."""
@@ -92,7 +94,8 @@ def _answer(data: bytes, sampled: bool, found: list[Diagnostic]) -> str:
     found += net.warnings
     net.report()
     if sampled:
-        json.dumps(net.to_dict(), allow_nan=False)
+        if net.totals.layers <= LAYERS:
+            json.dumps(net.to_dict(), allow_nan=False)
         if not net.symbols:
             compile(net.torch_source(), "net.py", "exec")
     return "compiled"
