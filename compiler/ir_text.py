@@ -191,7 +191,7 @@ class _Reader:
         found = INPUT.match(text)
         assert found is not None, "an input"
         value = self.define(found.group(1), found.group(2))
-        value.origin = self.span(found) if found.group("file") else None
+        value.origin = self.span(found) if found.group("file") is not None else None
         return value
 
     def define(self, name: str, shape: str) -> Value:

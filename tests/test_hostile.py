@@ -42,7 +42,11 @@ def test_classes_have_names(place: str, name: str) -> None:
     assert tried(Case(place, name)) in ("passed", "refused")
 
 
-@pytest.mark.parametrize("name", ["__class__", "__debug__", "__init__", "__x"])
+def test_a_file_without_a_name() -> None:
+    assert tried(Case("file name", "")) == "passed"
+
+
+@pytest.mark.parametrize("name", ["__class__", "__debug__", "__init__", "__x", "_1", "DeformConv2d"])
 @pytest.mark.parametrize("place", ["param", "label", "shared", "binding"])
 def test_names_with_a_meaning_in_python(place: str, name: str) -> None:
     assert tried(Case(place, name)) in ("passed", "refused")

@@ -19,6 +19,7 @@ import inert
 import onnx
 import torch
 from cnnc.compiler.commands.new import net_name
+from cnnc.compiler.elaborate.names import BUILTINS
 from cnnc.compiler.ir_text import print_graph, read_graph
 from cnnc.grammar import TEMPLATES
 from hostile_strings import strings
@@ -95,9 +96,12 @@ def in_program(case: Case) -> str:
     except cnnc.NetworkError as error:
         assert str(error) and all(c.isprintable() or c == "\n" for c in str(error))
         return REFUSED
-    # Text that is no name may be more of the program, such as `relu as a -> b`; then only the structure is another.
-    same = case.place not in NAMES or IDENTIFIER.fullmatch(case.text) is not None
-    check_net(net, harmless(case.place, len(case.text) if case.place in NAMES else 0) if same else None)
+    # Text that is no name may be more of the program, such as `relu as a -> b`, and where a label's name is also a
+    # layer's, the layer is meant; then only the structure is another.
+    named = IDENTIFIER.fullmatch(case.text) is not None and not (case.place == "label" and case.text in BUILTINS)
+    length = len(case.text if case.text.strip("_") else "x_")  # underscores alone become that
+    same = case.place not in NAMES or named
+    check_net(net, harmless(case.place, length if case.place in NAMES else 0) if same else None)
     return PASSED
 
 

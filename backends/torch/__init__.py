@@ -77,7 +77,7 @@ def imports(text: str) -> list[str]:
     lines.append("from torch import nn")
     if "F" in names:
         lines.append("from torch.nn import functional as F")
-    if "(DeformConv2d)" in text:
+    if "(DeformConv2d):" in text:  # a class on it, not a tensor of that name
         lines.append("from torchvision.ops import DeformConv2d")
     return lines
 

@@ -82,7 +82,8 @@ RESERVED = frozenset(
 def safe_name(name: str) -> str:
     """A name that Python and PyTorch modules accept: a reserved one gets an underscore after it."""
     if keyword.iskeyword(name) or name in RESERVED or name.startswith("_"):
-        return f"{name.lstrip('_') or 'x'}_"
+        bare = name.lstrip("_")
+        return f"{bare}_" if bare.isidentifier() else f"x{bare}_"
     return name
 
 
