@@ -167,5 +167,5 @@ class Finder(importlib.abc.MetaPathFinder):
 def forget(*names: str) -> None:
     """Take modules out of memory, with what is inside them, so that they are imported anew."""
     for name in list(sys.modules):
-        if name in names or name.partition(".")[0] == "cnnc":
+        if name.partition(".")[0] in ("cnnc", *names):
             del sys.modules[name]
