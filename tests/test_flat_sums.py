@@ -13,6 +13,7 @@ import cnnc
 import pytest
 from cnnc.compiler.cost import inference_region, layer_cost
 from cnnc.compiler.ir import Apply, Region, Value, known
+from cnnc.compiler.memory import trace
 from cnnc.compiler.ops.base import size
 from conftest import EXAMPLES
 from generate import program
@@ -111,6 +112,24 @@ def test_random_programs(first: int) -> None:
             assert error.code == "E0343"
         except AssertionError as error:
             raise AssertionError(f"seed {seed}\n{drawn.text}") from error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 3x4x4 -> bn as t\noutput a = t, b = t -> bn -> bn, c = t -> conv1(9)",  # an output that is read twice
+        "input 2x2x2 -> relu as t -> conv1(10) as a -> (t + t) -> conv1(8) -> [id, a -> bn]",  # a block ignores a
+        "input 3x4x4 -> bn as t -> (relu -> bn -> relu) * 2 -> [id, t]",
+        "block b = id + (conv3(9, p=1) -> relu -> conv3(cin, p=1))\ninput 3x8x8 -> bn as t -> b * 2 -> [id, t]",
+        "block b = id + (conv3(9, p=1) -> relu -> conv3(cin, p=1))\ninput 3x8x8 -> bn as t -> b * 5 -> [id, t]",
+    ],
+)
+def test_by_hand(text: str) -> None:
+    """Also moment by moment, as the page draws it."""
+    net = cnnc.compile(text)
+    check(net)
+    moments = list(Flat(net).moments())
+    assert [moment.elements for moment in trace(inference_region(net.graph), len(moments))] == moments
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
