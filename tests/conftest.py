@@ -1,6 +1,7 @@
 """Options and helpers that all tests share."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,12 @@ os.environ["CNNC_CHECK_IR"] = "1"  # every compilation in the tests verifies its
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.cnn"))
+
+
+def pytest_configure() -> None:
+    """A shell has its background jobs ignore Ctrl-C; tests send it to commands, which would then ignore it, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
