@@ -166,7 +166,7 @@ def _numbers(name: str, tensor: "torch.Tensor", path: Path) -> "NDArray[Any]":
         array: NDArray[Any] = (plain.float() if plain.is_floating_point() else plain).numpy()
         if array.dtype.kind in "biuf":
             return array
-    except (TypeError, RuntimeError, NotImplementedError):
+    except (TypeError, RuntimeError):
         pass
     raise usage("E0509", path=str(path), reason=f"{show(name)} is no dense tensor of real numbers")
 

@@ -721,6 +721,15 @@ _add(
     "whatever their count; those beyond a change of shape are not equal.",
 )
 _add(
+    "E0364",
+    "the program is too deep to be followed",
+    "brackets, operators, definitions and blocks stand too far within each other here",
+    "nest them less: name inner parts, write a long chain as a repeat or a loop",
+    "What stands within something else is followed from the outside in, to a depth of 400,000 steps in all. One bracket, "
+    "`-`, `not` or `where` name takes a few of them, one block about ten; --max-nesting and --max-calls count each by "
+    "itself, and this is about all of them together.",
+)
+_add(
     "E0365",
     "the shared layer `{name}` is not one PyTorch module",
     "at this size its padding or arguments are others than at its first use",
@@ -764,15 +773,6 @@ _add(
     "more than {most} levels at `{name}`",
     "raise the limit with --max-calls, or give the recursion an exit",
     "Blocks that use blocks are followed to this depth.",
-)
-_add(
-    "E0364",
-    "the program is too deep to be followed",
-    "brackets, operators, definitions and blocks stand too far within each other here",
-    "nest them less: name inner parts, write a long chain as a repeat or a loop",
-    "What stands within something else is followed from the outside in, to a depth of 400,000 steps in all. One bracket, "
-    "`-`, `not` or `where` name takes a few of them, one block about ten; --max-nesting and --max-calls count each by "
-    "itself, and this is about all of them together.",
 )
 _add(
     "E0404",
@@ -867,6 +867,28 @@ _add(
     "{reason}",
     "copy the file into {root}, or allow it with --allow-outside",
     "What a project brings along may name, or be a link to, a file that nobody meant to read. So weights, and what a space of networks names, lie below the folder of the program, or of the nearest folder above it that holds a .git or pyproject.toml, and under one name only. --allow-outside lifts that.",
+)
+_add(
+    "E0521",
+    "there is no machine {rank} among {nodes}",
+    "",
+    "machines are counted from 0: --node-rank is below --nodes",
+    "Each machine of a training in several processes says with --nodes how many there are, and with --node-rank which it is.",
+)
+_add(
+    "E0522",
+    "the weights do not fit into memory",
+    "they take {needed} GiB; there are {there}",
+    "give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
+    "An ONNX model holds a value for every parameter, which all stand in memory while it is written.",
+)
+_add(
+    "E0523",
+    "the names of the layers are too long for an ONNX model",
+    "{length} characters in all, at most {most}",
+    "nest blocks less deeply, or give shorter labels",
+    "An ONNX model calls each tensor by the whole path of its layer, so the names of blocks within blocks grow with the "
+    "square of their depth.",
 )
 _add("E0510", "unknown layer `{name}`", "", "{help}", "`cnnc layers` lists all layers.")
 _add(
@@ -1093,40 +1115,18 @@ _add(
 )
 
 _add(
-    "E0586",
-    "the build parameter `{name}` is given two values",
-    "",
-    "give -D once for each build parameter",
-    "Which of two values is meant cannot be known.",
-)
-_add(
-    "E0523",
-    "the names of the layers are too long for an ONNX model",
-    "{length} characters in all, at most {most}",
-    "nest blocks less deeply, or give shorter labels",
-    "An ONNX model calls each tensor by the whole path of its layer, so the names of blocks within blocks grow with the "
-    "square of their depth.",
-)
-_add(
-    "E0522",
-    "the weights do not fit into memory",
-    "they take {needed} GiB; there are {there}",
-    "give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
-    "An ONNX model holds a value for every parameter, which all stand in memory while it is written.",
-)
-_add(
-    "E0521",
-    "there is no machine {rank} among {nodes}",
-    "",
-    "machines are counted from 0: --node-rank is below --nodes",
-    "Each machine of a training in several processes says with --nodes how many there are, and with --node-rank which it is.",
-)
-_add(
     "E0585",
     "`{name}` of `{function}` cannot be {value}",
     "",
     "give {wanted}",
     "An argument of a function has a type, or a value, with which the function can do nothing.",
+)
+_add(
+    "E0586",
+    "the build parameter `{name}` is given two values",
+    "",
+    "give -D once for each build parameter",
+    "Which of two values is meant cannot be known.",
 )
 
 # W06: warnings

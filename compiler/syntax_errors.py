@@ -6,7 +6,7 @@ from typing import Any
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from .diagnostics import Diagnostic
-from .malformed import malformed
+from .malformed import WORD, malformed
 from .source import Source, Span
 
 FORMS = {
@@ -129,8 +129,8 @@ def blank_item(text: str, at: int) -> str:
     if at in starts and at > 0:
         at -= 1
     start, end = 0, len(text)
-    word = re.match(r"[\w.×]+", text[at:])
-    after = at + (word.end() if word else 1)
+    word = WORD.match(text, at)
+    after = word.end() if word else at + 1
     for begin in starts:
         if begin <= at:
             start = begin

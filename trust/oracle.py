@@ -116,7 +116,7 @@ def check_repeatable(program: Program, net: cnnc.Net, weights: Arrays) -> None:
     if program.sizes:
         again = again.at(**program.sizes)
     demand(again.ir() == net.ir(), "a second compilation gives another graph")
-    sources = [refused_or(lambda one=one: one.torch_source()) for one in (net, again)]  # type: ignore[misc]
+    sources = [refused_or(one.torch_source) for one in (net, again)]
     demand(sources[0] == sources[1], "a second compilation gives other PyTorch source")
     models = [one.to_onnx(weights=weights).SerializeToString() for one in (net, again)]
     demand(models[0] == models[1], "a second compilation gives another ONNX model")

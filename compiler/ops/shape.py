@@ -38,16 +38,15 @@ def resolve_slice(a: Slice, x: Shape) -> Slice:
 
 
 def slice_lines(a: Slice, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
-    stop = xs[0][0] if a.b is None else a.b
-    return (Line("channels", f"{factor(stop)} − {factor(a.a)}", out[0]),)
+    return (Line("channels", f"{factor(a.b)} − {factor(a.a)}", out[0]),)
 
 
 def slice_shape(a: Slice, x: Shape) -> Shape:
     """The channels from a to b. Raises E0219 unless a < b ≤ C."""
-    stop = x[0] if a.b is None else a.b
-    if a.a >= stop or stop > x[0]:  # with formulas: at all sizes; others are found when the sizes are known
-        raise Reject("E0219", start=a.a, stop=stop, channels=x[0])
-    return (stop - a.a, *x[1:])
+    assert a.b is not None  # from resolve_slice
+    if a.a >= a.b or a.b > x[0]:  # with formulas: at all sizes; others are found when the sizes are known
+        raise Reject("E0219", start=a.a, stop=a.b, channels=x[0])
+    return (a.b - a.a, *x[1:])
 
 
 slice_: Op[Slice] = define(
