@@ -14,7 +14,7 @@ SCRIPTS = ("programs", "foreign", "mutants", "kills", "checkpoints", "escapes", 
 HEAD = """# Trust
 
 Written by `make trust`; every section is what one script of `trust/` printed last. `make test-trust` runs the same
-checks with fewer cases. Seeds are fixed, so that a run can be done again. `python trust/run.py mutants kills` runs these
+checks with fewer cases. Seeds are fixed, so a run can be done again. `python trust/run.py mutants kills` runs these
 two and replaces their sections.
 """
 SECTION = re.compile(r"^## .*?^`python trust/(\w+)\.py`.*?$", re.MULTILINE | re.DOTALL)
