@@ -26,7 +26,8 @@ def main() -> NoReturn:
 def command() -> int:
     """The command line's exit status."""
     gc.set_threshold(100_000)
-    from .compiler.cli import open_streams, run
+    from .compiler.cli import run
+    from .compiler.streams import open_streams
 
     open_streams()
     return run()

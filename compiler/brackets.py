@@ -21,6 +21,11 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
     if not text.isascii() and (half := SURROGATE.search(text)):  # in comments and quotes, too: it cannot be written
         sink.add(_strange(source, half.start()))
         return False
+    start = too_long(text, limits.max_line)
+    if start is not None:
+        at = start + limits.max_line
+        sink.add(Diagnostic("E0408", {"most": limits.max_line}, Span(source, at, at + 1)))
+        return False
     stack: list[tuple[str, int]] = []
     for match in INTERESTING.finditer(text):
         token, at = match.group(), match.start()
@@ -48,6 +53,19 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
         sink.add(Diagnostic("E0109", {"opener": opener}, Span(source, at, at + 1)))
         return False
     return True
+
+
+def too_long(text: str, most: int) -> int | None:
+    """Where the first line of more than `most` characters begins. Few lines are looked at: each step goes as far as
+    the last line break within reach.
+    """
+    start = 0
+    while len(text) - start > most:
+        last = text.rfind("\n", start, start + most + 1)
+        if last < 0:
+            return start
+        start = last + 1
+    return None
 
 
 def _strange(source: Source, at: int) -> Diagnostic:

@@ -786,7 +786,7 @@ _add(
     "a list of {length} entries",
     "at most {most} are allowed",
     "raise the limit with --max-list",
-    "Limits keep a hostile or generated file from exhausting the machine.",
+    "Limits keep a hostile or generated file from exhausting the machine. Entries of lists in a list count too.",
 )
 _add(
     "E0406",
@@ -794,6 +794,28 @@ _add(
     "too large to be of use",
     "tensor extents stay below 2⁶³",
     "Whole numbers are exact, but not unbounded.",
+)
+_add(
+    "E0407",
+    "the program takes too much work to evaluate",
+    "more than {most} steps up to here",
+    "make loops, lists and recursion shorter, or raise the limit with --max-work",
+    "Every expression that is read and every entry of a list that is made, compared, added up or handed to a block is a "
+    "step, over the whole program; each layer that is built allows 20 more. --max-built limits the layers themselves.",
+)
+_add(
+    "E0408",
+    "a line is too long",
+    "more than {most} characters",
+    "break it: line breaks mean nothing between a program's words; or raise the limit with --max-line",
+    "Limits keep a hostile or generated file from exhausting the machine.",
+)
+_add(
+    "E0409",
+    "a name of {length} characters",
+    "at most {most} are allowed",
+    "give it a shorter name",
+    "Names are written into sources, weights and tables, where longer ones cannot be read.",
 )
 
 # E05: requests

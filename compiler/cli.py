@@ -42,13 +42,6 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What the system says of a stdout that takes no more; files have their own message (`compiler/files.py`)."""
 
 
-def open_streams() -> None:
-    """Streams that the caller has closed lead nowhere; a file that is opened later does not take their place."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
-
-
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; nothing escapes as a traceback."""
     argv = sys.argv[1:] if argv is None else argv

@@ -58,6 +58,7 @@ def open_file(path: str, root: str | None = None) -> BinaryIO:
     root: a folder without links in its path, that the file must really lie in under its only name. What is asked is
     the open file, so that nothing can be put in its place between the question and the reading.
     """
+    path = reached(path)
     try:
         if root is not None:  # nothing is said of a file outside, nor whether there is one
             _check_place(path, os.path.realpath(path), root)
@@ -136,12 +137,14 @@ def project_loader(main: Source, limits: Limits) -> Callable[[str, Source], Sour
     or pyproject.toml, else the program's own; `limits.allow_outside` lifts that. The loader raises UsageError: E0501,
     E0520.
     """
-    start = _folder(main) or os.getcwd()
-    root = None if limits.allow_outside else _project(start)
+    start = _folder(main) or here()
+    root = None if limits.allow_outside or start is None else _project(start)
 
     def load(path: str, user: Source) -> Source:
+        if start is None:
+            raise usage("E0501", path=path, reason="there is no current folder to look in")
         try:
-            target = os.path.realpath(os.path.join(_folder(user) or start, path))
+            target = os.path.realpath(os.path.join(_folder(user) or start, reached(path)))
         except (OSError, ValueError) as error:
             raise usage("E0501", path=path, reason=str(error)) from None
         return read_source(target, limits, root)
@@ -156,7 +159,10 @@ def project_of(path: str | None, limits: Limits) -> str | None:
     """
     if limits.allow_outside:
         return None
-    return _project(os.path.realpath("." if path in (None, "-") else os.path.dirname(path or "")))
+    try:
+        return _project(os.path.realpath("." if path in (None, "-") else os.path.dirname(path or "")))
+    except OSError as error:  # the current folder was removed
+        raise usage("E0501", path=os.path.dirname(path or "") or ".", reason=error.strerror) from None
 
 
 def _folder(source: Source) -> str | None:
@@ -172,3 +178,20 @@ def _project(folder: str) -> str:
             return folder
         above = os.path.dirname(above)
     return above
+
+
+def reached(path: str) -> str:
+    """A path in the form that the system takes in this locale: one without UTF-8 wants bytes in their place."""
+    try:
+        os.fsencode(path)
+        return path
+    except UnicodeEncodeError:
+        return os.fsdecode(path.encode("utf-8", "surrogateescape"))
+
+
+def here() -> str | None:
+    """The current folder; None where it was removed or may not be asked for."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None

@@ -11,7 +11,7 @@ from ..grammar import load_tables
 from . import syntax as ast
 from .brackets import check_text
 from .diagnostics import Diagnostic, Sink
-from .limits import MAX_DIGITS, Limits
+from .limits import MAX_DIGITS, MAX_NAME, Limits
 from .source import Source, Span
 from .syntax_errors import blank_item, explain
 
@@ -30,12 +30,18 @@ class TokenFilter:
         for token in stream:
             if len(shape) > 2 and not _goes_on(shape, token):
                 raise _spaced(shape)
-            shape = [*shape, token] if _goes_on(shape, token) else [token] * (token.type == "NUMBER")
+            if _goes_on(shape, token):
+                shape.append(token)
+            else:
+                shape = [token] if token.type == "NUMBER" else []
             if previous in OPERAND_ENDS:
                 if token.type in AFTER_OPERAND:
                     token.type = AFTER_OPERAND[token.type]
             elif token.type == "MINUS":
                 token.type = "NEG"
+            if len(token) > MAX_NAME and token.type == "NAME":
+                pos = int(token.start_pos or 0), int(token.end_pos or 0)
+                raise _Bad("E0409", pos, "n", length=len(token), most=MAX_NAME)
             previous = token.type
             yield token
         if len(shape) > 2:

@@ -59,11 +59,14 @@ def columns(text: str) -> int:
 
 def _clip(text: str, column: int, width: int) -> tuple[str, int, int]:
     """Cut a long line to the part around the caret, and show control characters without echoing them."""
-    text = "".join(c if c.isprintable() else (" " if c == "\t" else "\ufffd") for c in text)
     if len(text) <= WIDTH:
-        return text, column, width
+        return _visible(text), column, width
     start = max(0, column - WIDTH // 3)
-    shown = text[start : start + WIDTH]
+    shown = _visible(text[start : start + WIDTH])
     prefix = "..." if start else ""
     suffix = "..." if start + WIDTH < len(text) else ""
     return prefix + shown + suffix, column - start + len(prefix), min(width, WIDTH - (column - start))
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c.isprintable() else (" " if c == "\t" else "\ufffd") for c in text)

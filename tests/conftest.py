@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         spread = ", ".join(f"{ranks.count(n)} in {n}-D" for n in sorted(set(ranks)))
         backends = "PyTorch, ONNX Runtime and NumPy"
         terminalreporter.write_line(f"{len(REGISTRY)} ops: {len(ranks)} samples passed in {backends} ({spread})")
+
+
+def bytes_of(work: Callable[[], object]) -> int:
+    """How many bytes some work takes, those that it gives back at once among them: what a copy inside one call costs.
+
+    Whenever a function is called or left, the most that Python held since then is compared with what it held then.
+    """
+    total = last = 0
+
+    def count(frame: Any, event: str, argument: Any) -> None:
+        nonlocal total, last
+        now, peak = tracemalloc.get_traced_memory()
+        total += max(0, peak - last)
+        last = now
+        tracemalloc.reset_peak()
+
+    before = sys.getprofile()
+    tracemalloc.start()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+        tracemalloc.stop()
+    return total
 
 
 def calls_of(work: Callable[[], object]) -> int:

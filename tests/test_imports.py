@@ -85,6 +85,7 @@ def test_imports_point_backwards() -> None:
         "source",
         "limits",
         "signals",
+        "streams",
         "catalogue",
         "symbolic",
         "diagnostics",

@@ -13,7 +13,8 @@ from cnnc.compiler.limits import MAX_ERRORS
 from cnnc.compiler.render import render_text
 from workers import run_cases
 
-NAME = "n" * 10_000
+NAME = "n" * 127
+LONG = "n" * 10_000
 WIDE = {
     "brackets": f"input 3x8x8 -> {'(' * 1000}relu{')' * 1000}",
     "combinators": f"input 3x8x8 -> {'res(' * 1000}relu{')' * 1000}",
@@ -30,8 +31,8 @@ REFUSED = {
     "blocks": ("block d(n) = relu -> (d(n - 1) if n > 0)\ninput 3x8x8 -> d(30000)", "E0403"),
     "brackets": (f"input 3x8x8 -> {'(' * 2000}relu{')' * 2000}", "E0402"),
     "unlike layers": ("input 3x8x8 -> for i in range(90000) { relu -> conv1x1(i + 1) -> relu -> tanh }", "E0404"),
-    "unknown name": (f"input 3x8x8 -> {NAME}", "E0301"),
-    "unknown argument": (f"input 3x8x8 -> conv3x3(4, {NAME}=3)", "E0302"),
+    "unknown name": (f"input 3x8x8 -> {LONG}", "E0409"),
+    "unknown argument": (f"input 3x8x8 -> conv3x3(4, {LONG}=3)", "E0409"),
     "long line": (f"input 3x8x8 -> {'relu -> ' * 1250}rellu", "E0301"),
 }
 STRICT = cnnc.Limits(max_layers=300_000)

@@ -12,6 +12,7 @@ from .text import OWN_NAMES, WIDTH, bracketed, signature, wrap
 INLINE = 60
 """An expression that is longer gets a local of its own."""
 NAME = re.compile(r"[^\W\d]\w*")
+NUMBERED = re.compile(r"(.*?)([1-9][0-9]*)", re.ASCII)
 TEMPORARIES = ("y", "z", "u", "v", "w")
 
 
@@ -27,6 +28,9 @@ class Forward:
         self.text: dict[Any, str] = {}  # the expression of each value
         self.pending: set[Any] = set()  # values whose expression is not yet in a local
         self.live: dict[str, Any] = {}
+        self.letters: list[str] = []  # those of `live` that are reused first, in the order in which they came
+        self.lowest: dict[str, int] = {}  # by the beginning of a name, the first number that may be free
+        self.offsets: list[tuple[int, tuple[str, ...]]] = []  # before each step so far: modules, counts as text
         self.counts: set[str] = set()  # arguments of the constructor that are read here, and so kept
         for step in self.code.steps:
             for value in step.operands:
@@ -66,7 +70,7 @@ class Forward:
         wanted = self.wanted_names()
         for i, name in enumerate(wanted):
             self.text["in", i] = name
-            self.live[name] = ("in", i)
+            self.hold(name, ("in", i))
             if name in map(_module, self.code.needs):
                 self.uses["in", i] = len(self.code.steps) + 1  # a module, never overwritten
         return wanted
@@ -126,7 +130,7 @@ class Forward:
         if name != source:
             self.out.append(f"{self.pad}{name} = {source}")
         self.text[target] = name
-        self.live[name] = target
+        self.hold(name, target)
         return name
 
     def kept(self, name: re.Match[str]) -> str:
@@ -138,16 +142,18 @@ class Forward:
 
     def offset(self, index: int) -> str:
         """How many modules a numbered class holds before a step."""
-        literal, texts = len(self.code.owned), []  # shared modules come first
-        for i, step in enumerate(self.code.steps[:index]):
-            node = step.constructor
-            if node is None:
-                continue
-            count = self.count_text(node, i) if isinstance(node, Repeat) else "1"
+        if not self.offsets:
+            self.offsets.append((len(self.code.owned), ()))  # shared modules come first
+        for i in range(len(self.offsets) - 1, index):
+            literal, texts = self.offsets[i]
+            node = self.code.steps[i].constructor
+            count = self.count_text(node, i) if isinstance(node, Repeat) else "0" if node is None else "1"
             if count.isdigit():
                 literal += int(count)
             else:
-                texts.append(NAME.sub(self.kept, count))
+                texts = (*texts, NAME.sub(self.kept, count))
+            self.offsets.append((literal, texts))
+        literal, texts = self.offsets[index]
         return " + ".join([*texts, str(literal)] if literal or not texts else texts)
 
     def shared_texts(self, step: StepCode) -> list[str]:
@@ -177,8 +183,6 @@ class Forward:
             return
         self.text[target] = text
         self.pending.add(target)
-        self.origin = step
-        self._step_of = {**getattr(self, "_step_of", {}), target: index}
         following = self.code.steps[index + 1] if index + 1 < len(self.code.steps) else None
         alone = self.uses.get(target, 0) == 1 and following is not None and target in following.operands
         last = following is None and self.uses.get(target, 0) == 1
@@ -213,6 +217,10 @@ class Forward:
         for value in step.operands:
             self.uses[value] -= 1
             self.pending.discard(value)
+            numbered = NUMBERED.fullmatch(self.text[value]) if self.uses[value] <= 0 else None
+            if numbered:
+                base, number = numbered[1], int(numbered[2])
+                self.lowest[base] = min(self.lowest.get(base, number), number)
 
     def is_shared_name(self, value: Any) -> bool:
         return bool(value[0] == "in")
@@ -232,7 +240,7 @@ class Forward:
         else:
             self.out.append(line + comment if len(line + comment) <= WIDTH else line)
         self.text[value] = name
-        self.live[name] = value
+        self.hold(name, value)
 
     def shape_comment(self, index: int) -> str:
         shapes = {s for s in self.code.shapes[index] if s}
@@ -246,8 +254,9 @@ class Forward:
             return self.free(_local(step.label))
         if step.hint:
             return self.free(_local(step.hint))
-        for name, held in self.live.items():
-            if self.uses.get(held, 0) <= 0 and held not in self.pending and name in ("x", *TEMPORARIES):
+        for name in self.letters:
+            held = self.live[name]
+            if self.uses.get(held, 0) <= 0 and held not in self.pending:
                 return name
         return self.free()
 
@@ -256,10 +265,18 @@ class Forward:
         for name in candidates:
             if name not in self.live or self.uses.get(self.live[name], 0) <= 0:
                 return str(name)
-        base, n = wanted or "t", 1 if wanted is None else 2
+        base, first = wanted or "t", 1 if wanted is None else 2
+        n = max(first, self.lowest.get(base, first))
         while f"{base}{n}" in self.live and self.uses.get(self.live[f"{base}{n}"], 0) > 0:
             n += 1
+        self.lowest[base] = n
         return f"{base}{n}"
+
+    def hold(self, name: str, value: Any) -> None:
+        """Let a local stand for a value from here on."""
+        if name not in self.live and name in ("x", *TEMPORARIES):
+            self.letters.append(name)
+        self.live[name] = value
 
     def add_into(self, index: int, step: StepCode) -> None:
         """`y += x`, which saves a tensor where the first operand has no other use."""
@@ -269,7 +286,7 @@ class Forward:
         self.out.append(f"{self.pad}{name} {step.code.infix}= {other}")
         self.consume(step)
         self.text[target] = name
-        self.live[name] = target
+        self.hold(name, target)
 
     def optional(self, index: int, step: StepCode, flag: str) -> None:
         """A step without a module that some instances lack."""
@@ -290,7 +307,7 @@ class Forward:
         )
         self.out += [f"{self.pad}if self.{flag}:", f"{self.pad}    {text}"]
         self.text[target] = name
-        self.live[name] = target
+        self.hold(name, target)
 
     def unpack(self, index: int, step: StepCode, text: str) -> None:
         """A step of several results: shares of the channels, or a pooling with the indices that it took."""
@@ -299,7 +316,7 @@ class Forward:
             value = ("step", index, k)
             indices = k == 1 and step.constructor is not None and step.code is not None
             name = self.free("indices") if indices else self.local(value, step)
-            self.live[name] = value
+            self.hold(name, value)
             self.text[value] = name
             names.append(name)
         line = f"{self.pad}{', '.join(names)} = {text}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from difflib import unified_diff
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, NamedTuple
 
 from ..cost import summarize
@@ -39,6 +39,8 @@ FIGURES = {
     "peak_bytes": "peak of activations",
     "training_bytes": "kept for backward",
 }
+MOST_TRIED = 30
+"""Proposals of one rule that are tried one by one, the first in the text; for each the whole program is compiled."""
 
 
 class Advice(NamedTuple):
@@ -168,9 +170,9 @@ def candidates(program: Program) -> Iterator[list[Proposal]]:
             found.setdefault(proposal.rule, []).append(proposal)
         for proposals in found.values():
             whole = together(proposals)
-            yield proposals if overlap(whole.edits) else [whole]
+            yield proposals[:MOST_TRIED] if overlap(whole.edits) else [whole]
     for rule in RETRAINED:
-        yield list(rule(program))
+        yield list(islice(rule(program), MOST_TRIED))
 
 
 def overlap(edits: tuple[Edit, ...]) -> bool:

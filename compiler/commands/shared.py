@@ -9,6 +9,7 @@ from typing import Any
 from ..diagnostics import Diagnostic, usage
 from ..limits import Limits
 from ..render import render_text
+from ..streams import typed
 
 OUTSIDE = "read files outside of the project, and such with several hard links"
 
@@ -79,7 +80,7 @@ def network_source(args: argparse.Namespace) -> Any:
     from ..source import Source
 
     check_source(args)
-    return read_source(args.file, limits_of(args)) if args.text is None else Source(args.text, "<command line>")
+    return read_source(args.file, limits_of(args)) if args.text is None else Source(typed(args.text), "<command line>")
 
 
 def read_net(args: argparse.Namespace) -> Any:
@@ -89,7 +90,7 @@ def read_net(args: argparse.Namespace) -> Any:
     check_source(args)
     shapes, values, limits = shapes_of(args), definitions_of(args), limits_of(args)
     if args.text is not None:
-        net = compile(args.text, shapes, values, name="<command line>", limits=limits)
+        net = compile(typed(args.text), shapes, values, name="<command line>", limits=limits)
     else:
         net = load(args.file, shapes, values, limits=limits)
     show_diagnostics(net.warnings)
@@ -101,7 +102,7 @@ def shapes_of(args: argparse.Namespace) -> Any:
 
     named: dict[str, Any] = {}
     for text in args.input or ():
-        name, _, shape = text.rpartition("=")
+        name, _, shape = typed(text).rpartition("=")
         rivals = [n for n in ((name, "") if name else named) if n in named]  # without a name it is for the only input
         if rivals:
             input = f"the input `{name}`" if name else "the input"
@@ -147,7 +148,10 @@ def root_of_import(args: argparse.Namespace, path: str) -> str | None:
     """The same for a file that is brought in from elsewhere: what is named outside is meant, what is named inside must
     not lead out."""
     root = root_of(args)
-    inside = root is not None and os.path.commonpath((os.path.abspath(path), root)) == root
+    try:
+        inside = root is not None and os.path.commonpath((os.path.abspath(path), root)) == root
+    except OSError:  # without a current folder it is not there anyway
+        inside = True
     return root if inside else None
 
 

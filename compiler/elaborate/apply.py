@@ -19,6 +19,9 @@ class Applier(Uses):
 
     def apply(self, node: ast.Expr, env: Env, x: Value, tag: Tag = PLAIN) -> Value:
         """The tensor that a layer expression makes of `x`; steps go to the present frame. Raises Problem."""
+        self.budget.spent += 1
+        if self.budget.spent > self.budget.allowed:
+            self.spend(0, node, env)
         return APPLY[type(node)](self, node, env, x, tag)
 
     def apply_value(self, layer: Any, node: ast.Expr, env: Env, x: Value, tag: Tag = PLAIN) -> Value:

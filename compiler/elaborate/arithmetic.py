@@ -12,6 +12,10 @@ from ..limits import MAX_NUMBER_BITS
 from ..ops.kinds import describe
 from ..symbolic import Sym, differs, less
 
+MAX_TERMS = 500
+MAX_FORMULA = 5_000  # characters of a formula; nested floors are one term
+TOO_LONG = f"the formula has more than {MAX_TERMS:,} terms or {MAX_FORMULA:,} characters"
+
 
 def compare_symbolic(op: str, left: Any, right: Any) -> bool | None:
     """A comparison with symbolic extents in it: True or False where it is so for all sizes, else None."""
@@ -38,6 +42,8 @@ def equal(left: Any, right: Any) -> bool | None:
 
 def power(base: Any, exponent: Any) -> Any:
     """base ** exponent, refused (E0406) before it is computed if the result would be huge."""
+    if isinstance(base, Sym) and isinstance(exponent, int) and len(base.terms) ** min(exponent, 8) > MAX_TERMS:
+        raise Reject("E0366", reason=TOO_LONG)
     whole = isinstance(base, int) and isinstance(exponent, int)
     if whole and exponent > 0 and exponent * (abs(base).bit_length() - 1) > MAX_NUMBER_BITS:
         raise Reject("E0406", bits=MAX_NUMBER_BITS)
@@ -51,6 +57,23 @@ def divide(left: Any, right: Any) -> Any:
     return left / right
 
 
+def bounded(result: Any) -> Any:
+    """A formula, refused (E0366, E0406) where it or its numbers are too long to compute on with."""
+    if isinstance(result, Sym):
+        if any(factor.bit_length() > MAX_NUMBER_BITS for factor in result.terms.values()):
+            raise Reject("E0406", bits=MAX_NUMBER_BITS)
+        if len(result.terms) > MAX_TERMS or len(str(result)) > MAX_FORMULA:
+            raise Reject("E0366", reason=TOO_LONG)
+    return result
+
+
+def multiply(left: Any, right: Any) -> Any:
+    """A product; one of formulas is refused (E0366) before it is computed if it would be too long."""
+    if isinstance(left, Sym) and isinstance(right, Sym) and len(left.terms) * len(right.terms) > MAX_TERMS:
+        raise Reject("E0366", reason=TOO_LONG)
+    return left * right
+
+
 def round_to(value: Any, divisor: Any) -> int:
     """The nearest multiple of divisor, but never below 90 % of the value (MobileNet's channel rounding).
 
@@ -61,7 +84,9 @@ def round_to(value: Any, divisor: Any) -> int:
 
 
 def total(*values: Any) -> Any:
-    return sum(_numbers(_flat(values)))
+    values = _numbers(_flat(values))
+    formulas = any(isinstance(value, Sym) for value in values)
+    return reduce(lambda a, b: bounded(a + b), values) if formulas else sum(values)
 
 
 def smallest(*values: Any) -> Any:
@@ -74,7 +99,11 @@ def largest(*values: Any) -> Any:
 
 def _reduced(of_numbers: Callable[[Any], Any], of_two: Callable[[Any, Any], Any], values: Any) -> Any:
     values = _some(_numbers(_flat(values)))
-    return reduce(of_two, values) if any(isinstance(value, Sym) for value in values) else of_numbers(values)
+    return (
+        reduce(lambda a, b: bounded(of_two(a, b)), values)
+        if any(isinstance(value, Sym) for value in values)
+        else of_numbers(values)
+    )
 
 
 def as_it_is(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -122,7 +151,7 @@ def _numbers(values: Any) -> Any:
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
-    "*": operator.mul,
+    "*": multiply,
     "/": divide,
     "//": operator.floordiv,
     "%": operator.mod,
@@ -171,7 +200,7 @@ def of_formulas(compute: Callable[..., Any], values: tuple[Any, ...]) -> Any:
         formula = next(value for value in numbers if isinstance(value, Sym))
         raise Reject("E0366", reason=f"{formula} is computed with whole numbers only, not with {fraction:g}")
     try:
-        return compute(*values)
+        return bounded(compute(*values))
     except ValueError as error:
         raise Reject("E0366", reason=str(error)) from None
 
@@ -200,6 +229,7 @@ def call_function(name: str, values: list[Any], max_list: int) -> Any:
     if not all(type(value) is int for value in values):
         raise ValueError("range needs whole numbers")
     span = range(*values)
-    if len(span) > max_list:
-        raise Reject("E0405", length=len(span), most=max_list)
+    length = max(0, -((span.start - span.stop) // span.step))  # len() takes none beyond 2⁶³
+    if length > max_list:
+        raise Reject("E0405", length=length, most=max_list)
     return tuple(span)

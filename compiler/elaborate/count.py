@@ -12,7 +12,7 @@ from ..ops import Op
 from ..ops.composite import Composite
 from .bind import bind_block
 from .evaluate import Evaluator
-from .scope import UNKNOWN, BlockDecl, Branches, Env, Layer, Lazy, Problem, Ref, Scope, SharedDecl
+from .scope import UNKNOWN, BlockDecl, Branches, Env, Fatal, Layer, Lazy, Problem, Ref, Scope, SharedDecl
 
 MAX_VISITS = 20_000  # expressions looked at; beyond that the count so far stands
 
@@ -27,6 +27,7 @@ class Counter:
     def __init__(self, evaluator: Evaluator) -> None:
         self.evaluator = evaluator
         self.memo: dict[Any, int] = {}
+        self.kept: list[Layer] = []  # so that the identities in keys of `memo` stay theirs
         self.active: set[Any] = set()
         self.visits = 0
 
@@ -73,6 +74,8 @@ class Counter:
         """The value of an expression; UNKNOWN where it has a mistake, which is reported when it is built."""
         try:
             return self.evaluator.evaluate(node, env)
+        except Fatal:
+            raise
         except Problem:
             return UNKNOWN
 
@@ -117,24 +120,32 @@ class Counter:
         if isinstance(value.target, BlockDecl):
             return self.count_block(value, value.target, node, env)
         if isinstance(value.target, SharedDecl):
-            return self.count(value.target.node.body, value.target.env)
+            return self.count_layer(Layer(value.target.node.body, value.target.env))
         return self.count_all([a.value for a in node.args[:1]], env) if isinstance(node, ast.Call) else 0
 
     def count_layer(self, layer: Layer) -> int:
         """The layers of an expression that a name stands for; none within itself, which is refused when it is built."""
         key = ("layer", id(layer.node), id(layer.env))
+        if key in self.memo:
+            return self.memo[key]
         if key in self.active:
             return 0
         self.active.add(key)
         try:
-            return self.count(layer.node, layer.env)
+            total = self.count(layer.node, layer.env)
         finally:
             self.active.discard(key)
+        self.memo[key] = total
+        self.kept.append(layer)
+        return total
 
     def count_block(self, ref: Ref, decl: BlockDecl, node: ast.Expr, env: Env) -> int:
         inner = Env(decl.env.source, decl.env, Scope(None, decl.settings, None, decl.name), None)
         try:
             values = bind_block(self.evaluator, ref, node, env, inner)
+            self.evaluator.spend(sum(map(self.evaluator.budget.size, values)), node, env)
+        except Fatal:
+            raise
         except Problem:
             return 0
         key = self.evaluator.key_of("count", id(decl), decl.env.key, *map(self.evaluator.fingerprint, values))
@@ -147,7 +158,7 @@ class Counter:
         mark = key if key is not None else object()
         self.active.add(mark)
         try:
-            total = self.count(decl.node.body, inner)
+            total = self.count(decl.node.body, inner) or 1  # an empty instance is gone through as well
         finally:
             self.active.discard(mark)
         if key is not None:

@@ -15,11 +15,17 @@ from .lists import Lists
 from .names import IsTensor, is_layer, is_number, is_operand
 from .scope import ABSENT, UNKNOWN, Branches, Env, Layer, Problem, Ref
 
+STEPS_A_FORMULA = 10
+"""What one operation on symbolic extents counts."""
+
 
 class Evaluator(Lists):
     """Computes values of expressions in environments. Applying layers is the subclass's work."""
 
     def evaluate(self, node: ast.Expr, env: Env) -> Any:
+        self.budget.spent += 1
+        if self.budget.spent > self.budget.allowed:
+            self.spend(0, node, env)
         return EVALUATE[type(node)](self, node, env)
 
     # Operators
@@ -76,16 +82,13 @@ class Evaluator(Lists):
             raise self.problem("E0316", node, env, reason=str(error)) from None
         except Reject as reject:
             raise self.problem(reject.code, node, env, **reject.facts) from None
+        if isinstance(result, Sym):
+            self.spend(STEPS_A_FORMULA, node, env)
         if isinstance(result, int) and result.bit_length() > MAX_NUMBER_BITS:
             raise self.problem("E0406", node, env, bits=MAX_NUMBER_BITS)
         if isinstance(result, complex) or (isinstance(result, float) and not math.isfinite(result)):
             raise self.problem("E0316", node, env, reason="the result is not a real number")
         return self.bounded_list(result, node, env) if isinstance(result, tuple) else result
-
-    def bounded_list(self, values: Any, node: ast.Expr, env: Env) -> Any:
-        if len(values) > self.limits.max_list:
-            raise self.problem("E0405", node, env, length=len(values), most=self.limits.max_list)
-        return values
 
     def compare(self, node: ast.Binary, values: list[Any], env: Env) -> bool:
         for i, (op, left, right) in enumerate(zip(node.ops, values, values[1:], strict=False)):
@@ -102,6 +105,7 @@ class Evaluator(Lists):
         """Whether a comparison holds. Raises Problem (E0342) where that depends on the size of a symbolic extent."""
         if not any(isinstance(value, (Sym, tuple)) for value in (left, right)):
             return arithmetic.COMPARISONS[op](left, right)
+        self.spend(min(self.budget.size(left), self.budget.size(right)), node, env)
         verdict = arithmetic.compare_symbolic(op, left, right)
         if verdict is None:
             raise self.problem("E0342", node, env, left=str(left), op=op, right=str(right))
@@ -162,7 +166,8 @@ class Evaluator(Lists):
         values = [self.evaluate(argument.value, env) for argument in node.args]
         if any(value is UNKNOWN for value in values):
             return UNKNOWN
-        values = [self.entries(v) if isinstance(v, Branches) else v for v in values]
+        values = [self.entries(v, env) if isinstance(v, Branches) else v for v in values]
+        self.spend(sum(map(self.budget.size, values)), node, env)
         limit = self.limits.max_list
         return self.arithmetic(lambda: arithmetic.call_function(name, values, limit), node, env)
 

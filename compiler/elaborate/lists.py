@@ -1,5 +1,6 @@
 """Tuples, lists and their entries, and what makes two values interchangeable."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from .. import syntax as ast
@@ -8,6 +9,9 @@ from ..ops.kinds import describe
 from ..symbolic import Sym
 from .names import IsTensor, Names, is_layer
 from .scope import ABSENT, UNKNOWN, Branches, Env, Layer, Ref, TensorChain
+
+STEPS_A_TURN = 4
+"""What one turn of a loop counts: its environment is what takes most memory."""
 
 
 class Lists(Names):
@@ -19,7 +23,7 @@ class Lists(Names):
         return node.parts
 
     def tuple_(self, node: ast.Tuple, env: Env) -> Any:
-        return tuple(self.evaluate(item, env) for item in node.items)
+        return self.bounded_list(tuple([self.evaluate(item, env) for item in node.items]), node, env)
 
     def listing(self, node: ast.Listing, env: Env) -> Any:
         """A tuple of data, or at the first layer or tensor a list of branches, whose entries are read when built."""
@@ -29,34 +33,45 @@ class Lists(Names):
             if is_layer(value) or isinstance(value, Value):
                 return Branches(node, [Layer(item, env) for item in node.items], [*items, value])
             items.append(value)
-        return tuple(item for item in items if item is not ABSENT)
+        return self.list_of(node, items, env)
 
-    def list_of(self, node: ast.Expr, items: list[Any]) -> Any:
+    def list_of(self, node: ast.Expr, items: list[Any], env: Env) -> Any:
         if any(is_layer(item) or isinstance(item, Value) for item in items):
             return Branches(node, items)
-        return tuple(item for item in items if item is not ABSENT)
+        return self.bounded_list(tuple([item for item in items if item is not ABSENT]), node, env)
+
+    def bounded_list(self, values: tuple[Any, ...], node: ast.Expr, env: Env) -> Any:
+        """A list of data that was made; its entries, with those of the lists in it, are counted and limited."""
+        size = self.budget.size(values)
+        if size > self.limits.max_list:
+            raise self.problem("E0405", node, env, length=size, most=self.limits.max_list)
+        self.spend(len(values), node, env)
+        return values
 
     def comprehension(self, node: ast.Comprehension, env: Env) -> Any:
         items = []
         for inner in self.iterations(node, env):
             value = self.evaluate(node.body, inner)
             items.append(Layer(node.body, inner) if is_layer(value) and not isinstance(value, Ref) else value)
-        return self.list_of(node, items)
+        return self.list_of(node, items, env)
 
-    def iterations(self, node: ast.Comprehension | ast.Loop, env: Env) -> list[Env]:
-        """One environment for each entry of the list that a loop runs over."""
+    def iterations(self, node: ast.Comprehension | ast.Loop, env: Env) -> Iterator[Env]:
+        """One environment for each entry of the list that a loop runs over, made when its turn comes."""
         values = self.evaluate(node.items, env)
         if values is UNKNOWN:
             inner = Env(env.source, env, env.scope, object())
             inner.names.update(dict.fromkeys((name.id for name in node.names), UNKNOWN))
-            return [inner]
+            yield inner
+            return
         if isinstance(values, Branches):
-            values = tuple(map(self.settled, self.entries(values)))
+            values = tuple(map(self.settled, self.entries(values, env)))
         if not isinstance(values, tuple):
             raise self.problem("E0327", node.items, env, op="for", got=describe(values), expected="a list")
-        return [self.iteration(node, env, value) for value in values]
+        for value in values:
+            yield self.iteration(node, env, value)
 
     def iteration(self, node: ast.Comprehension | ast.Loop, env: Env, value: Any) -> Env:
+        self.spend(STEPS_A_TURN, node, env)
         names = [name.id for name in node.names]
         values = (value,) if len(names) == 1 else value
         if not isinstance(values, tuple) or len(values) != len(names):
@@ -67,8 +82,9 @@ class Lists(Names):
         inner.names.update(zip(names, values, strict=True))
         return inner
 
-    def entries(self, branches: Branches) -> tuple[Any, ...]:
+    def entries(self, branches: Branches, env: Env) -> tuple[Any, ...]:
         """The entries of a list of branches, as values. None is built."""
+        self.spend(len(branches.items), branches.node, env)
         unseen = branches.items[len(branches.looked) :]
         values = [self.look(item.node, item.env) if isinstance(item, Layer) else item for item in unseen]
         pairs = zip(branches.items, branches.looked + values, strict=True)
@@ -88,7 +104,7 @@ class Lists(Names):
         base, at = self.evaluate(node.base, env), self.evaluate(node.place, env)
         if base is UNKNOWN or at is UNKNOWN:
             return UNKNOWN
-        items = self.entries(base) if isinstance(base, Branches) else base
+        items = self.entries(base, env) if isinstance(base, Branches) else base
         if not isinstance(items, tuple):
             raise self.problem("E0327", node.base, env, op="[…]", got=describe(base), expected="a list")
         if isinstance(at, bool) or not isinstance(at, int):

@@ -14,8 +14,9 @@ from ..ops.initial import METHODS
 from ..source import Span
 from ..symbolic import Sym
 from . import arithmetic
+from .budget import Budget
 from .plans import Plans
-from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Layer, Lazy, Problem, Ref, TensorChain
+from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Lazy, Problem, Ref, TensorChain
 
 COMBINATORS = {
     c.name: c
@@ -70,6 +71,7 @@ class Names:
     def __init__(self, sink: Sink, limits: Limits, plans: Plans) -> None:
         self.sink = sink
         self.limits = limits
+        self.budget = Budget(limits.max_work)
         self.plans = plans
         self.tree = ast.File((0, 0), ())  # the program's, where there is one
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
@@ -99,13 +101,22 @@ class Names:
         """The tensor that a chain makes from a tensor."""
         raise NotImplementedError
 
+    def spend(self, steps: int, node: Any, env: Env) -> None:
+        """Count steps of evaluation. Raises Fatal (E0407) where the program has taken all it may."""
+        budget = self.budget
+        budget.spent += steps
+        if budget.spent > budget.allowed:
+            raise Fatal("E0407", env.span(node), most=budget.most)
+
     def problem(self, code: str, node: Any, env: Env, **facts: Any) -> Problem:
+        """A mistake at a node. A fact that takes long to find is a function, called where the mistake is reported."""
         return Problem(code, env.span(node), **facts)
 
     def report(self, problem: Problem) -> None:
         """Enter a mistake into the sink, with the uses of blocks that lead to it, innermost first."""
+        facts = {name: fact() if callable(fact) else fact for name, fact in problem.facts.items()}
         labels, notes = tuple(problem.labels), (*problem.notes, *(_used(*use) for use in reversed(self.trail[-3:])))
-        self.sink.add(Diagnostic(problem.code, problem.facts, problem.span, labels, notes))
+        self.sink.add(Diagnostic(problem.code, facts, problem.span, labels, notes))
 
     # Names
 
@@ -139,7 +150,7 @@ class Names:
             raise self.problem("E0314", node, env, what=f"the function `{name}`")
         if self.names_missing:
             return UNKNOWN
-        raise self.problem("E0301", node, env, name=name, help=self.did_you_mean(name, env))
+        raise self.problem("E0301", node, env, name=name, help=lambda: self.did_you_mean(name, env))
 
     def builtin(self, name: str) -> Ref | None:
         """A layer, a combinator, or a block of the prelude."""

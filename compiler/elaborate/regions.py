@@ -10,6 +10,8 @@ from ..limits import Limits
 from ..ops import Op
 from ..source import Span
 from ..symbolic import UndecidedError
+from .arithmetic import bounded
+from .budget import STEPS_A_LAYER
 from .build import Frame, Tag, open_region
 from .evaluate import Evaluator
 from .plans import Plans
@@ -60,11 +62,14 @@ class Regions(Evaluator):
         try:
             attrs = op.resolve(attrs, shapes[0])
             output = Value(op.shape(attrs, *shapes), span, frame)
+            for extent in output.shape or ():
+                bounded(extent)
         except UndecidedError:  # an extent as stride, groups or the like
             raise Reject("E0330") from None
         step = Apply(op, attrs, inputs, output, span, tag.kind or kind or op.name, tag.label)
         step.skip = tag.skip
         frame.add(step)
+        self.budget.allowed += STEPS_A_LAYER
         self.count_layers(1, span)
         return output
 
@@ -94,7 +99,7 @@ class Regions(Evaluator):
             if not frame.pure:
                 self.impure.add(id(region))
         self.frame.add(call)
-        self.count_layers(layers, span)
+        self.count_layers(layers or 1, span)  # an empty instance is gone through as well
         return call
 
     def enclosed(

@@ -63,7 +63,8 @@ class SharedDecl:
         self.node = node
         self.env = env
         self.settings = settings
-        self.regions: dict[Any, Region] = {}
+        self.regions: dict[Any, tuple[Region, int]] = {}
+        """By input shape, with the number of layers that each expands to."""
 
     @property
     def name(self) -> str:

@@ -33,6 +33,9 @@ OTHER_WORDS = {
 """Words of other languages, in small letters, and the way out."""
 
 
+LABEL = re.compile(r"\bas\s+([A-Za-z_]\w*)", re.ASCII)
+
+
 def suggestion(name: str, env: Env, tree: ast.File, source: Source) -> str:
     """The way out for an unknown name in an environment; `tree` and `source` are the program's."""
     if name.lower() in OTHER_WORDS:
@@ -61,9 +64,9 @@ def declared_later(name: str, tree: ast.File, source: Source) -> str:
             return f"`{show(name)}` is named at {_place(source, item.pos[0])}: a value is named before it is read"
         if isinstance(item, ast.Net) and any(param.name == name for param in item.params):
             return "the default of a build parameter reads those before it"
-    label = re.search(rf"\bas\s+{name}\b", source.text)
+    label = next((found for found in LABEL.finditer(source.text) if found[1] == name), None)
     if label:
-        at = _place(source, label.end() - len(name))
+        at = _place(source, label.start(1))
         return f"the label at {at} can be read once it is set, and within its own block"
     return ""
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 from .. import syntax as ast
@@ -16,6 +17,7 @@ from ..ops.shape import Slice
 from ..source import Span
 from ..symbolic import Sym
 from .bind import Given, bind_block, bind_op, where_to_look
+from .budget import STEPS_AN_INSTANCE
 from .build import Frame, Tag, name_alone, open_region, safe_name
 from .circles import endless
 from .instances import Instance, Record, Shared
@@ -115,6 +117,7 @@ class Uses(Operators):
         values = bind_block(self, ref, node, env, inner)
         if x.shape is None:
             return self.unknown(node, env)
+        self.spend(sum(map(self.budget.size, values)), node, env)
         lasting = None if self.lasting is None else self.lasting.key(decl, x.shape, values)
         key = lasting  # below 0, unlike the keys of this network alone
         if key is None:
@@ -174,6 +177,7 @@ class Uses(Operators):
     ) -> tuple[Region, Frame]:
         """Elaborate a block's body in a region of its own."""
         self.record.blocks.add(id(decl.node))
+        self.spend(STEPS_AN_INSTANCE, decl.node, decl.env)
         if key is not None and key in self.active:
             raise endless(decl.name, self.active, key, span)
         if len(self.trail) >= self.limits.max_calls:
@@ -227,6 +231,7 @@ class Uses(Operators):
 
     def only_blocks(self, node: ast.Expr, env: Env, depth: int) -> bool:
         """Whether a body is nothing but uses of blocks in a chain, whose instances are then numbered 0, 1, 2, …"""
+        self.spend(1, node, env)
         if depth > 50:
             return False
         core = ast.bare(node)
@@ -271,19 +276,20 @@ class Uses(Operators):
                 raise self.problem(reject.code, node, env, **reject.facts) from None
             finally:
                 del self.active[key]
-        region = decl.regions[x.shape]
+        region, layers = decl.regions[x.shape]
         if decl.frame is None:
-            call = self.call_region(region, 1, None, x, env.span(node), tag)
+            call = self.call_region(region, layers, None, x, env.span(node), tag)
             call.shared = safe_name(decl.name)
             return call.outputs[0]
         if self.frame is not decl.frame:
             raise self.problem("E0339", node, env, name=decl.name)
-        call = self.call_region(region, 1, None, x, env.span(node), Tag(decl.name, label=decl.name))
+        call = self.call_region(region, layers, None, x, env.span(node), Tag(decl.name, label=decl.name))
         call.reuse = decl in self.frame.shared
         self.frame.shared.append(decl)
         return call.outputs[0]
 
-    def shared_region(self, decl: SharedDecl, x: Value) -> Region:
+    def shared_region(self, decl: SharedDecl, x: Value) -> tuple[Region, int]:
+        """The region of a shared layer for one input shape, and how many layers it expands to."""
         span = decl.env.span(decl.node)
         frame = open_region("block", decl.name, (decl.env.source.name, decl.node.pos, "shared"), span, None, True)
         outer, self.frame = self.frame, frame
@@ -296,12 +302,14 @@ class Uses(Operators):
             self.frame = outer
         if not isinstance(ast.bare(decl.node.body), (ast.Chain, ast.Loop)):
             name_alone(frame.region)
-        first = next(iter(decl.regions.values()), frame.region)
+        first, _ = next(iter(decl.regions.values()), (frame.region, 0))
         if decl.frame is None:
             self.shared_regions.setdefault(safe_name(decl.name), frame.region)
+        if frame.layers > self.limits.max_layers:
+            raise Fatal("E0404", span, count=frame.layers, most=self.limits.max_layers, bound="at least ")
         if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
             raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
-        return frame.region
+        return frame.region, frame.layers
 
     def use_id(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
         if isinstance(node, ast.Call) and node.args:
@@ -364,7 +372,7 @@ class Uses(Operators):
         widths = self.shares(x.shape[0], len(branches.items), sizes, node, env)
 
         def body(inner: Value) -> Value:
-            starts = [sum(widths[:i]) for i in range(len(widths))]
+            starts = [0, *accumulate(widths)][:-1]
             parts = [self.channels(inner, a, a + n, env.span(node)) for a, n in zip(starts, widths, strict=True)]
             return self.join_branches(branches, env, parts)
 
