@@ -5,7 +5,7 @@ formulas have one form, so that `==` and hashing compare meaning for what layers
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple, TypeAlias, Union
@@ -290,6 +290,15 @@ def largest(a: Whole, b: Whole) -> Whole:
 
 def smallest(a: Whole, b: Whole) -> Whole:
     return -largest(-a, -b)
+
+
+def total(values: Iterable[Whole]) -> Whole:
+    """The sum of many, whose terms are gone through once."""
+    terms: dict[Monomial, int] = {}
+    for value in values:
+        for monomial, factor in _terms(value).items():
+            terms[monomial] = terms.get(monomial, 0) + factor
+    return _normal(terms)
 
 
 def gcd(a: Whole, n: int) -> Whole:

@@ -49,7 +49,7 @@ PROGRAMS = {
 }
 COMMANDS = {
     "check": ("check", "FILE"),
-    "fmt": ("fmt", "FILE", "-o", "OUT"),
+    "fmt": ("fmt", "FILE"),
     "table": ("analyze", "FILE"),
     "blocks": ("analyze", "FILE", "--by", "block"),
     "kinds": ("analyze", "FILE", "--by", "op"),

@@ -78,7 +78,22 @@ HOSTILE = {
         "block b(n, x) = b(n - 1, (x * 3 + n) // 2) if n > 0 else conv1x1(x)\ninput 3xHxW -> b(999, hin)",
         "E0366",
     ),
-    "sums of formulas": ("input 3xHxW -> relu -> conv1x1(sum([hin // (i + 2) for i in range(700)]))", "E0366"),
+    "sums of formulas": ("input 3xHxW -> relu -> conv1x1(sum([hin // (i + 2) for i in range(600)]))", "E0366"),
+    "products of formulas": (
+        "block b(a, c) = conv1x1(sum([a * c for i in range(9999)]))\n"
+        "input 3xHxW -> b((hin + win + 1) ** 2, (hin + win + 1) ** 4)",
+        "E0407",
+    ),
+    "the largest of formulas": (
+        "block b(t) = conv1x1(sum([max(t) for i in range(9999)]))\n"
+        "input 3xHxW -> b([hin // (i + 2) for i in range(99)])",
+        "E0407",
+    ),
+    "comparisons of formulas": (
+        "block b(a) = conv1x1(sum([1 if a < a + i + 1 else 2 for i in range(9999)]))\n"
+        "input 3xHxW -> b((hin + win) ** 8)",
+        "E0407",
+    ),
     "formulas of layers": ("input 3xHxW -> for i in range(60) { upsample(3) -> conv3x3(3, s=2) }", "E0366"),
     "lists that double": (doubled("[1]", "@ + @", "input 3x8x8 -> conv1x1(len(@))"), "E0405"),
     "lists of two": (doubled("[1]", "[@, @]", "input 3x8x8 -> conv1x1(len(@))"), "E0405"),

@@ -42,8 +42,10 @@ def equal(left: Any, right: Any) -> bool | None:
 
 def power(base: Any, exponent: Any) -> Any:
     """base ** exponent, refused (E0406) before it is computed if the result would be huge."""
-    if isinstance(base, Sym) and isinstance(exponent, int) and len(base.terms) ** min(exponent, 8) > MAX_TERMS:
-        raise Reject("E0366", reason=TOO_LONG)
+    if isinstance(base, Sym) and isinstance(exponent, int) and 0 < exponent <= 8:
+        if math.comb(len(base.terms) + exponent - 1, exponent) > MAX_TERMS:  # what multiplying out gives
+            raise Reject("E0366", reason=TOO_LONG)
+        return base**exponent
     whole = isinstance(base, int) and isinstance(exponent, int)
     if whole and exponent > 0 and exponent * (abs(base).bit_length() - 1) > MAX_NUMBER_BITS:
         raise Reject("E0406", bits=MAX_NUMBER_BITS)
@@ -67,6 +69,17 @@ def bounded(result: Any) -> Any:
     return result
 
 
+def weight(value: Any) -> int:
+    """The steps of one operation that takes or gives a value: more for a formula, by its terms and its length."""
+    return 1 if not isinstance(value, Sym) else 10 + 4 * len(value.terms) + len(str(value)) // 20
+
+
+def comparisons(name: str, values: list[Any]) -> int:
+    """The steps that the largest or smallest of formulas takes besides: each is compared with those that are left."""
+    found = _flat(tuple(values))
+    return min(len(found), MAX_TERMS) ** 2 // 2 if name in ("min", "max") and has_formula(found) else 0
+
+
 def multiply(left: Any, right: Any) -> Any:
     """A product; one of formulas is refused (E0366) before it is computed if it would be too long."""
     if isinstance(left, Sym) and isinstance(right, Sym) and len(left.terms) * len(right.terms) > MAX_TERMS:
@@ -85,8 +98,8 @@ def round_to(value: Any, divisor: Any) -> int:
 
 def total(*values: Any) -> Any:
     values = _numbers(_flat(values))
-    formulas = any(isinstance(value, Sym) for value in values)
-    return reduce(lambda a, b: bounded(a + b), values) if formulas else sum(values)
+    formulas = any(isinstance(value, Sym) for value in values) and not any(isinstance(v, float) for v in values)
+    return symbolic.total(values) if formulas else sum(values)
 
 
 def smallest(*values: Any) -> Any:

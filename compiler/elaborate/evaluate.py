@@ -15,9 +15,6 @@ from .lists import Lists
 from .names import IsTensor, is_layer, is_number, is_operand
 from .scope import ABSENT, UNKNOWN, Branches, Env, Layer, Problem, Ref
 
-STEPS_A_FORMULA = 10
-"""What one operation on symbolic extents counts."""
-
 
 class Evaluator(Lists):
     """Computes values of expressions in environments. Applying layers is the subclass's work."""
@@ -83,7 +80,7 @@ class Evaluator(Lists):
         except Reject as reject:
             raise self.problem(reject.code, node, env, **reject.facts) from None
         if isinstance(result, Sym):
-            self.spend(STEPS_A_FORMULA, node, env)
+            self.spend(arithmetic.weight(result), node, env)
         if isinstance(result, int) and result.bit_length() > MAX_NUMBER_BITS:
             raise self.problem("E0406", node, env, bits=MAX_NUMBER_BITS)
         if isinstance(result, complex) or (isinstance(result, float) and not math.isfinite(result)):
@@ -106,6 +103,7 @@ class Evaluator(Lists):
         if not any(isinstance(value, (Sym, tuple)) for value in (left, right)):
             return arithmetic.COMPARISONS[op](left, right)
         self.spend(min(self.budget.size(left), self.budget.size(right)), node, env)
+        self.spend(arithmetic.weight(left) + arithmetic.weight(right), node, env)
         verdict = arithmetic.compare_symbolic(op, left, right)
         if verdict is None:
             raise self.problem("E0342", node, env, left=str(left), op=op, right=str(right))
@@ -167,7 +165,7 @@ class Evaluator(Lists):
         if any(value is UNKNOWN for value in values):
             return UNKNOWN
         values = [self.entries(v, env) if isinstance(v, Branches) else v for v in values]
-        self.spend(sum(map(self.budget.size, values)), node, env)
+        self.spend(sum(map(self.budget.size, values)) + arithmetic.comparisons(name, values), node, env)
         limit = self.limits.max_list
         return self.arithmetic(lambda: arithmetic.call_function(name, values, limit), node, env)
 
