@@ -5,10 +5,13 @@ written as a literal, elsewhere as an argument, named after the block's own para
 step that only some instances have, such as the projection of a skip connection, becomes optional behind a flag.
 """
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ...compiler.diagnostics import Diagnostic, NetworkError
+from ...compiler.elaborate.build import RESERVED
 from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
+from ...compiler.namespace import Namespace
 from ...compiler.training import may_overwrite, use_counts
 from .ops import Code, New, literal, lower
 
@@ -104,6 +107,11 @@ class ClassCode:
         self.params: list[Any] = []
         self.texts: dict[tuple[int, int], str] = {}
         self.flags: dict[int, str] = {}
+
+    @cached_property
+    def attributes(self) -> Namespace:
+        """Names on `self`: those of modules, and what `forward` keeps of the constructor's arguments."""
+        return Namespace({*RESERVED, *self.owned, *(step.name for step in self.steps if step.constructor is not None)})
 
     def values_for(self, region: Region) -> tuple[tuple[Any, Any], ...]:
         """The constructor's arguments for one of the instances."""

@@ -15,7 +15,7 @@ from ..source import Source, Span
 from ..symbolic import is_whole, symbol
 from .apply import Applier
 from .bind import suggest
-from .build import open_region, safe_name
+from .build import open_region
 from .count import Counter
 from .initials import INIT, initials_of
 from .instances import Shared, detach
@@ -103,8 +103,9 @@ class Program(Applier):
                 self.check_params(item)
                 self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
             elif isinstance(item, ast.Shared):
-                self.frame.reserved.add(safe_name(item.name.id))
-                self.declare_name(item.name, Ref(SharedDecl(item, self.env, settings), item.name.id))
+                decl = SharedDecl(item, self.env, settings)
+                self.weight_name(decl)
+                self.declare_name(item.name, Ref(decl, item.name.id))
         return in_force
 
     def prelude(self, name: str) -> Ref | None:

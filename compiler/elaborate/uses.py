@@ -39,6 +39,8 @@ class Uses(Operators):
         self.active: dict[Any, Span] = {}  # instances under construction, to find recursion without an exit
         self.record = Record()
         self.shared_regions: dict[str, Region] = {}
+        self.root = frame  # the whole network's, whose names shared layers take
+        self.weight_names: dict[SharedDecl, str] = {}
 
     def use(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
         """A layer, block or combinator with its arguments, on `x`."""
@@ -274,14 +276,22 @@ class Uses(Operators):
         region = decl.regions[x.shape]
         if decl.frame is None:
             call = self.call_region(region, 1, None, x, env.span(node), tag)
-            call.shared = safe_name(decl.name)
+            call.shared = self.weight_name(decl)
             return call.outputs[0]
         if self.frame is not decl.frame:
             raise self.problem("E0339", node, env, name=decl.name)
         call = self.call_region(region, 1, None, x, env.span(node), Tag(decl.name, label=decl.name))
-        call.reuse = decl in self.frame.shared
-        self.frame.shared.append(decl)
+        first = self.frame.shared.setdefault(decl, call)
+        if first is not call:
+            call.reuse = True
+            self.frame.again[call] = first
         return call.outputs[0]
+
+    def weight_name(self, decl: SharedDecl) -> str:
+        """What the weights of a shared layer of a file are stored under: they are the network's own."""
+        if decl not in self.weight_names:
+            self.weight_names[decl] = self.root.names.take(safe_name(decl.name))
+        return self.weight_names[decl]
 
     def shared_region(self, decl: SharedDecl, x: Value) -> Region:
         span = decl.env.span(decl.node)
@@ -298,7 +308,7 @@ class Uses(Operators):
             name_alone(frame.region)
         first = next(iter(decl.regions.values()), frame.region)
         if decl.frame is None:
-            self.shared_regions.setdefault(safe_name(decl.name), frame.region)
+            self.shared_regions.setdefault(self.weight_name(decl), frame.region)
         if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
             raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
         return frame.region
