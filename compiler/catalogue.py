@@ -913,6 +913,13 @@ _add(
     "`--input NAME=SHAPE` must name an input that the program declares.",
 )
 _add(
+    "E0524",
+    "the input shape {shape} does not say which input it is for",
+    "",
+    'name the input: --input {first}={shape}, or input={{"{first}": "{shape}"}} in Python; the inputs are {known}',
+    "A shape without a name is for the only input of a network. Where a program declares several, each shape is given with the name of its input; the others keep the shapes that the program declares.",
+)
+_add(
     "E0513",
     "`{text}` is no batch size",
     "",
@@ -1164,10 +1171,10 @@ _add(
 
 _add(
     "W0611",
-    "output `{name}` is in no term of the loss",
-    "it is not trained",
-    "add a term for it, or leave the output out",
-    "Weights that only lead to this output get no gradient and stay as they were drawn.",
+    "{outputs} in no term of the loss",
+    "nothing trains what leads only there",
+    "add a term to the loss, or leave the output out",
+    "Weights that lead only to such an output get no gradient and stay as they were drawn.",
 )
 _add(
     "W0612",

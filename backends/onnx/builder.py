@@ -7,6 +7,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ...compiler.ir import Apply, Region, Value
+from ...compiler.namespace import Namespace
 from ...compiler.ops import Shape
 from ..reparam import weight_from
 
@@ -28,7 +29,7 @@ class Builder:
         self.stored: dict[str, NDArray[Any]] = {}
         self.shapes: dict[str, tuple[Extent, ...]] = {}
         self.kinds: dict[str, str] = {}
-        self.taken: set[str] = set()
+        self.names = Namespace(joint="_")
         self.path, self.doc = "", ""
         self.step: Apply | None = None
         self.uses: dict[Value, int] = {}
@@ -41,7 +42,7 @@ class Builder:
 
     def reserve(self, names: list[str]) -> None:
         """Keep names for graph outputs and weights, so that no inner tensor takes them."""
-        self.taken.update(names, self.arrays)
+        self.names.reserve((*names, *self.arrays))
 
     def input(self, name: str, shape: Shape) -> str:
         name = self.unique(name)
@@ -123,7 +124,7 @@ class Builder:
         if full not in self.arrays and name == "weight" and self.step is not None:
             transposed = self.step.op.initial == "deconv"
             self.arrays[full] = weight_from(self.arrays, self.path, axis=int(transposed))
-            self.taken.add(full)
+            self.names.reserve([full])
         self.stored.setdefault(full, self.arrays[full])
         return full
 
@@ -137,11 +138,7 @@ class Builder:
         return self.constant(part, np.array(values, np.int64))
 
     def unique(self, name: str) -> str:
-        candidate, n = name or "layer", 2
-        while candidate in self.taken:
-            candidate, n = f"{name}_{n}", n + 1
-        self.taken.add(candidate)
-        return candidate
+        return self.names.take(name or "layer")
 
     def times(self, elements: int) -> Extent:
         """The extent of that many elements for each sample of the batch, flattened."""

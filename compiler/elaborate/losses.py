@@ -52,9 +52,10 @@ class LossReader(Reader):
         for i, (_, use, _) in enumerate(found):
             self.checked(use, partial(check_target, known[: i + 1]))
         read = {name for term in known for name in term.outputs}
-        for name in self.by_name:
-            if name not in read:
-                self.evaluator.sink.add(Diagnostic("W0611", {"name": name}, self.env.span(node)))
+        unread = [f"`{name}`" for name in self.by_name if name not in read]
+        if unread:
+            outputs = f"outputs {', '.join(unread)} are" if len(unread) > 1 else f"output {unread[0]} is"
+            self.evaluator.sink.add(Diagnostic("W0611", {"outputs": outputs}, self.env.span(node)))
         return known
 
     # The sum

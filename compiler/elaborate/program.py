@@ -1,5 +1,6 @@
 """A whole file: declarations are collected first, then inputs, bindings, the flow and outputs are run in order."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import syntax as ast
@@ -54,6 +55,7 @@ class Program(Applier):
         self.inputs: list[Terminal] = []
         self.outputs: list[Terminal] = []
         self.aux: list[Terminal] = []
+        self.results: dict[str, Span] = {}  # where each name of an output stands
         self.params: dict[str, Any] = {}
         self.initials: dict[str, Initial] = {}
         self.recipe: Recipe | None = None
@@ -300,7 +302,7 @@ class Program(Applier):
                 elif isinstance(item, ast.Output):
                     self.run_output(item)
                 elif isinstance(item, ast.Aux):
-                    self.aux += [Terminal(d.name.id, self.tensor(d.value)) for d in item.results]
+                    self.run_aux(item)
             except Fatal:
                 raise
             except Problem as problem:
@@ -427,21 +429,49 @@ class Program(Applier):
         raise self.problem("E0333", node, self.env, got=describe(value))
 
     def run_output(self, item: ast.Output) -> None:
+        """Outputs: `name = expr`, or an expression. One that is only a name gives the output that name."""
         for result in item.results:
-            name = (
-                result.name.id
-                if isinstance(result, ast.Define)
-                else f"output{len(self.outputs)}"
-                if self.outputs
-                else "output"
-            )
-            node = result.value if isinstance(result, ast.Define) else result
-            value = self.tensor(node)
             if isinstance(result, ast.Define):
+                value, name = self.tensor(result.value), result.name.id
                 value.hint = value.hint or name
                 self.declare_name(result.name, value)
                 self.env.used.add(name)
+                self.results.setdefault(name, self.env.span(result.name))
+            else:
+                value, name = self.tensor(result), self.output_name(ast.bare(result))
             self.outputs.append(Terminal(name, self.frame.bring(value)))
+
+    def output_name(self, node: ast.Expr) -> str:
+        """What an output is called that is given without a name: as the tensor that it is, or by its number."""
+        if isinstance(node, ast.Name):
+            self.claim(node)
+            return node.id
+        number = len(self.outputs)
+        while (name := f"output{number or ''}") in self.given_names:
+            number += 1
+        return name
+
+    def claim(self, name: ast.Name) -> None:
+        """Refuse an output that has the name of another (E0312)."""
+        span = self.env.span(name)
+        first = self.results.setdefault(name.id, span)
+        if first is not span:
+            labels = (Label(first, "declared here before"),)
+            self.report(Problem("E0312", span, labels=labels, name=name.id))
+
+    @cached_property
+    def given_names(self) -> frozenset[str]:
+        """The names that the program itself gives its outputs."""
+        items = [item for item in self.tree.items if isinstance(item, (ast.Output, ast.Aux))]
+        named = [r.name if isinstance(r, ast.Define) else ast.bare(r) for item in items for r in item.results]
+        return frozenset(name.id for name in named if isinstance(name, ast.Name))
+
+    def run_aux(self, item: ast.Aux) -> None:
+        """Outputs in training only, which share their names with the others."""
+        for result in item.results:
+            value = self.tensor(result.value)
+            self.claim(result.name)
+            self.aux.append(Terminal(result.name.id, value))
 
     def end_flow(self) -> None:
         """Without `output`, the end of the flow is the output."""
@@ -467,6 +497,8 @@ class Program(Applier):
 
     def check_shape_names(self, shapes: Shapes | Shape | None) -> None:
         names = [terminal.name for terminal in self.inputs]
+        if shapes is not None and not isinstance(shapes, dict) and len(names) > 1:
+            raise usage("E0524", shape="x".join(map(str, shapes)), first=names[0], known=", ".join(names))
         for name in shapes if isinstance(shapes, dict) else ():
             if name not in names:
                 raise usage("E0514", name=name, known=", ".join(names) or "none")
