@@ -353,9 +353,11 @@ class Net:
         """The network as a `torch.nn.Module`, made by running `torch_source()`.
 
         Weights are PyTorch's own initialisation; with `seed`, the ones that `to_onnx(seed=…)` stores; with `weights`,
-        those of a .safetensors or .pth file or arrays by name, which must fit exactly.
+        those of a .safetensors or .pth file or arrays by name, which must fit exactly. Raises UsageError (E0580) for
+        both, of which one would have no effect.
         """
         self.needs_numbers()
+        check_seed(seed, weights)
         from ..backends import backend
 
         module: torch.nn.Module = backend("torch").module(self, seed, weights)
@@ -421,27 +423,32 @@ class Net:
         pairs, _, found = map_weights(self.graph, path, order)
         return taken_over(pairs, found, self.graph)
 
-    @public(path=PATH | NONE, batch=BATCH, seed=WHOLE, weights=WEIGHTS | NONE, opset=WHOLE | NONE, inference=FLAG)
+    @public(
+        path=PATH | NONE, batch=BATCH, seed=WHOLE | NONE, weights=WEIGHTS | NONE, opset=WHOLE | NONE, inference=FLAG
+    )
     def to_onnx(
         self,
         path: AnyPath | None = None,
         *,
         batch: int | str = "dynamic",
-        seed: int = 0,
+        seed: int | None = None,
         weights: AnyPath | Mapping[str, Any] | None = None,
         opset: int | None = None,
         inference: bool = False,
     ) -> "onnx.ModelProto":
         """The network as an ONNX model with weights; written to `path` if given.
 
-        batch: a number, or "dynamic" for a symbolic leading axis. inference: fold batch normalisation, drop dropout.
+        batch: a number, or "dynamic" for a symbolic leading axis. seed: of the weights where none are given, 0 unless
+        said otherwise. inference: fold batch normalisation, drop dropout.
+        Raises UsageError (E0580) for a seed beside weights, which would have no effect.
         """
         self.needs_numbers()
+        check_seed(seed, weights)
         from ..backends import backend
 
         with undisturbed():
             model: onnx.ModelProto = backend("onnx").model(
-                self, batch=batch, seed=seed, weights=weights, opset=opset, inference=inference, path=path
+                self, batch=batch, seed=seed or 0, weights=weights, opset=opset, inference=inference, path=path
             )
         return model
 
@@ -456,6 +463,12 @@ class Net:
         from .verify import verify
 
         return verify(self, backends, seed, batch, on)
+
+
+def check_seed(seed: int | None, weights: object) -> None:
+    """Refuse a seed beside weights (E0580): nothing is drawn."""
+    if seed is not None and weights is not None:
+        raise usage("E0580", option="seed", other="weights")
 
 
 def _copied(kind: type[Net], _regions: list[Region], graph: Graph, warnings: list[Diagnostic]) -> Net:

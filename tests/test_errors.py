@@ -48,6 +48,7 @@ BY_REQUEST = {
     "E0512": "test_an_unsupported_opset",
     "E0513": "test_a_wrong_batch_size",
     "E0514": "test_an_unknown_input",
+    "E0524": "test_a_shape_without_its_input",
     "E0515": "test_a_place_to_run_that_is_not_there",
     "E0516": "test_weights_that_cannot_be_mapped",
     "E0517": "test_an_unknown_convention",
@@ -423,6 +424,13 @@ def test_an_unsupported_opset(cnnc: CLI) -> None:
 def test_a_wrong_batch_size(cnnc: CLI, batch: str) -> None:
     for command in (("analyze", "good.cnn"), ("compile", "good.cnn", "-o", "net.onnx")):
         assert_refused(cnnc(*command, f"--batch={batch}"), "E0513", f"`{batch[:99]}", "is no batch size")
+
+
+def test_a_shape_without_its_input(cnnc: CLI) -> None:
+    two = "input a: 3x8x8, b: 3x8x8\noutput y = a -> (relu + b)"
+    assert_refused(
+        cnnc("analyze", "-e", two, "--input", "3x9x9"), "E0524", "3x9x9", "--input a=3x9x9", "inputs are a, b"
+    )
 
 
 def test_an_unknown_input(cnnc: CLI) -> None:

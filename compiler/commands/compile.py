@@ -40,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
         refuse_idle(args, ("weights",), "a training script; it begins with fresh ones")
     else:
         refuse_idle(args, ("data",), f"{NOUNS[target]}; --to train writes a training script")
-    set_defaults(args, {"batch": "dynamic", "seed": 0})
+    if args.weights is not None:
+        refuse_idle(args, ("seed",), "--weights; nothing is drawn")
+    set_defaults(args, {"batch": "dynamic"})
     net = read_net(args)
     if target == "onnx":
         data = onnx_bytes(args, net, out)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
 from ..files import open_file
-from .shared import add_limits, given_weights, positive, read_net, refuse_idle, show_diagnostics
+from .shared import add_limits, given_weights, positive, read_net, refuse_idle, set_defaults, show_diagnostics
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-D", dest="define", action="append", metavar="NAME=VALUE", help="value of a build parameter")
     parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of random weights without --weights (default 0)"
-    )
+    parser.add_argument("--seed", type=int, metavar="N", help="of random weights without --weights (default 0)")
     parser.add_argument(
         "--on", choices=("cpu", "cuda", "onnx", "numpy"), default="cpu", help="what runs it (default: cpu)"
     )
@@ -51,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.no_normalize:
         refuse_idle(args, ("mean", "std"), "--no-normalize")
+    if args.weights is not None:
+        refuse_idle(args, ("seed",), "--weights; nothing is drawn")
+    set_defaults(args, {"seed": 0})
     net = read_network(args)
     with packages():
         from ...backends.images import find_images

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..diagnostics import usage
 from ..signals import ENDING, held
-from .shared import add_network, positive, read_net
+from .shared import add_network, positive, read_net, refuse_idle
 
 HELP = "Train a network as its train section says."
 EXAMPLE = "cnnc train examples/train/digits.cnn --data digits"
@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         raise usage("E0521", rank=args.node_rank, nodes=args.nodes)
     if args.nodes > 1 and args.rendezvous is None:
         raise usage("E0591", nodes=args.nodes)
+    if args.nodes == 1:
+        refuse_idle(args, ("rendezvous",), "one machine; --nodes says how many there are")
     net = read_net(args)
     text = net.train_source(args.data)
     require(packages_of(text))
