@@ -7,6 +7,7 @@ import numpy as np
 from ....compiler.ir import Apply
 from ..builder import Builder
 from .base import PAD_MODES, lowers, pad_node
+from .means import mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -113,7 +114,7 @@ def _reshape(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 
 @lowers("cmean")
 def _cmean(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    return b.node("ReduceMean", [xs[0], b.ints("axis", [1])], step.out_shape)
+    return mean(b, xs[0], step.in_shapes[0], 0)
 
 
 @lowers("cmax")
