@@ -45,6 +45,10 @@ class Flow(NamedTuple):
                 return False
         return True
 
+    def linked(self, one: int, other: int) -> bool:
+        """Whether one of two sets of layers sees something of the other directly."""
+        return bool(self._direct(one) & other or self._direct(other) & one)
+
     def adjacent(self, one: int, other: int) -> bool:
         """Whether one of two layers is all that the other sees directly."""
         return self.seen[one].direct == other or self.seen[other].direct == one
@@ -88,7 +92,7 @@ def _follow(
     for step in region.steps:
         operands = [values.get(id(value), Seen()) for value in step.inputs]
         if isinstance(step, Apply):
-            results = [_applied(paths.get(join(prefix, step.name), []), operands, flow, n)]
+            results = [_applied(paths.get(join(prefix, step.name), []), operands, flow, n)] * len(step.outputs)
         else:
             results = _called(step, prefix, operands, flow, paths, n)
         values.update(zip(map(id, step.outputs), results, strict=True))

@@ -118,6 +118,7 @@ def map_names(
     settled = _by_name(layers, notes)
     if settled is None:
         settled = _partly(layers, ranks, notes) if partial else _wholly(layers, ranks)
+        notes += [] if notes else _said(_prefixes(given)[-1] if len(given) > 1 else "", "")
     pairs = [pair for leaf in own if leaf.path in settled for pair in _pairs(leaf, *settled[leaf.path])]
     notes += [
         f"{pair.ours} is {show(pair.shape)}, in the file {show(shapes[pair.source.names[0]])}"

@@ -19,6 +19,8 @@ found; numbers in names of layers that follow one another; the order of the file
 
 SHORTCUTS = frozenset({"downsample", "shortcut", "skip", "proj", "projection", "skip_proj", "shortcut_conv", "short"})
 """Names of scopes with the projection of a skip connection."""
+SCOPE = 200
+"""Parts of a scope up to which they are searched for what lies aside."""
 
 
 class Node:
@@ -61,14 +63,9 @@ class Matcher:
 
     def run(self) -> None:
         """Settle what can be settled; both sides must have the same layers by their forms."""
-        self.pair([self.roots[0]], [self.roots[1]], 0)
-        while self._by_neighbours():
+        self._pair_all([self.roots[0]], [self.roots[1]], 0)
+        while self._by_neighbours() or self._by_order():
             pass
-        while self.order and self.unsettled:
-            waiting, self.unsettled = self.unsettled, []
-            for ours, theirs, _ in waiting:
-                theirs.sort(key=lambda node: node.place)
-                self._pair_all(ours, theirs, RULES.index("order"))
 
     def pair(self, ours: list[Node], theirs: list[Node], rule: int) -> None:
         """Pair parts of two scopes that hold the same layers.
@@ -77,6 +74,7 @@ class Matcher:
         are alike names decide; see `_settle`.
         """
         ours, theirs = [*ours], [*theirs]
+        self._fix_shortcut(ours, theirs, rule)
         self._fix_named(ours, theirs, rule)
         while (content := self._odd_one(ours, theirs)) is not None:
             ours, theirs = _opened(ours, content), _opened(theirs, content)
@@ -97,6 +95,32 @@ class Matcher:
                 ours.remove(node)
                 theirs.remove(other)
                 self._pair_all([node], [other], rule)
+
+    def _fix_shortcut(self, ours: list[Node], theirs: list[Node], rule: int) -> None:
+        """Pair off what they call the projection of a skip connection with layers of ours that nothing else in the
+        scope sees, and that see nothing else in it, where these alone hold the same and are fewer than the rest."""
+        named = [node for node in theirs if node.name.lower() in SHORTCUTS]
+        if len(named) != 1 or len(ours) > SCOPE:
+            return
+        aside = [
+            part
+            for part in self._separate(ours)
+            if _content([leaf for n in part for leaf in n.leaves()]) == _content(named[0].leaves())
+        ]
+        if len(aside) == 1 and 2 * len(aside[0]) < len(ours):
+            theirs.remove(named[0])
+            for node in aside[0]:
+                ours.remove(node)
+            self.pair(aside[0], [named[0]], max(rule, RULES.index("neighbours")))
+
+    def _separate(self, nodes: list[Node]) -> list[list[Node]]:
+        """The parts of a scope in groups, between which nothing flows."""
+        groups: list[list[Node]] = []
+        for node in nodes:
+            linked = [group for group in groups if any(self.flow.linked(node.bits, other.bits) for other in group)]
+            groups = [group for group in groups if all(group is not other for other in linked)]
+            groups.append([*(other for group in linked for other in group), node])
+        return groups
 
     def _odd_one(self, ours: list[Node], theirs: list[Node]) -> int | None:
         """The content of the largest scopes that one side has more often than the other; None if there are none."""
@@ -167,6 +191,15 @@ class Matcher:
                 self._settle(rest, others, max(unsettled.rule, RULES.index("neighbours")))
         return changed
 
+    def _by_order(self) -> bool:
+        """Settle one group by the order of the file, if that is allowed to decide; what is in larger scopes first."""
+        if not self.order or not self.unsettled:
+            return False
+        group = max(self.unsettled, key=lambda group: len(group.ours[0].leaves()))
+        self.unsettled.remove(group)
+        self._pair_all(group.ours, sorted(group.theirs, key=lambda node: node.place), RULES.index("order"))
+        return True
+
     def _beside(self, unsettled: Unsettled) -> list[tuple[Node, Node]]:
         found: list[tuple[Node, Node]] = []
         for theirs in unsettled.theirs:
@@ -210,12 +243,16 @@ class Matcher:
             node.place = place(scope) if place else 0
             return node
         node = Node(name, [self._node(inner or "", part, place) for inner, part in scope.items()], None)
-        held = tuple(sorted(Counter(leaf.content for leaf in node.leaves()).items()))
-        node.content = self._contents.setdefault(held, len(self._contents))
+        node.content = self._contents.setdefault(_content(node.leaves()), len(self._contents))
         for child in node.children:
             node.bits |= child.bits
         node.place = min(child.place for child in node.children)
         return node
+
+
+def _content(layers: list[Node]) -> tuple[tuple[int, int], ...]:
+    """What a scope with these layers holds, whatever it is called."""
+    return tuple(sorted(Counter(leaf.content for leaf in layers).items()))
 
 
 def joined(path: str, name: str) -> str:
