@@ -1,20 +1,21 @@
 """Foreign weights for a network: which tensors of a state_dict become which of ours, and by what that is known."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from collections.abc import Mapping as Named
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..compiler.diagnostics import CnncError, Diagnostic, MismatchError, show, usage
+from ..compiler.diagnostics import show, usage
 from ..compiler.files import AnyPath
 from ..compiler.ir import Graph, expand, join, weights_of
 from ..compiler.writing import write_file
 from .flow import Flow, flow_of
 from .foreign import COUNT, ORIGINAL, Leaf, Source, leaves, path_of
-from .match import RULES, Matcher, Unsettled, natural
+from .match import RULES, Matcher, natural
+from .mismatch import left_over, refused, told, unclear
 from .reparam import complete, lengths
 from .weights import draw_one, read_file
 
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     Arrays = dict[str, NDArray[Any]]
 
 Shape = tuple[int, ...]
+RENAME = "give the tensors that are meant the network's names"
+"""What helps where a part of a network is not found."""
 LENGTHS = "its lengths"
 """How the lengths are made of a weight that the file has whole."""
-SHOWN = 4
-"""Names that are listed where there are more of a kind."""
 
 
 class Pair(NamedTuple):
@@ -126,10 +127,12 @@ def map_names(
         if not pair.source.how and shapes[pair.source.names[0]] != pair.shape
     ]
     taken = {leaf.path for leaf, _ in settled.values()}
+    unused = [name for leaf in given if leaf.path not in taken for name in leaf.names]
+    unused += [name for name in shapes if name.endswith(COUNT) and name.rpartition(".")[0] not in taken]
     return Mapping(
         pairs,
         [name for leaf in own if leaf.path not in settled for name in leaf.names],
-        [name for leaf in given if leaf.path not in taken for name in leaf.names],
+        unused,
         notes,
     )
 
@@ -152,7 +155,8 @@ def _by_name(layers: Layers, notes: list[str]) -> Settled | None:
 
 def _wholly(layers: Layers, ranks: "Callable[[Leaf], Any] | None") -> Settled:
     """Every layer of both sides. Raises E0516 where one is left over, and E0527."""
-    _check_forms(layers.ours, layers.theirs)
+    if Counter(leaf.form for leaf in layers.ours) != Counter(leaf.form for leaf in layers.theirs):
+        raise left_over(layers.ours, layers.theirs)
     return _matched(layers, ranks) if layers.ours else {}
 
 
@@ -160,7 +164,7 @@ def _matched(layers: Layers, ranks: "Callable[[Leaf], Any] | None") -> Settled:
     matcher = Matcher(layers.ours, layers.theirs, layers.flow(), ranks)
     matcher.run()
     if matcher.unsettled:
-        raise _unclear(matcher.unsettled)
+        raise unclear(matcher.unsettled)
     return {path: (leaf, RULES[rule]) for path, (leaf, rule) in matcher.pairs.items()}
 
 
@@ -178,7 +182,7 @@ def _partly(layers: Layers, ranks: "Callable[[Leaf], Any] | None", notes: list[s
         if Counter(leaf.form for leaf in both[0]) == Counter(leaf.form for leaf in both[1]) and forms:
             return _matched(Layers(both[0], both[1], layers.graph), ranks)
     if not named:
-        raise _left_over(layers.ours, layers.theirs)
+        raise left_over(layers.ours, layers.theirs, RENAME)
     _check_middle(layers, prefix, named)
     notes += _said(prefix, "")
     return named
@@ -195,8 +199,11 @@ def _most_by_name(layers: Layers) -> tuple[str, Settled]:
             if own is not None and own.form == leaf.form:
                 counts[".".join(parts[:i])] += 1
     best = counts.most_common(2)
-    if not best or (len(best) > 1 and best[0][1] == best[1][1]):
+    if not best:
         return "", {}
+    if len(best) > 1 and best[0][1] == best[1][1]:
+        reason = " and under ".join(f"`{show(prefix)}.`" for prefix, _ in best)
+        raise refused(f"its names fit under {reason}", "write the tensors that are meant to a file of their own")
     prefix = best[0][0]
     theirs = {_stripped(leaf.path, prefix): leaf for leaf in layers.theirs if _stripped(leaf.path, prefix) is not None}
     pairs = {path: theirs[path] for path in ours if path in theirs and theirs[path].form == ours[path].form}
@@ -216,16 +223,18 @@ def _check_middle(layers: Layers, prefix: str, named: Settled) -> None:
         bit = flow.bits[leaf.path]
         after = any(flow.seen[flow.bits[path]].all & bit for path in named)
         if after and flow.seen[bit].all & taken:
-            there, here = _told(theirs[leaf.path]), _told(leaf)
-            raise _refused(f"{leaf.path}, between layers that fit, is {there} in the file and {here} in the network")
+            there, here = told(theirs[leaf.path]), told(leaf)
+            raise refused(
+                f"{leaf.path}, between layers that fit, is {there} in the file and {here} in the network", RENAME
+            )
 
 
 def _prefixes(layers: list[Leaf]) -> list[str]:
-    """Prefixes that all paths have, from none to the longest."""
+    """Prefixes that all paths have, from none to the longest; of a single path its last part is none."""
     if not layers:
         return [""]
     found, parts = [""], layers[0].path.split(".")
-    for i in range(1, len(parts) + 1):
+    for i in range(1, len(parts) + (len(layers) > 1)):
         prefix = ".".join(parts[:i])
         if not all(leaf.path == prefix or leaf.path.startswith(f"{prefix}.") for leaf in layers):
             break
@@ -268,87 +277,6 @@ def _pairs(ours: Leaf, theirs: Leaf, rule: str) -> list[Pair]:
             made = [Source(source.names, length, LENGTHS), source]
         pairs += [Pair(own.names[0], made[0], length, rule), Pair(own.names[1], made[1], own.shape, rule)]
     return pairs
-
-
-# Refusals
-
-
-def _check_forms(ours: list[Leaf], theirs: list[Leaf]) -> None:
-    if Counter(leaf.form for leaf in ours) != Counter(leaf.form for leaf in theirs):
-        raise _left_over(ours, theirs)
-
-
-def _left_over(ours: list[Leaf], theirs: list[Leaf]) -> CnncError:
-    """What is said of layers that only one side has, in order."""
-    reasons = []
-    lacking, surplus = _without(ours, theirs), _without(theirs, ours)
-    if lacking:
-        first = lacking[0]
-        reasons.append(
-            f"nothing in the file is like {first.path or 'the first layer'} ({_told(first)}){_more(lacking)}"
-        )
-    if surplus:
-        name = next(iter(surplus[0].parts.values())).names[0]
-        reasons.append(f"no place for {name} ({_told(surplus[0])}){_more(surplus)} of the file")
-    return _refused("; ".join(reasons))
-
-
-def _without(some: list[Leaf], others: list[Leaf]) -> list[Leaf]:
-    """Those of some layers that have no counterpart among others, whatever their names: each by its own name first."""
-    there = Counter(leaf.form for leaf in others)
-    names = {(leaf.path, leaf.form) for leaf in others}
-    left = []
-    for leaf in sorted(some, key=lambda leaf: (leaf.path, leaf.form) not in names):
-        if there[leaf.form]:
-            there[leaf.form] -= 1
-        else:
-            left.append(leaf)
-    place = {leaf.path: i for i, leaf in enumerate(some)}
-    return sorted(left, key=lambda leaf: place[leaf.path])
-
-
-def _more(layers: list[Leaf]) -> str:
-    return "" if len(layers) == 1 else f" and {len(layers) - 1} more layer{'s' if len(layers) > 2 else ''}"
-
-
-def _told(leaf: Leaf) -> str:
-    return ", ".join(f"{part.rpartition('.')[2]} {show(source.shape)}" for part, source in leaf.parts.items())
-
-
-def _refused(reason: str) -> CnncError:
-    return usage("E0516", reason=reason)
-
-
-def _unclear(unsettled: list[Unsettled]) -> CnncError:
-    """E0527, with a note for each of the first groups that can be paired in several ways."""
-    count = sum(len(node.leaves()) for group in unsettled for node in group.ours)
-    notes = []
-    for group in unsettled[:SHOWN]:
-        ours = [_scope_of([leaf.leaf.path for leaf in node.leaves() if leaf.leaf]) for node in group.ours]
-        theirs = [_scope_of([leaf.leaf.path for leaf in node.leaves() if leaf.leaf]) for node in group.theirs]
-        notes.append(f"{few(ours)} may each be {few(theirs, 'or')}")
-    if len(unsettled) > SHOWN:
-        notes.append(f"and so on in {len(unsettled) - SHOWN} more places")
-    return MismatchError([Diagnostic("E0527", {"count": count}, None, (), tuple(notes))])
-
-
-def _scope_of(paths: list[str]) -> str:
-    """What paths have in common, up to a dot."""
-    first = paths[0].split(".")
-    common = len(first)
-    for path in paths[1:]:
-        parts = path.split(".")
-        while parts[:common] != first[:common]:
-            common -= 1
-    return ".".join(first[:common])
-
-
-def few(names: Iterable[str], word: str = "and") -> str:
-    """Names as a list in words, the first of many."""
-    names = [show(name) for name in names]
-    if len(names) > SHOWN:
-        return f"{', '.join(names[:SHOWN])} {word} {len(names) - SHOWN} more"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"
 
 
 # What is done with it

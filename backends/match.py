@@ -19,6 +19,8 @@ found; numbers in names of layers that follow one another; the order of the file
 
 SHORTCUTS = frozenset({"downsample", "shortcut", "skip", "proj", "projection", "skip_proj", "shortcut_conv", "short"})
 """Names of scopes with the projection of a skip connection."""
+MIRRORED = re.compile(r"(?<![a-z])(up|dec)|\dd(?![a-z])|(?<![a-z])de(?![a-z])", re.IGNORECASE)
+"""Names of the parts of decoders, which may be counted downwards."""
 SCOPE = 200
 """Parts of a scope up to which they are searched for what lies aside."""
 
@@ -43,7 +45,9 @@ class Unsettled(NamedTuple):
 
     ours: list[Node]
     theirs: list[Node]
-    rule: int
+    rule: int = 0
+    turned: bool = False
+    """Whether they fit, but may run in the other order."""
 
 
 class Matcher:
@@ -66,6 +70,8 @@ class Matcher:
         self._pair_all([self.roots[0]], [self.roots[1]], 0)
         while self._by_neighbours() or self._by_order():
             pass
+        if not self.order:
+            self.unsettled += self._turned_round()
 
     def pair(self, ours: list[Node], theirs: list[Node], rule: int) -> None:
         """Pair parts of two scopes that hold the same layers.
@@ -73,6 +79,8 @@ class Matcher:
         A part that the other side lacks is opened, larger ones first, until both have the same parts. Of those that
         are alike names decide; see `_settle`.
         """
+        if self._fix_all(ours, theirs, rule):
+            return
         ours, theirs = [*ours], [*theirs]
         self._fix_shortcut(ours, theirs, rule)
         self._fix_named(ours, theirs, rule)
@@ -84,10 +92,19 @@ class Matcher:
             assert len(alike[0]) == len(alike[1]), "the two sides hold different layers"
             self._settle(*alike, rule)
 
+    def _fix_all(self, ours: list[Node], theirs: list[Node], rule: int) -> bool:
+        """Pair all layers of two scopes whose paths there are the same on both sides."""
+        names = [{name: leaf for node in side for name, leaf in _inside(node)} for side in (ours, theirs)]
+        forms = [{name: leaf.content for name, leaf in side.items()} for side in names]
+        if len(names[0]) < 2 or forms[0] != forms[1]:
+            return False
+        self._pair_all([names[0][name] for name in names[0]], [names[1][name] for name in names[0]], rule)
+        return True
+
     def _fix_named(self, ours: list[Node], theirs: list[Node], rule: int) -> None:
         """Pair off scopes with the same content and the same name, one without numbers."""
         keys = Counter((known_as(node), node.content) for side in (ours, theirs) for node in side)
-        names = {(known_as(node), node.content): node for node in theirs if not re.search(r"\d|^$", node.name)}
+        names = {(known_as(node), node.content): node for node in theirs if not re.search(r"\d|^$", known_as(node))}
         for node in [*ours]:
             key = (known_as(node), node.content)
             other = names.get(key)
@@ -170,9 +187,8 @@ class Matcher:
             return None
         ordered = sorted(theirs, key=lambda node: numbered(known_as(node))[1])
         places = [min(self._position[leaf.leaf.path] for leaf in node.leaves() if leaf.leaf) for node in ordered]
-        if self._listed and places == sorted(places, reverse=True):  # counted downwards, as decoders are
-            return None
-        return ordered
+        downwards = self._listed and places == sorted(places, reverse=True)
+        return None if downwards or MIRRORED.search(known_as(theirs[0])) else ordered
 
     def _by_neighbours(self) -> bool:
         """Settle layers that share a scope with one other, which is settled: they stand beside its partner with us."""
@@ -214,6 +230,44 @@ class Matcher:
         counts = Counter(id(ours) for ours, _ in found)
         return [pair for pair in found if counts[id(pair[0])] == 1]
 
+    def _turned_round(self) -> list[Unsettled]:
+        """Pairs of a norm and a layer beside it that may run in the other order with them.
+
+        A scope with a convolution and the norm behind it looks like one with the norm before it. Numbers, or the order
+        in which a file lists the two, tell; else it is open where one more norm stands before all or behind all.
+        """
+        ours = {path: bit for path, bit in self.flow.bits.items() if path in self.pairs}
+        paths = {bit: path for path, bit in ours.items()}
+        alone = {bit for path, bit in ours.items() if self.pairs[path][0].path not in self._siblings}
+        found = []
+        for path, bit in ours.items():
+            leaf = self.pairs[path][0]
+            other = self.partner.get(self._siblings.get(leaf.path, ""))
+            if not is_norm(leaf) or other is None or is_norm(self.pairs[other][0]):
+                continue
+            if not self.flow.adjacent(bit, ours[other]):
+                continue
+            behind = self.flow.seen[bit].direct == ours[other]
+            first, last = (self.pairs[other][0], leaf) if behind else (leaf, self.pairs[other][0])
+            told = self._in_turn(first.path, last.path)
+            before = self.flow.seen[ours[other]].direct
+            after = {b for b in alone if self.flow.seen[b].direct == ours[other]}
+            spare = [
+                b for b in ([before] if behind else after) if b in alone and self.pairs[paths[b]][0].form == leaf.form
+            ]
+            if told is False or (told is None and spare):
+                own = [Node(p, [], self.pairs[p][0]._replace(path=p)) for p in (path, other)]
+                given = [Node("", [], self.pairs[p][0]) for p in (path, other)]
+                found.append(Unsettled(own, given, turned=True))
+        return found
+
+    def _in_turn(self, first: str, last: str) -> bool | None:
+        """Whether of two of their layers the first comes first; None if nothing tells."""
+        names = next(pair for pair in zip(first.split("."), last.split("."), strict=False) if pair[0] != pair[1])
+        if all(name.isdigit() for name in names):
+            return int(names[0]) < int(names[1])
+        return self._position[first] < self._position[last] if self._listed else None
+
     def _pair_all(self, ours: Sequence[Node], theirs: Sequence[Node], rule: int) -> None:
         for one, other in zip(ours, theirs, strict=True):
             if one.leaf and other.leaf:
@@ -235,7 +289,8 @@ class Matcher:
     def _node(self, name: str, scope: Any, place: "Callable[[Leaf], Any] | None") -> Node:
         while isinstance(scope, dict) and len(scope) == 1:
             [(inner, scope)] = scope.items()
-            name = joined(name, inner or "")
+            if isinstance(scope, Leaf) or not (name and inner.isdigit()):  # the number of a single part says nothing
+                name = joined(name, inner or "")
         if isinstance(scope, Leaf):
             node = Node(name, [], scope)
             node.content = self._contents.setdefault(scope.form, len(self._contents))
@@ -253,6 +308,17 @@ class Matcher:
 def _content(layers: list[Node]) -> tuple[tuple[int, int], ...]:
     """What a scope with these layers holds, whatever it is called."""
     return tuple(sorted(Counter(leaf.content for leaf in layers).items()))
+
+
+def _inside(node: Node, prefix: str = "") -> "list[tuple[str, Node]]":
+    """The layers in a part, with their paths from the scope around it."""
+    path = joined(prefix, node.name)
+    return [(path, node)] if node.leaf else [pair for child in node.children for pair in _inside(child, path)]
+
+
+def is_norm(leaf: Leaf) -> bool:
+    """Whether a layer has numbers for each channel only."""
+    return all(len(extents) == 1 for part in leaf.form if isinstance(part, tuple) for extents in part[1:])
 
 
 def joined(path: str, name: str) -> str:

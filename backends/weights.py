@@ -64,12 +64,16 @@ def generator(name: str, seed: int) -> np.random.Generator:
 
 
 def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph) -> "Arrays":
-    """Tensors by name, or those of a .safetensors or .pth file: exactly the graph's (E0508), bar batch counts."""
+    """Tensors by name, or those of a .safetensors or .pth file: exactly the graph's (E0508), bar batch counts.
+
+    A prefix that all names have besides, as DataParallel's `module.`, does not count.
+    """
     if isinstance(given, Mapping):
         found = {name: _as_float(_array(name, value)) for name, value in given.items()}
     else:
         found = read_tensors(Path(given))
     wanted = {name: weight for name, weight, _ in weights_of(graph)}
+    found = _without_prefix(found, wanted)
     for name, weight in wanted.items():
         if weight.init == "count" and name not in found:
             found[name] = np.zeros((), np.int64)
@@ -85,6 +89,18 @@ def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph)
                 "E0508", reason=f"{name} is {show(tuple(found[name].shape))}, the network needs {show(weight.shape)}"
             )
     return {name: np.asarray(found[name], order="C") for name in wanted}
+
+
+def _without_prefix(found: "Arrays", wanted: Mapping[str, Weight]) -> "Arrays":
+    """Tensors without the parts that all their names begin with, where these are then the wanted ones."""
+    needed = {name for name, weight in wanted.items() if weight.init != "count"}
+    names = {name: name for name in found}
+    while not needed.issubset(names):
+        heads = {name.partition(".")[0] for name in names}
+        if len(heads) != 1 or not all("." in name for name in names):
+            return found
+        names = {name.partition(".")[2]: full for name, full in names.items()}
+    return {name: found[full] for name, full in names.items()}
 
 
 def _array(name: str, value: Any) -> "NDArray[Any]":

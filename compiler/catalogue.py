@@ -851,8 +851,9 @@ _add(
     "E0508",
     "the weights do not fit the network",
     "{reason}",
-    "`cnnc compile` writes the names and shapes that are expected",
-    "Weights are matched by name, and every tensor of the network must be there with its exact shape.",
+    "`cnnc weights` maps a file with other names onto the network, and writes one that fits",
+    "Weights are matched by name, and every tensor of the network must be there with its exact shape. A prefix that all "
+    "names of the file have, such as DataParallel's `module.`, does not count.",
 )
 _add(
     "E0509",

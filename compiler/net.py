@@ -424,9 +424,7 @@ class Net:
         if order is not None:
             known_as("order", order, ("file", "name"))
             if not accept_order:
-                raise usage(
-                    "E0580", option="order", other="names that decide; `accept_order=True` lets the order do so"
-                )
+                raise usage("E0528", option="order", other="accept_order=True")
         from ..backends.mapping import map_weights, taken_over
 
         mapping, found = map_weights(self.graph, path, order, accept_order, partial)
