@@ -26,9 +26,13 @@ class Flow(NamedTuple):
     bits: dict[str, int]
     seen: dict[int, Seen]
 
-    def is_derived(self, bit: int, source: int) -> bool:
-        """Whether what has this bit is one of the layers of `source` or sees one of them."""
-        return bool(bit & source) or (bit in self.seen and bool(self.seen[bit].all & source))
+    def derived(self, source: int) -> int:
+        """A set of layers, and all that see something of it."""
+        found = source
+        for bit, seen in self.seen.items():
+            if seen.all & source:
+                found |= bit
+        return found
 
     def sequential(self, members: list[int]) -> bool:
         """Whether layers, or sets of them, follow one another and nothing new comes in between.
@@ -36,12 +40,11 @@ class Flow(NamedTuple):
         Each sees the one before it, and apart from what the first sees or what is made of that, nothing. Blocks of a
         residual stage do, parallel branches and the decoders of a U-Net, which get maps of its encoders, do not.
         """
-        first = self._direct(members[0])
+        known = self._direct(members[0]) | self.derived(members[0])
         for before, member in pairwise(members):
             if not self._all(member) & before or self._all(before) & member:
                 return False
-            fresh = self._direct(member) & ~first
-            if not all(self.is_derived(bit, members[0]) for bit in each(fresh)):
+            if self._direct(member) & ~known:
                 return False
         return True
 
@@ -49,9 +52,14 @@ class Flow(NamedTuple):
         """Whether one of two sets of layers sees something of the other directly."""
         return bool(self._direct(one) & other or self._direct(other) & one)
 
-    def adjacent(self, one: int, other: int) -> bool:
-        """Whether one of two layers is all that the other sees directly."""
-        return self.seen[one].direct == other or self.seen[other].direct == one
+    def beside(self) -> dict[int, list[int]]:
+        """For each layer those of which it is all that they see directly, and the one that is all that it sees."""
+        found: dict[int, list[int]] = {bit: [] for bit in self.seen}
+        for bit, seen in self.seen.items():
+            if seen.direct in found:
+                found[bit].append(seen.direct)
+                found[seen.direct].append(bit)
+        return found
 
     def _direct(self, member: int) -> int:
         found = 0

@@ -109,6 +109,8 @@ def leaves(shapes: Mapping[str, Shape], attention: bool, spectral: bool) -> list
         if name.rpartition(".")[2] == COUNT:
             continue
         path, part = _split(name, shapes)
+        if part in groups.get(path, {}):  # `.bias` beside `bias`
+            path = name
         groups.setdefault(path, {})[part] = Source((name,), shape)
         if attention and (part.startswith("in_proj_") or (path.rpartition(".")[2] in FUSED and len(shape) < 3)):
             fused.add(path)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..compiler.diagnostics import show, usage
+from ..compiler.diagnostics import printable, show, usage
 from ..compiler.files import AnyPath
 from ..compiler.ir import Graph, expand, join, weights_of
+from ..compiler.pipeline import deep_recursion
 from ..compiler.writing import write_file
 from .flow import Flow, flow_of
 from .foreign import COUNT, ORIGINAL, Leaf, Source, leaves, path_of
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 RENAME = "give the tensors that are meant the network's names"
 """What helps where a part of a network is not found."""
+LEVELS = 12
+"""Scopes around all layers that may be left out, but for the last."""
+DEEPEST = 300
+"""Scopes in each other that are searched for layers of other names."""
 LENGTHS = "its lengths"
 """How the lengths are made of a weight that the file has whole."""
 
@@ -41,7 +46,8 @@ class Pair(NamedTuple):
 
     @property
     def theirs(self) -> str:
-        return self.source.text
+        """What is shown of that."""
+        return printable(self.source.text)
 
 
 class Layers(NamedTuple):
@@ -118,6 +124,8 @@ def map_names(
     ranks = _ranks(given, [*shapes], order) if accept_order else None
     settled = _by_name(layers, notes)
     if settled is None:
+        if any(leaf.path.count(".") >= DEEPEST for leaf in (*own, *given)):
+            raise refused(f"other names than ours are told only where scopes lie less than {DEEPEST} deep", RENAME)
         settled = _partly(layers, ranks, notes) if partial else _wholly(layers, ranks)
         notes += [] if notes else _said(_prefixes(given)[-1] if len(given) > 1 else "", "")
     pairs = [pair for leaf in own if leaf.path in settled for pair in _pairs(leaf, *settled[leaf.path])]
@@ -161,8 +169,9 @@ def _wholly(layers: Layers, ranks: "Callable[[Leaf], Any] | None") -> Settled:
 
 
 def _matched(layers: Layers, ranks: "Callable[[Leaf], Any] | None") -> Settled:
-    matcher = Matcher(layers.ours, layers.theirs, layers.flow(), ranks)
-    matcher.run()
+    with deep_recursion():
+        matcher = Matcher(layers.ours, layers.theirs, layers.flow(), ranks)
+        matcher.run()
     if matcher.unsettled:
         raise unclear(matcher.unsettled)
     return {path: (leaf, RULES[rule]) for path, (leaf, rule) in matcher.pairs.items()}
@@ -212,7 +221,8 @@ def _most_by_name(layers: Layers) -> tuple[str, Settled]:
 
 def _check_middle(layers: Layers, prefix: str, named: Settled) -> None:
     """Refuse layers between others whose names are in the file with other shapes: it holds another network."""
-    flow = layers.flow()
+    with deep_recursion():
+        flow = layers.flow()
     theirs = {_stripped(leaf.path, prefix): leaf for leaf in layers.theirs}
     taken = 0
     for path in named:
@@ -234,7 +244,7 @@ def _prefixes(layers: list[Leaf]) -> list[str]:
     if not layers:
         return [""]
     found, parts = [""], layers[0].path.split(".")
-    for i in range(1, len(parts) + (len(layers) > 1)):
+    for i in range(1, min(LEVELS, len(parts) + (len(layers) > 1))):
         prefix = ".".join(parts[:i])
         if not all(leaf.path == prefix or leaf.path.startswith(f"{prefix}.") for leaf in layers):
             break

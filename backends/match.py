@@ -63,6 +63,7 @@ class Matcher:
         self._listed = in_order_of_registration(theirs)
         self._position = {leaf.path: i for i, leaf in enumerate(theirs)}
         self._siblings = _siblings(theirs)
+        self._beside_ours = flow.beside()
         self.roots = self._tree(ours, lambda leaf: flow.bits[leaf.path]), self._tree(theirs, order)
 
     def run(self) -> None:
@@ -218,13 +219,13 @@ class Matcher:
 
     def _beside(self, unsettled: Unsettled) -> list[tuple[Node, Node]]:
         found: list[tuple[Node, Node]] = []
+        places = {node.bits: node for node in unsettled.ours if node.leaf}
         for theirs in unsettled.theirs:
             beside = theirs.leaf and self._siblings.get(theirs.leaf.path)
             partner = self.partner.get(beside) if beside else None
             if partner is None:
                 continue
-            bit = self.flow.bits[partner]
-            near = [node for node in unsettled.ours if node.leaf and self.flow.adjacent(node.bits, bit)]
+            near = [places[bit] for bit in self._beside_ours[self.flow.bits[partner]] if bit in places]
             if len(near) == 1:
                 found.append((near[0], theirs))
         counts = Counter(id(ours) for ours, _ in found)
@@ -245,13 +246,13 @@ class Matcher:
             other = self.partner.get(self._siblings.get(leaf.path, ""))
             if not is_norm(leaf) or other is None or is_norm(self.pairs[other][0]):
                 continue
-            if not self.flow.adjacent(bit, ours[other]):
+            if bit not in self._beside_ours[ours[other]]:
                 continue
             behind = self.flow.seen[bit].direct == ours[other]
             first, last = (self.pairs[other][0], leaf) if behind else (leaf, self.pairs[other][0])
             told = self._in_turn(first.path, last.path)
             before = self.flow.seen[ours[other]].direct
-            after = {b for b in alone if self.flow.seen[b].direct == ours[other]}
+            after = [b for b in self._beside_ours[ours[other]] if self.flow.seen[b].direct == ours[other]]
             spare = [
                 b for b in ([before] if behind else after) if b in alone and self.pairs[paths[b]][0].form == leaf.form
             ]

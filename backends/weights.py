@@ -33,6 +33,8 @@ NESTED = (
 """Under what checkpoints keep the state_dict, the first of these first: plain weights before averaged ones."""
 DEEPEST = 4
 """How deep in each other these are looked for."""
+LEVELS = 12
+"""Parts of a prefix that all names have, at most."""
 EXTRA = "_extra_state"
 """The end of names under which modules store what need not be tensors."""
 
@@ -95,12 +97,14 @@ def _without_prefix(found: "Arrays", wanted: Mapping[str, Weight]) -> "Arrays":
     """Tensors without the parts that all their names begin with, where these are then the wanted ones."""
     needed = {name for name, weight in wanted.items() if weight.init != "count"}
     names = {name: name for name in found}
-    while not needed.issubset(names):
+    for _ in range(LEVELS):
+        if needed.issubset(names):
+            break
         heads = {name.partition(".")[0] for name in names}
         if len(heads) != 1 or not all("." in name for name in names):
             return found
         names = {name.partition(".")[2]: full for name, full in names.items()}
-    return {name: found[full] for name, full in names.items()}
+    return {name: found[full] for name, full in names.items()} if needed.issubset(names) else found
 
 
 def _array(name: str, value: Any) -> "NDArray[Any]":

@@ -15,7 +15,7 @@ from cnnc.backends.foreign import COUNT
 from cnnc.backends.mapping import map_names, taken_over
 from cnnc.compiler.cli import run
 from cnnc.compiler.ir import weights_of
-from conftest import EXAMPLES, ROOT
+from conftest import EXAMPLES, ROOT, calls_of
 from torch import nn
 
 Shapes = dict[str, tuple[int, ...]]
@@ -655,3 +655,56 @@ def test_counts_of_batches_are_taken_over(tmp_path: Path) -> None:
     assert not taken_over(map_names(net.graph, own_names(net)), {n: t.numpy() for n, t in state.items()}, net.graph)[
         "bn1.num_batches_tracked"
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "code"),
+    [
+        ({"a." * 5000 + "weight": (4, 3, 3, 3), "a." * 5000 + "bias": (4,)}, "E0516"),
+        ({f"{'a.' * i}b.weight": (4, 3, 3, 3) for i in (0, 5000)}, "E0516"),
+        ({"weight": (4, 3, 3, 3), "bias": (4,), ".bias": (4,)}, "E0516"),
+        ({"conv": (4, 3, 3, 3), "conv.weight": (4, 3, 3, 3), "conv.bias": (4,)}, "E0516"),
+        ({"a..weight": (4, 3, 3, 3), "a..bias": (4,)}, None),
+        ({"c.weight_g": (4, 1, 1, 1), "c.bias": (4,)}, "E0516"),
+        ({"c.weight": (4, 3, 3, 3), "c.kernel": (4, 3, 3, 3), "c.bias": (4,)}, "E0516"),
+        ({"c.weight": (0, 3, 3, 3), "c.bias": (0,)}, "E0516"),
+    ],
+)
+def test_strange_names(names: Shapes, code: str | None) -> None:
+    found = pairs_or_code("input 3x9x9 -> conv3x3(4)", names)
+    assert found == code if code else isinstance(found, dict)
+
+
+def test_control_characters_are_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = saved({"\x1b[31m.weight": torch.zeros(4, 3, 3, 3), "\x1b[31m.bias": torch.zeros(4)}, tmp_path / "w.pth")
+    assert run(["weights", "-e", "conv3x3(4)", "--input", "3x9x9", "--from", str(source)]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and "\\u001b[31m.weight" in printed
+
+
+@pytest.mark.parametrize("scope", ["cbn", "words"])
+def test_work_grows_with_the_network(scope: str) -> None:
+    """Blocks of a residual stage by numbers, and layers whose names say nothing by the file's order."""
+    calls = []
+    for n in (60, 120, 240):
+        net = cnnc.compile(f"block b = res(conv1x1(4) -> bn -> relu) input 4x2x2 -> b * {n}")
+        theirs = {}
+        for name, shape in own_names(net).items():
+            path, _, part = name.rpartition(".")
+            word = "".join(random.Random(path).choices("aeiou", k=20))
+            if scope == "cbn":
+                word = path.replace("conv1", "cbn.0").replace("bn1", "cbn.1")
+            theirs[f"{word}.{part}"] = shape
+        calls.append(
+            calls_of(lambda net=net, theirs=theirs: map_names(net.graph, theirs, accept_order=scope == "words"))
+        )
+    assert calls[2] - calls[1] < 2.5 * (calls[1] - calls[0])
+
+
+def test_a_deep_network() -> None:
+    text = "block b0 = conv1x1(4)\n" + "".join(f"block b{i} = b{i - 1} -> relu\n" for i in range(1, 200))
+    net = cnnc.compile(f"{text}input 4x2x2 -> b199")
+    assert {pair.theirs for pair in map_names(net.graph, {"x.weight": (4, 4), "x.bias": (4,)}).pairs} == {
+        "x.weight",
+        "x.bias",
+    }
