@@ -122,6 +122,7 @@ def map_names(
     layers = Layers(own, given, graph)
     notes: list[str] = []
     ranks = _ranks(given, [*shapes], order) if accept_order else None
+    _check_layout(shapes)
     settled = _by_name(layers, notes)
     if settled is None:
         if any(leaf.path.count(".") >= DEEPEST for leaf in (*own, *given)):
@@ -143,6 +144,14 @@ def map_names(
         unused,
         notes,
     )
+
+
+def _check_layout(shapes: Named[str, Shape]) -> None:
+    """Refuse weights called `kernel`, as Keras and Flax call them with the outputs last, where no shape tells that."""
+    kernels = [shape for name, shape in shapes.items() if name.endswith("kernel") and len(shape) > 1]
+    if kernels and all((*shape[:-3:-1], *shape[:-2]) == shape for shape in kernels):
+        reason = "the axes of its tensors called `kernel` may have another order, which their shapes do not tell"
+        raise refused(reason, "turn them to outputs, inputs, window, and call them `weight`")
 
 
 def _by_name(layers: Layers, notes: list[str]) -> Settled | None:

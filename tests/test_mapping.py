@@ -396,6 +396,16 @@ def test_the_parts_of_a_norm_are_not_mixed_up() -> None:
     }
 
 
+def test_kernels_with_outputs_last() -> None:
+    """A square matrix called `kernel` may be one of Keras, which has it transposed; another shape tells."""
+    square = {"dense.kernel": (4, 4), "dense.bias": (4,)}
+    assert pairs_or_code("input 4 -> fc(4)", square) == "E0516"
+    assert pairs_or_code("input 4x5x5 -> conv(4, k=4)", {"c.kernel": (4, 4, 4, 4), "c.bias": (4,)}) == "E0516"
+    assert pairs_or_code("input 4 -> fc(5)", {"dense.kernel": (4, 5), "dense.bias": (5,)}) == "E0516"
+    told = {"dense.kernel": (5, 4), "dense.bias": (5,)}
+    assert pairs_or_code("input 4 -> fc(5)", told) == {"fc.weight": "dense.kernel", "fc.bias": "dense.bias"}
+
+
 # What a file may hold
 
 
