@@ -851,8 +851,9 @@ _add(
     "E0508",
     "the weights do not fit the network",
     "{reason}",
-    "`cnnc compile` writes the names and shapes that are expected",
-    "Weights are matched by name, and every tensor of the network must be there with its exact shape.",
+    "`cnnc weights` maps a file with other names onto the network, and writes one that fits",
+    "Weights are matched by name, and every tensor of the network must be there with its exact shape. A prefix that all "
+    "names of the file have, such as DataParallel's `module.`, does not count.",
 )
 _add(
     "E0509",
@@ -937,11 +938,28 @@ _add(
     "E0516",
     "the file's weights cannot be mapped onto the network",
     "{reason}",
-    "`cnnc weights` pairs layers by name, or else in the order of the file; --order name takes the order of names",
+    "`cnnc weights --partial` takes what fits, and says what stays as initialised and what of the file is unused",
     "Every tensor of the network needs exactly one of the file and the other way round, but for counts of batches. "
-    "Layers whose tensors have the same names and shapes are told apart by their order alone.",
+    "Names do not matter for that, shapes do.",
+)
+_add(
+    "E0527",
+    "the file's weights fit the network in several ways",
+    "names leave {count} layers open",
+    "rename tensors to the network's names, or let the file's order decide: --accept-order",
+    "Layers are paired by name, by the scopes that both sides have and the shapes in them, by numbers in the names of "
+    "layers that follow one another, and by the layer beside them in a scope. Layers with the same shapes that nothing "
+    "of this tells apart could be paired wrongly, so nothing is. With --accept-order they are paired in the order of the "
+    "file, in the natural order of names where the file is sorted by name, or with --order name.",
 )
 
+_add(
+    "E0528",
+    "`{option}` has no effect without `{other}`",
+    "",
+    "give both, or leave it out",
+    "An option that would be ignored is refused, so that nobody takes the result for what it is not.",
+)
 _add(
     "E0517",
     "no counting convention is called `{name}`",

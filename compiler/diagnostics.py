@@ -156,6 +156,10 @@ class UsageError(CnncError):
     exit_code = 2
 
 
+class MismatchError(CnncError):
+    """The request makes sense and the network does too, but what it is given with it leaves open what goes where."""
+
+
 class InternalError(CnncError):
     """cnnc itself is at fault; the message asks for a report."""
 

@@ -410,18 +410,27 @@ class Net:
 
         return backend("train")
 
-    @public(path=PATH, order=TEXT)
-    def import_weights(self, path: AnyPath, order: str = "file") -> "dict[str, NDArray[Any]]":
+    @public(path=PATH, order=TEXT | NONE, accept_order=FLAG, partial=FLAG)
+    def import_weights(
+        self, path: AnyPath, order: str | None = None, accept_order: bool = False, partial: bool = False
+    ) -> "dict[str, NDArray[Any]]":
         """Tensors of a foreign .pth or .safetensors state_dict under this network's names, for `weights=`.
 
-        Paired by name, or else layer by layer in the file's order (`order="name"`: in the natural order of its names).
-        Raises UsageError where something is left over or cannot be told apart (E0516).
+        Paired by name, or by the scopes of both sides, the shapes in them and numbers in names. Raises MismatchError
+        (E0527) where several pairings fit; `accept_order` takes the one by order then, that of the file (`order`
+        "file"), the natural one of its names ("name"), or the file's unless that is sorted by name (None).
+        Raises UsageError (E0516) where something is left over; `partial` takes what fits, and the rest begins as
+        initialised with seed 0.
         """
         self.needs_numbers()
+        if order is not None:
+            known_as("order", order, ("file", "name"))
+            if not accept_order:
+                raise usage("E0528", option="order", other="accept_order=True")
         from ..backends.mapping import map_weights, taken_over
 
-        pairs, _, found = map_weights(self.graph, path, order)
-        return taken_over(pairs, found, self.graph)
+        mapping, found = map_weights(self.graph, path, order, accept_order, partial)
+        return taken_over(mapping, found, self.graph)
 
     @public(
         path=PATH | NONE, batch=BATCH, seed=WHOLE | NONE, weights=WEIGHTS | NONE, opset=WHOLE | NONE, inference=FLAG

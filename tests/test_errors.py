@@ -52,6 +52,8 @@ BY_REQUEST = {
     "E0515": "test_a_place_to_run_that_is_not_there",
     "E0516": "test_weights_that_cannot_be_mapped",
     "E0517": "test_an_unknown_convention",
+    "E0527": "test_weights_that_fit_in_several_ways",
+    "E0528": "test_an_order_that_is_not_accepted",
     "E0518": "test_an_unknown_grouping_type_or_form",
     "E0519": "test_a_wrong_size",
     "E0520": "test_weights_outside_of_the_project",
@@ -374,7 +376,27 @@ def test_weights_that_cannot_be_mapped(cnnc: CLI) -> None:
     write_weights()
     assert cnnc(*command)[0] == 0
     write_weights(conv1__bias=None)
-    assert_refused(cnnc(*command), "E0516", "nothing in the file is like conv1", "--order name")
+    assert_refused(cnnc(*command), "E0516", "nothing in the file is like conv1 (weight 4×3×3×3, bias 4)", "--partial")
+
+
+def test_weights_that_fit_in_several_ways(cnnc: CLI) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    save_file({f"{name}.weight": np.ones((3, 3, 1, 1), np.float32) for name in ("one", "other")}, "w.safetensors")
+    text = "conv1x1(3, bias=false) -> conv1x1(3, bias=false)"
+    command = ("weights", "-e", text, "--input", "3x4x4", "--from", "w.safetensors")
+    result = cnnc(*command)
+    assert result[0] == 1
+    assert "E0527" in result[1] and "conv1 and conv2 may each be one or other" in result[1]
+    assert "--accept-order" in result[1]
+    assert cnnc(*command, "--accept-order")[0] == 0
+
+
+def test_an_order_that_is_not_accepted(cnnc: CLI) -> None:
+    write_weights()
+    result = cnnc("weights", "good.cnn", "--from", "w.safetensors", "--order", "name")
+    assert_refused(result, "E0528", "`--order` has no effect without `--accept-order`", "give both")
 
 
 def test_weights_that_cannot_be_read(cnnc: CLI) -> None:
