@@ -116,6 +116,13 @@ def pool_shape(a: Any, x: Shape) -> Shape:
     return check_extents((x[0], *window_shape(x, a.k, a.s, a.p, a.d, a.ceil)))
 
 
+def lp_shape(a: LpPool, x: Shape) -> Shape:
+    """As of any window. In volumes the first window must lie inside, as PyTorch asks (E0201), rounded up or not."""
+    if len(a.k) == 3:
+        window_shape(x, a.k, a.s, a.p, a.d)
+    return pool_shape(a, x)
+
+
 def blur_shape(a: BlurPool, x: Shape) -> Shape:
     """As of a convolution that keeps the extents at stride 1. Raises E0216 where there is too little to reflect."""
     for extent, pair in zip(x[1:], a.p, strict=True):
@@ -432,7 +439,7 @@ lppool: Op[LpPool] = define(
         doc="Power-average pooling: (∏k · the mean of xⁿ over each window)^(1/n); n = 1 is sum pooling.",
         signature=LpPool,
         resolve=lambda a, x: a._replace(s=a.s or a.k),
-        shape=pool_shape,
+        shape=lp_shape,
         work=lp_work,
         saves=lp_saves,
         window=window_of,
