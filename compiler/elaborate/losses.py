@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from math import isfinite
 from typing import Any, TypeVar
 
 from .. import syntax as ast
 from ..diagnostics import Diagnostic, Reject
 from ..ir import Apply, Call, Terminal, Value
-from ..ops.kinds import describe
+from ..ops.kinds import LARGEST, SMALLEST, describe
 from ..recipe.fit import check_target, target_of
 from ..recipe.losses import LOSSES, Loss
 from ..recipe.recipe import Target, Term
@@ -93,8 +92,9 @@ class LossReader(Reader):
             factor = factor * value if op == "*" else factor / value
         if inner is None:
             raise self.not_a_sum(node, "this is a number")
-        if not isfinite(factor):
-            raise self.not_a_sum(node, "a weight is beyond all numbers")
+        if factor > LARGEST or 0 < factor < SMALLEST:
+            reason = f"single precision cannot hold the weight {factor:g}, only 0 and {SMALLEST:.4g} to {LARGEST:.4g}"
+            raise self.not_a_sum(node, reason)
         return self.terms(inner, factor)
 
     def holds_loss(self, node: ast.Expr) -> bool:

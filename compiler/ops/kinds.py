@@ -106,6 +106,8 @@ class Padding(Kind):
 
 LARGEST = 3.4028234663852886e38
 """The largest number in single precision, in which backends compute."""
+SMALLEST = 1.1754943508222875e-38
+"""The smallest positive normal number there. Some runtimes take the smaller ones, down to 1.4e-45, for 0."""
 
 
 class Number(Kind):
@@ -131,6 +133,10 @@ class Number(Kind):
         at_open_end = (self.open_low and value == self.low) or (self.open_high and value == self.high)
         if not self.low <= value <= self.high or at_open_end:
             raise Reject("E0305", got=value, bound=self._bound())
+        if 0 < abs(value) < SMALLEST:
+            least = f"{SMALLEST:.4g}, the smallest number of single precision"
+            bound = f"at least {least}" if self.open_low and self.low == 0 else f"0, or at least {least}, in size"
+            raise Reject("E0305", got=value, bound=bound)
         return float(value)
 
     def _bound(self) -> str:
