@@ -54,8 +54,6 @@ def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
         return np.zeros(weight.shape, np.int64)
     if weight.init in DERIVED:
         return np.zeros(weight.shape, np.float32)
-    if weight.init == "constant" and not weight.args:
-        return np.full(weight.shape, weight.value, np.float32)
     return draw_values(weight, generator(name, seed))
 
 

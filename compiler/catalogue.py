@@ -881,7 +881,21 @@ _add(
     "the weights do not fit into memory",
     "they take {needed} GiB; there are {there}",
     "give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
-    "An ONNX model holds a value for every parameter, which all stand in memory while it is written.",
+    "Weights of up to 2 GiB are made in memory, and so is each tensor of orthogonal or truncated normal values; larger models are written tensor by tensor.",
+)
+_add(
+    "E0546",
+    "the weights are too large for one ONNX message",
+    "they take {needed} GiB; a message holds at most 2",
+    'give a path, `-o net.onnx` or to_onnx("net.onnx"): the weights are then written to a second file beside the model',
+    "Protocol buffers, in which ONNX models are written, cannot be larger than 2 GiB. A model on a disk may keep its weights in another file; one in memory or on standard output cannot.",
+)
+_add(
+    "E0547",
+    "there is no room for {path}",
+    "it takes {needed} GiB; there are {there}",
+    "write to another disk, or give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
+    "The size of a model's weights is known before they are drawn, and is compared with what is free on the disk and with the limit on the size of files.",
 )
 _add(
     "E0523",

@@ -80,6 +80,8 @@ BY_REQUEST = {
     "E0581": "test_two_shapes_for_an_input",
     "E0523": "test_names_too_long_for_a_model",
     "E0522": "test_weights_larger_than_memory",
+    "E0546": "test_weights_larger_than_a_message",
+    "E0547": "test_weights_larger_than_the_disk",
     "E0521": "test_a_machine_that_is_not_there",
     "E0585": "test_a_wrong_argument",
     "E0586": "test_two_values_of_a_build_parameter",
@@ -768,11 +770,23 @@ def test_names_too_long_for_a_model(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) 
     assert ir.path_length(net.graph) == sum(len(path) for path, _, _ in ir.expand(net.graph.root))
 
 
-def test_weights_larger_than_memory(cnnc: CLI) -> None:
-    """Of more elements than NumPy can address, and of less than that."""
+def test_weights_larger_than_the_disk(cnnc: CLI) -> None:
+    """Of more elements than NumPy can address, and of less than that: known before anything is drawn."""
     for channels in ("9223372036854775807", "2000000000 * 1000000"):
         text = f"input 3x1x1 -> conv1x1({channels})"
-        assert_refused(cnnc("compile", "-e", text, "-o", "x.onnx"), "E0522", "GiB", "fewer channels")
+        assert_refused(cnnc("compile", "-e", text, "-o", "x.onnx"), "E0547", "GiB", "fewer channels")
+    assert [path.name for path in Path().iterdir()] == ["good.cnn"]
+
+
+def test_weights_larger_than_a_message(cnnc: CLI) -> None:
+    result = cnnc("compile", "--to", "onnx", "-e", "input 30000 -> fc(30000)", "-o", "-")
+    assert_refused(result, "E0546", "3.4 GiB", "-o net.onnx")
+
+
+def test_weights_larger_than_memory(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with a hundred bytes."""
+    monkeypatch.setattr("cnnc.compiler.verify.memory", lambda: 100)
+    assert_refused(cnnc("compile", "-e", "input 30 -> fc(30)", "-o", "x.onnx"), "E0522", "GiB", "fewer channels")
     assert [path.name for path in Path().iterdir()] == ["good.cnn"]
 
 
