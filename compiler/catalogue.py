@@ -183,10 +183,10 @@ _add(
 _add(
     "E0214",
     "the channels cannot be shared out like this",
-    "{channels} channels, but {got}",
+    "channels of the input: {channels}; given are {got}",
     "give one positive size for each branch that add up to the input's channels, or leave the sizes out",
-    "`split` gives each branch its own slice of the channels. Without sizes the shares are equal, and the first "
-    "branches take what is left over.",
+    "`split` gives each branch its own slice of the channels. Without sizes the shares are equal, so the number of "
+    "branches must divide the channels. Those of tokens are the last axis.",
 )
 _add(
     "E0215",
@@ -297,7 +297,7 @@ _add(
     "E0230",
     "`{layer}` takes maps, and the input is a sequence of tokens",
     "a sequence of {shape}, length × channels",
-    "permute((1, 0)) makes it a map of channels × length; mhsa, ln, fc and activations take tokens as they are",
+    "permute((1, 0)) makes it a map of channels × length; mhsa, ln, fc, slice and elementwise layers take tokens as they are",
     "`tokens` turns C×H×W into H·W tokens of C channels. Layers that slide or pool over positions want maps.",
 )
 _add(

@@ -8,7 +8,7 @@ from ..diagnostics import Diagnostic, Sink, show
 from ..ir import Value
 from ..limits import MAX_ERRORS, Limits
 from ..ops import NAMES
-from ..ops.base import Tokens
+from ..ops.base import Tokens, channels_of
 from ..ops.composite import COMPOSITES
 from ..ops.initial import METHODS
 from ..source import Span
@@ -178,10 +178,10 @@ class Names:
             return UNKNOWN
         index = EXTENTS[node.id]
         rank = len(source.shape) - 1
+        if node.id == "cin":
+            return channels_of(source.shape)
         if isinstance(source.shape, Tokens):
-            rank, index = 0, index or -1
-            if node.id == "cin":
-                return source.shape[index]
+            rank = 0
         if index and -index > rank:
             raise self.problem("E0217", node, env, name=node.id, shape=source.shape)
         return source.shape[index]

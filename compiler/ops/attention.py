@@ -186,7 +186,7 @@ tokens: Op[NoParams] = define(
         rejects=(
             ("tokens @ 5", "E0215"),
             ("tokens -> conv3(4) @ 3x4x4", "E0230"),
-            ("tokens -> [relu, id] @ 3x4", "E0230"),
+            ("tokens -> maxpool2 @ 3x4", "E0230"),
         ),
     )
 )

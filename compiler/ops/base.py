@@ -29,6 +29,21 @@ class Tokens(tuple[int, ...]):
         return hash(("tokens", *self))
 
 
+def channel_axis(x: Shape) -> int:
+    """The axis that a shape has its channels along: the first of a map, the last of tokens."""
+    return len(x) - 1 if isinstance(x, Tokens) else 0
+
+
+def channels_of(x: Shape) -> int:
+    return x[channel_axis(x)]
+
+
+def with_channels(x: Shape, channels: int) -> Shape:
+    """The same map or sequence of tokens with so many channels."""
+    axis = channel_axis(x)
+    return type(x)((*x[:axis], channels, *x[axis + 1 :]))
+
+
 class Work(NamedTuple):
     """Scalar operations for one sample. `mac`: a multiply whose product is summed; `special`: exp, tanh, sqrt, ..."""
 
