@@ -315,6 +315,15 @@ _add(
     "The mean of one value is the value itself; PyTorch refuses this too.",
 )
 
+_add(
+    "E0240",
+    "a shape begins with its channels, and `{letter}` is {meaning}",
+    "{shape}",
+    "write the channels first, and no batch: 3xHxW, CxHxW",
+    "Shapes are channels first, then up to three extents; the batch is never written. Any other capital letter may stand "
+    "for channels.",
+)
+
 # E03: names, kinds, arguments
 
 _add(

@@ -7,7 +7,7 @@ from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, show, usag
 from ..ir import Graph, Terminal, Value
 from ..limits import Limits
 from ..ops import NAMES, Shape
-from ..ops.base import check_extents
+from ..ops.base import check_input
 from ..ops.composite import COMPOSITES
 from ..ops.initial import KINDS, Initial
 from ..ops.kinds import describe
@@ -394,18 +394,23 @@ class Program(Applier):
         """An input's shape as declared. Raises Problem for what is no shape."""
         node = source.shape
         if isinstance(node, ast.Dims):
-            value: Any = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
+            value: Any = self.named_extent(node) or tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
         else:
             value = self.evaluate(node, self.env)
         value = (value,) if is_whole(value) else value
         if not isinstance(value, tuple) or not all(map(is_whole, value)):
             raise self.problem("E0212", node, self.env, got=describe(value))
-        if not 1 <= len(value) <= 4 or any(extent < 1 for extent in value):
-            raise self.problem("E0212", node, self.env, got=value)
         try:
-            return check_extents(value)
+            return check_input(value)
         except Reject as reject:
             raise self.problem(reject.code, node, self.env, **reject.facts) from None
+
+    def named_extent(self, node: ast.Dims) -> Any:
+        """What a lone letter stands for where the file gives it a meaning, as `net n(N=8) input N`; else None."""
+        letter = node.parts[0] if len(node.parts) == 1 else None
+        if not isinstance(letter, str) or self.env.find(letter) is None:
+            return None
+        return self.evaluate(ast.Name(node.pos, letter), self.env)
 
     def run_binding(self, define: ast.Define) -> None:
         value = self.evaluate(define.value, self.env)

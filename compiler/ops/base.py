@@ -294,6 +294,23 @@ def no_work(a: Any, x: Shape, out: Shape) -> Work:
     return Work()
 
 
+NOT_CHANNELS = {"B": "the batch", "N": "the batch", "D": "the depth", "H": "the height", "W": "the width"}
+"""Letters that nobody writes for channels, and what they mean at the beginning of a shape."""
+
+
+def check_input(shape: Shape) -> Shape:
+    """The shape of an input as it was asked for, if it is one of at most four extents that begins with channels.
+
+    Raises Reject: E0212, E0209, and E0240 for a letter of the batch or of an extent in the place of the channels.
+    """
+    if not 1 <= len(shape) <= 4 or any(extent < 1 for extent in shape):
+        raise Reject("E0212", got=shape)
+    meaning = NOT_CHANNELS.get(str(shape[0])) if len(shape) > 1 else None
+    if meaning is not None:
+        raise Reject("E0240", letter=str(shape[0]), meaning=meaning, shape=shape)
+    return check_extents(shape)
+
+
 def check_extents(shape: Shape) -> Shape:
     """The shape itself, if no extent and no element count exceeds what an int64 holds."""
     if math.prod(shape) > MAX_EXTENT:
