@@ -763,6 +763,20 @@ _add(
 # E04: limits
 
 _add(
+    "E0368",
+    "`{name}` belongs to the flow of {file}, which is not used",
+    "read here",
+    "`use` brings in blocks alone: give the block a parameter for the tensor",
+    "A used file's inputs, labels, named tensors and outputs are passed over, so its blocks cannot read them.",
+)
+_add(
+    "E0369",
+    "the build parameter `{name}` of {file} has no value here",
+    "it has no default there",
+    "give it a default in that file's `net` line, or make it a parameter of the block",
+    "Build parameters of a used file have their defaults; those of the command line are the program's own.",
+)
+_add(
     "E0401",
     "the file is too large",
     "more than {most} bytes",

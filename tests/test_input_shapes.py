@@ -23,6 +23,7 @@ CHAINS = {
         "conv1x1(2 * cin) -> gn(2) -> pixelunshuffle(1) -> deconv2(cin)",
         "sepconv3x3(8) -> [id, id] -> slice(0, 3)",
         "ln -> tokens -> fc(cin) -> gelu -> split([fc(1), relu], (2, 4)) -> fc(2)",
+        "conv3x3(4, reparam=spectral_norm) -> deconv3x3(cin, reparam=spectral_norm) -> nonlocal",
         "prelu -> scale -> lrn(3) -> grn -> instnorm -> droppath(0.1)",
         "conv1x1(4 * cin) -> pixelshuffle(2) -> upsample2 -> avgpool3 -> l2norm -> adaptive_avgpool(2)",
         "block b = res(conv1x1(cin) -> bn) -> relu\ninput {} -> b * 3 -> flatten -> fc(3)",

@@ -56,7 +56,7 @@ class SharedDecl:
     One among a block's `where` definitions is local: each instance of the block has its own, `frame` builds it.
     """
 
-    __slots__ = ("env", "frame", "node", "regions", "settings")
+    __slots__ = ("env", "frame", "node", "regions", "settings", "stored")
 
     def __init__(self, node: ast.Shared, env: "Env", settings: "Settings", frame: Any = None) -> None:
         self.frame = frame
@@ -64,6 +64,8 @@ class SharedDecl:
         self.env = env
         self.settings = settings
         self.regions: dict[Any, Region] = {}
+        self.stored = ""
+        """What its weights are stored under; empty until that is decided."""
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from .. import syntax as ast
@@ -33,6 +34,7 @@ class Uses(Operators):
     def __init__(self, sink: Sink, limits: Limits, shared: Shared | None, frame: Frame) -> None:
         super().__init__(sink, limits, Plans() if shared is None else shared.plans, frame)
         self.lasting = None if shared is None else shared.instances
+        self.root = frame  # the network's own
         self.kept: list[Frame] = []  # frames of instances that outlive this network
         self.memo: dict[Any, Instance] = {}  # finished block instances
         self.prelude_env = Env(prelude_source(), None, Scope(None, title="prelude"), "prelude")
@@ -274,7 +276,7 @@ class Uses(Operators):
         region = decl.regions[x.shape]
         if decl.frame is None:
             call = self.call_region(region, 1, None, x, env.span(node), tag)
-            call.shared = safe_name(decl.name)
+            call.shared = self.stored_name(decl)
             return call.outputs[0]
         if self.frame is not decl.frame:
             raise self.problem("E0339", node, env, name=decl.name)
@@ -282,6 +284,15 @@ class Uses(Operators):
         call.reuse = decl in self.frame.shared
         self.frame.shared.append(decl)
         return call.outputs[0]
+
+    def stored_name(self, decl: SharedDecl) -> str:
+        """What a shared layer's weights are called: its name, with a number if one of another file has that already."""
+        if not decl.stored:
+            names, wanted = self.root.reserved, safe_name(decl.name)
+            tries = (wanted if n == 1 else f"{wanted}{n}" for n in count(1))
+            decl.stored = next(name for name in tries if name not in names)
+            names.add(decl.stored)
+        return decl.stored
 
     def shared_region(self, decl: SharedDecl, x: Value) -> Region:
         span = decl.env.span(decl.node)
@@ -298,7 +309,7 @@ class Uses(Operators):
             name_alone(frame.region)
         first = next(iter(decl.regions.values()), frame.region)
         if decl.frame is None:
-            self.shared_regions.setdefault(safe_name(decl.name), frame.region)
+            self.shared_regions.setdefault(self.stored_name(decl), frame.region)
         if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
             raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
         return frame.region
