@@ -1115,6 +1115,14 @@ _add(
 )
 
 _add(
+    "E0555",
+    "`{path}` is there, and cnnc did not write it",
+    "",
+    "--force replaces it; -o names another file",
+    "Commands replace results of earlier runs, which they know by their first line, their producer or how they begin. Any "
+    "other file, and one of a kind that does not tell, is replaced only with --force; an empty one always is.",
+)
+_add(
     "E0560",
     "there is no file to watch",
     "",

@@ -67,7 +67,7 @@ class Shell:
     def __init__(self, program: Program) -> None:
         self.request = request(program)
 
-    def ask(self, *arguments: str, status: int = 0, refusals: tuple[str, ...] = ()) -> Printed:
+    def ask(self, *arguments: str, status: int | tuple[int, ...] = 0, refusals: tuple[str, ...] = ()) -> Printed:
         """What a command prints on the program. Raises Disagreement for another status.
 
         refusals: codes of diagnostics that a valid program may be answered with here.
@@ -75,10 +75,11 @@ class Shell:
         name, *rest = arguments
         return self.call(name, "net.cnn", *self.request, *rest, status=status, refusals=refusals)
 
-    def call(self, *arguments: str, status: int = 0, refusals: tuple[str, ...] = ()) -> Printed:
+    def call(self, *arguments: str, status: int | tuple[int, ...] = 0, refusals: tuple[str, ...] = ()) -> Printed:
         """The same for a command line as it is."""
         found = call(*arguments)
-        if found.status != status and not any(f"error[{code}]" in found.err for code in refusals):
+        wanted = (status,) if isinstance(status, int) else status
+        if found.status not in wanted and not any(f"error[{code}]" in found.err for code in refusals):
             raise Disagreement(f"cnnc {arguments[0]} ends with {found.status}", f"{' '.join(arguments)}\n{found.err}")
         return found
 
