@@ -365,4 +365,4 @@ def save(path: Path, arrays: "Arrays") -> None:
         from safetensors.numpy import save as serialize
     except ModuleNotFoundError:
         raise usage("E0507", package="safetensors", extra="cnnc[weights]") from None
-    write_file(path, serialize(arrays))
+    write_file(path, serialize(arrays, metadata={"producer": "cnnc"}))

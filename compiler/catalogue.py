@@ -183,10 +183,10 @@ _add(
 _add(
     "E0214",
     "the channels cannot be shared out like this",
-    "{channels} channels, but {got}",
+    "channels of the input: {channels}; given are {got}",
     "give one positive size for each branch that add up to the input's channels, or leave the sizes out",
-    "`split` gives each branch its own slice of the channels. Without sizes the shares are equal, and the first "
-    "branches take what is left over.",
+    "`split` gives each branch its own slice of the channels. Without sizes the shares are equal, so the number of "
+    "branches must divide the channels. Those of tokens are the last axis.",
 )
 _add(
     "E0215",
@@ -297,7 +297,7 @@ _add(
     "E0230",
     "`{layer}` takes maps, and the input is a sequence of tokens",
     "a sequence of {shape}, length × channels",
-    "permute((1, 0)) makes it a map of channels × length; mhsa, ln, fc and activations take tokens as they are",
+    "permute((1, 0)) makes it a map of channels × length; mhsa, ln, fc, slice and elementwise layers take tokens as they are",
     "`tokens` turns C×H×W into H·W tokens of C channels. Layers that slide or pool over positions want maps.",
 )
 _add(
@@ -313,6 +313,15 @@ _add(
     "each group is one element, which would become 0",
     "use fewer groups, or normalise before the positions are pooled away",
     "The mean of one value is the value itself; PyTorch refuses this too.",
+)
+
+_add(
+    "E0240",
+    "a shape begins with its channels, and `{letter}` is {meaning}",
+    "{shape}",
+    "write the channels first, and no batch: 3xHxW, CxHxW",
+    "Shapes are channels first, then up to three extents; the batch is never written. Any other capital letter may stand "
+    "for channels.",
 )
 
 # E03: names, kinds, arguments
@@ -754,6 +763,20 @@ _add(
 # E04: limits
 
 _add(
+    "E0368",
+    "`{name}` belongs to the flow of {file}, which is not used",
+    "read here",
+    "`use` brings in blocks alone: give the block a parameter for the tensor",
+    "A used file's inputs, labels, named tensors and outputs are passed over, so its blocks cannot read them.",
+)
+_add(
+    "E0369",
+    "the build parameter `{name}` of {file} has no value here",
+    "it has no default there",
+    "give it a default in that file's `net` line, or make it a parameter of the block",
+    "Build parameters of a used file have their defaults; those of the command line are the program's own.",
+)
+_add(
     "E0401",
     "the file is too large",
     "more than {most} bytes",
@@ -1130,6 +1153,14 @@ _add(
     "The first line is the label of class 0.",
 )
 
+_add(
+    "E0555",
+    "`{path}` is there, and cnnc did not write it",
+    "",
+    "--force replaces it; -o names another file",
+    "Commands replace results of earlier runs, which they know by their first line, their producer or how they begin. Any "
+    "other file, and one of a kind that does not tell, is replaced only with --force; an empty one always is.",
+)
 _add(
     "E0560",
     "there is no file to watch",

@@ -245,6 +245,19 @@ def names(node: object) -> frozenset[str]:
     return frozenset(found)
 
 
+def bound_names(node: object) -> frozenset[str]:
+    """Every name that a part of the tree gives to a tensor: inputs, labels, values and outputs."""
+    found = set()
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, (InputShape, As, Define)) and item.name is not None:
+            found.add(item.name.id)
+        if isinstance(item, tuple):
+            stack.extend(item)
+    return frozenset(found)
+
+
 def bare(node: Expr) -> Expr:
     """The expression inside any number of parentheses."""
     while isinstance(node, Group):

@@ -38,6 +38,7 @@ BY_REQUEST = {
     "E0501": "test_a_file_that_cannot_be_read",
     "E0503": "test_a_file_that_cannot_be_written",
     "E0504": "test_an_unknown_target",
+    "E0555": "test_a_file_of_somebody_else",
     "E0505": "test_a_wrong_input_shape",
     "E0506": "test_a_wrong_parameter_value",
     "E0507": "test_a_missing_package",
@@ -242,6 +243,16 @@ def test_a_file_that_cannot_be_read(cnnc: CLI) -> None:
     assert_refused(cnnc("compile", "good.cnn", "--weights", "w.pth"), "E0501", "cannot read w.pth", "No such file")
     assert_refused(cnnc("analyze"), "E0501", "-e TEXT")
     assert_refused(cnnc("analyze", "a\x1b[31m.cnn"), "E0501", "a\\u001b[31m.cnn")
+
+
+def test_a_file_of_somebody_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("import this")
+    assert run(["compile", "-e", "relu", "--input", "3x8x8", "-o", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error[E0555]: `{path}` is there, and cnnc did not write it\n"
+        "  = help: --force replaces it; -o names another file\n"
+    )
 
 
 def test_a_file_that_cannot_be_written(cnnc: CLI) -> None:

@@ -202,7 +202,7 @@ class Forward:
             return f"{holder}({', '.join(operands)})"
         assert code is not None
         if code.concat:
-            return f"torch.cat([{', '.join(operands)}], 1)"
+            return f"torch.cat([{', '.join(operands)}], {code.concat})"
         if code.infix is not None:
             return f"{operands[0]} {code.infix} {operands[1]}"
         if code.template is not None:

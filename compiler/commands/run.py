@@ -7,7 +7,16 @@ from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
 from ..files import open_file
-from .shared import add_limits, given_weights, positive, read_net, refuse_idle, set_defaults, show_diagnostics
+from .shared import (
+    add_force,
+    add_limits,
+    given_weights,
+    positive,
+    read_net,
+    refuse_idle,
+    set_defaults,
+    show_diagnostics,
+)
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
@@ -39,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--std", metavar="A,B,C", help="their standard deviation (default: ImageNet's)")
     parser.add_argument("--no-normalize", action="store_true", help="leave pixels between 0 and 1")
     parser.add_argument("-o", "--output", metavar="OUT", help="store outputs as .npy, or maps as .png masks")
+    add_force(parser)
     parser.add_argument("--profile", action="store_true", help="show the time of each layer beside its share of MACs")
     add_limits(parser)
 
@@ -62,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
         images = find_images(Path(args.image or "''"))  # an empty name would be this folder
     labels, targets = read_labels(args.labels), output_paths(args.output, images)
     keep_inputs(targets, images, args)
+    keep_results(targets, net, args.force)
     runner = Runner(net, args.on, given_weights(args), args.seed, args.profile)
     if args.weights is None:
         show_diagnostics([Diagnostic("W0610", {"seed": args.seed}, None)])
@@ -98,7 +109,7 @@ def run_one(
         print(show(image) if len(found) == 1 else f"{show(image)}: {result.name}")
         print("\n".join(result_lines(result, labels, args)))
         if target is not None:
-            store(result, target if len(found) == 1 else target.with_stem(f"{target.stem}-{result.name}"))
+            store(result, result_path(target, result.name, len(found)))
     sys.stdout.flush()
 
 
@@ -147,6 +158,22 @@ def keep_inputs(targets: list[Path] | list[None], images: list[Path], args: argp
         keep_sources(target, program=args.file, weights=args.weights, labels=args.labels)
         for image in images:
             keep_sources(target, image=image)
+
+
+def result_path(target: Path, name: str, outputs: int) -> Path:
+    """Where an output goes: the file asked for, with the output's name in it where there are several."""
+    return target if outputs == 1 else target.with_stem(f"{target.stem}-{name}")
+
+
+def keep_results(targets: list[Path] | list[None], net: Any, force: bool) -> None:
+    """Refuse, before anything is run, to write over what is there (E0555)."""
+    from ..ours import keep_others
+
+    names = [terminal.name for terminal in net.graph.outputs]
+    for target in targets:
+        if target is not None:
+            for name in names:
+                keep_others(result_path(target, name, len(names)), force)
 
 
 # Requests

@@ -151,6 +151,10 @@ def root_of_import(args: argparse.Namespace, path: str) -> str | None:
     return root if inside else None
 
 
+def add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace a file that cnnc did not write")
+
+
 def write_result(out: str, data: bytes, net: Any) -> None:
     """Write what is made of a network, but over none of the files that its layers stand in."""
     from ..writing import keep_used, write_file

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..diagnostics import usage
-from .shared import add_network, read_net, root_of_import
+from .shared import add_force, add_network, read_net, root_of_import
 
 HELP = "Map a foreign state_dict onto a network, by names, scopes and shapes."
 EXAMPLE = "cnnc weights net.cnn --from model.pth -o net.safetensors"
@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--from", dest="source", required=True, metavar="W", help=".safetensors or .pth file to read")
     parser.add_argument("-o", "--output", metavar="OUT", help="write them under the network's names, as .safetensors")
     parser.add_argument("--partial", action="store_true", help="take what fits, and say what is left over")
+    add_force(parser)
     parser.add_argument(
         "--accept-order", action="store_true", help="where names leave several ways open, pair layers in order"
     )
@@ -27,12 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print which foreign tensor becomes which of the network's; with -o write them under its names."""
     from ...backends.mapping import describe, map_weights, save, taken_over
+    from ..ours import keep_others
     from ..writing import keep_sources, keep_used
     from .watching import files_of
 
     if args.order is not None and not args.accept_order:
         raise usage("E0528", option="--order", other="--accept-order")
     keep_sources(args.output, program=args.file, weights=args.source)
+    keep_others(args.output, args.force)
     net = read_net(args)
     net.needs_numbers()
     root = root_of_import(args, args.source)

@@ -8,10 +8,10 @@ from ..diagnostics import Diagnostic, Sink, show
 from ..ir import Value
 from ..limits import MAX_ERRORS, Limits
 from ..ops import NAMES
-from ..ops.base import Tokens
+from ..ops.base import Tokens, channels_of
 from ..ops.composite import COMPOSITES
 from ..ops.initial import METHODS
-from ..source import Span
+from ..source import Source, Span
 from ..symbolic import Sym
 from . import arithmetic
 from .plans import Plans
@@ -60,6 +60,10 @@ CONVERTIBLE = {n for n, op in NAMES.items() if op.suffix} | {n for n, c in COMPO
 """Layers that take a kernel suffix."""
 
 
+FLOWS = (ast.Input, ast.Flow, ast.Output, ast.Aux, ast.Binding)
+"""The items of a file that name tensors."""
+
+
 class IsTensor(Exception):
     """Raised instead of building a tensor, where an operand is only looked at."""
 
@@ -72,6 +76,7 @@ class Names:
         self.limits = limits
         self.plans = plans
         self.tree = ast.File((0, 0), ())  # the program's, where there is one
+        self.trees: dict[Source, ast.File] = {}  # those of used files
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
         self.trail: list[tuple[str, Span]] = []  # the uses of blocks that are being followed
         self.looking = False  # at what an operand is, which is evaluated again to be combined: nothing may be built
@@ -139,7 +144,21 @@ class Names:
             raise self.problem("E0314", node, env, what=f"the function `{name}`")
         if self.names_missing:
             return UNKNOWN
+        self.check_flow_of_used(node, env)
         raise self.problem("E0301", node, env, name=name, help=self.did_you_mean(name, env))
+
+    def check_flow_of_used(self, node: ast.Name, env: Env) -> None:
+        """Say of a name in a used file that its flow or a build parameter's missing value is what it stands for."""
+        source = env.file.source
+        if source not in self.trees:
+            return
+        facts = {"name": node.id, "file": source.name}
+        for item in self.trees[source].items:
+            if isinstance(item, ast.Net) and any(param.name == node.id for param in item.params):
+                raise self.problem("E0369", node, env, **facts)
+            part = item.define.value if isinstance(item, ast.Binding) else item  # its own name is bound in the file
+            if isinstance(item, FLOWS) and node.id in ast.bound_names(part):
+                raise self.problem("E0368", node, env, **facts)
 
     def builtin(self, name: str) -> Ref | None:
         """A layer, a combinator, or a block of the prelude."""
@@ -158,6 +177,8 @@ class Names:
 
     def bound(self, home: Env, name: str) -> Any:
         value = home.names[name]
+        if isinstance(value, Problem):
+            raise value
         if not isinstance(value, Lazy):
             return value
         if value.busy:
@@ -178,10 +199,10 @@ class Names:
             return UNKNOWN
         index = EXTENTS[node.id]
         rank = len(source.shape) - 1
+        if node.id == "cin":
+            return channels_of(source.shape)
         if isinstance(source.shape, Tokens):
-            rank, index = 0, index or -1
-            if node.id == "cin":
-                return source.shape[index]
+            rank = 0
         if index and -index > rank:
             raise self.problem("E0217", node, env, name=node.id, shape=source.shape)
         return source.shape[index]
@@ -192,7 +213,7 @@ class Names:
             return ""
         from .suggestions import suggestion  # only mistakes need it
 
-        return suggestion(name, env, self.tree, env.source)
+        return suggestion(name, env, self.trees.get(env.file.source, self.tree), env.source)
 
 
 def is_layer(value: Any) -> bool:

@@ -4,25 +4,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import syntax as ast
-from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, show, usage
+from ..diagnostics import Diagnostic, Label, Reject, Sink, show, usage
 from ..ir import Graph, Terminal, Value
 from ..limits import Limits
-from ..ops import NAMES, Shape
-from ..ops.base import check_extents
-from ..ops.composite import COMPOSITES
+from ..ops import Shape
+from ..ops.base import check_input
 from ..ops.initial import KINDS, Initial
 from ..ops.kinds import describe
 from ..source import Source, Span
 from ..symbolic import is_whole, symbol
-from .apply import Applier
 from .bind import suggest
 from .build import open_region
 from .count import Counter
-from .initials import INIT, initials_of
+from .initials import initials_of
 from .instances import Shared, detach
-from .modules import Loader, prelude_block, prelude_paragraphs
-from .names import COMBINATORS, EXTENTS, is_layer, split_suffix
-from .scope import ABSENT, NO_SETTINGS, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
+from .libraries import Libraries
+from .modules import Loader
+from .names import is_layer
+from .scope import UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 if TYPE_CHECKING:
     from ..recipe.recipe import Recipe
@@ -32,7 +31,7 @@ Shapes = dict[str, Shape]
 UNNAMED = "input"  # what an input without a name is called
 
 
-class Program(Applier):
+class Program(Libraries):
     """Elaborates one file into a graph."""
 
     def __init__(
@@ -45,13 +44,7 @@ class Program(Applier):
         shared: Shared | None = None,
     ) -> None:
         frame = open_region("net", "net", (source.name, (0, 0), "net"), Span(source, *tree.pos), None, False)
-        super().__init__(sink, limits, shared, frame)
-        self.source = source
-        self.tree = tree
-        self.loader = loader
-        self.prelude_refs: dict[str, Ref] = {}
-        self.scope = Scope(None, NO_SETTINGS, self.frame, "net")
-        self.env = Env(source, None, self.scope, 0)
+        super().__init__(source, tree, sink, limits, loader, shared, frame)
         self.inputs: list[Terminal] = []
         self.outputs: list[Terminal] = []
         self.aux: list[Terminal] = []
@@ -62,13 +55,12 @@ class Program(Applier):
         self.resized = False  # whether the request gives an input another shape than the program
         self.title = ""
         self.flow_end: Value | None = None
-        self.places: dict[str, Span] = {}
         self.at: Any = tree  # the item that is being followed
 
     def run(self, params: dict[str, Any], shapes: Shapes | Shape | None) -> Graph | None:
         """The graph, or None where mistakes were found. Everything found goes to the sink."""
         try:
-            settings = self.declare()
+            settings = self.declared()
             self.bind_params(params)
             self.env.key = self.key_of("file", self.source.name, *map(self.fingerprint, self.params.values()))
             self.frame.positional = self.frame.region.positional = self.is_sequence()
@@ -89,161 +81,22 @@ class Program(Applier):
 
     # Declarations
 
-    def declare(self) -> dict[int, Settings]:
-        """Bind blocks, shared layers and build parameters; the `set` defaults in force at each item."""
-        settings = NO_SETTINGS
-        in_force: dict[int, Settings] = {}
-        for index, item in enumerate(self.tree.items):
-            if isinstance(item, ast.Set):
-                settings = self.extend_settings(settings, item)
-            in_force[index] = settings
+    def declared(self) -> dict[int, Settings]:
+        """Bind all that the file declares; the `set` defaults in force at each item."""
+        for item in self.tree.items:
             if isinstance(item, ast.Net):
                 self.declare_net(item)
-            elif isinstance(item, ast.Use):
-                self.declare_used(item)
-            elif isinstance(item, ast.Block):
-                self.check_params(item)
-                self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
-            elif isinstance(item, ast.Shared):
-                decl = SharedDecl(item, self.env, settings)
-                self.weight_name(decl)
-                self.declare_name(item.name, Ref(decl, item.name.id))
+        in_force = self.declare(self.main)
+        for value in self.env.names.values():
+            if isinstance(value, Ref) and isinstance(value.target, SharedDecl) and value.target.env is self.env:
+                self.weight_name(value.target)
         return in_force
-
-    def prelude(self, name: str) -> Ref | None:
-        if name not in self.prelude_refs:
-            if name not in prelude_paragraphs():
-                return None
-            self.prelude_refs[name] = Ref(BlockDecl(prelude_block(name), self.prelude_env, NO_SETTINGS), name)
-        return self.prelude_refs[name]
-
-    def declare_used(self, item: ast.Use) -> None:
-        """Bind the blocks of another file, or those of them that are listed."""
-        try:
-            blocks = self.used_blocks(item.path, self.env, ())
-        except Problem as problem:
-            self.report(problem)
-            self.names_missing = True
-            return
-        wanted = item.names or tuple(ast.Name(item.path.pos, name) for name in blocks)
-        for name in wanted:
-            if name.id in blocks:
-                self.declare_name(name, blocks[name.id])
-            else:
-                way = suggest(name.id, list(blocks), item.path.value)
-                self.report(self.problem("E0340", name, self.env, name=name.id, path=item.path.value, see=way))
-
-    def used_blocks(self, path: ast.String, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
-        """The blocks of the file that a `use` line names, by name. Raises Problem for a circle (E0338)."""
-        if self.loader is None:
-            raise self.problem("E0341", path, env, reason="this program has no folder to look in")
-        try:
-            source = self.loader(path.value, env.source)
-        except CnncError as error:
-            first = error.diagnostics[0]
-            reason = first.title if first.code == "E0502" else first.label or first.title
-            raise self.problem("E0341", path, env, reason=reason) from None
-        place = source.path or source.name
-        if place in trail or place == self.source.path:
-            chain = " -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
-            way = {} if trail else {"help": "remove the line: the blocks of a file are there without it"}
-            raise self.problem("E0338", path, env, chain=chain, **way)
-        tree, found = self.plans.tree(source, self.limits)
-        for diagnostic in found:
-            self.sink.add(diagnostic)
-        return self.library(tree, Env(source, None, Scope(None, title=source.name), ("file", place)), (*trail, place))
-
-    def library(self, tree: ast.File, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
-        """Blocks of a used file, each with that file's `set` defaults; its build parameters have their defaults."""
-        settings = NO_SETTINGS
-        blocks: dict[str, Ref] = {}
-        for item in tree.items:
-            if isinstance(item, ast.Use):
-                env.names.update(self.used_blocks(item.path, env, trail))
-            elif isinstance(item, ast.Set):
-                added = {a.name: a.value for a in item.args if a.name is not None}
-                settings = settings.with_line(item.name.id, added, item)
-            elif isinstance(item, ast.Net):
-                env.names.update((p.name, self.evaluate(p.default, env)) for p in item.params if p.default is not None)
-            elif isinstance(item, ast.Block):
-                blocks[item.name.id] = Ref(BlockDecl(item, env, settings), item.name.id)
-                env.names[item.name.id] = blocks[item.name.id]
-        return blocks
-
-    def declare_name(self, name: ast.Name, value: Any) -> None:
-        span = self.env.span(name)
-        if name.id in self.env.names:
-            first = self.places.get(name.id, span)
-            first, again = sorted((first, span), key=lambda place: place.start)  # blocks are declared before parameters
-            labels = (Label(first, "declared here before"),) if first is not again else ()
-            self.report(Problem("E0312", again, labels=labels, name=name.id))
-            if isinstance(self.env.names[name.id], Ref) and not isinstance(value, (Ref, Value)):
-                self.env.names[name.id] = UNKNOWN  # a layer or a number: its uses are no further mistakes
-            return
-        if name.id in EXTENTS:
-            self.report(Problem("E0337", span, name=name.id))
-            return
-        if name.id in NAMES or name.id in COMPOSITES or name.id in COMBINATORS:
-            self.sink.add(Diagnostic("W0601", {"name": name.id}, span))
-        self.env.names[name.id] = value
-        self.places[name.id] = span
-
-    def check_params(self, block: ast.Block) -> None:
-        """Names of parameters and `where` definitions: each once, none with a fixed meaning, layers with a remark."""
-        seen: set[str] = set()
-        names = [(param.name, param) for param in block.params] + [(c.name.id, c.name) for c in block.where]
-        for name, node in names:
-            if name in EXTENTS:
-                self.report(self.problem("E0337", node, self.env, name=name))
-            elif name in seen:
-                self.report(self.problem("E0312", node, self.env, name=name))
-            elif name in NAMES or name in COMPOSITES or name in COMBINATORS:
-                self.sink.add(Diagnostic("W0601", {"name": name}, self.env.span(node)))
-            seen.add(name)
 
     def declare_net(self, item: ast.Net) -> None:
         if self.title:
             raise self.problem("E0318", item, self.env, what="`net` line", way="a file describes one network")
         self.title = item.name.id
         self.net = item
-
-    def extend_settings(self, settings: Settings, item: ast.Set) -> Settings:
-        """The defaults with those of one `set` line added. The line's own mistakes are reported here."""
-        name = item.name.id
-        if self.is_init(item):
-            return settings
-        entry = NAMES.get(name) or COMPOSITES.get(name)
-        name = entry.name if entry is not None else name  # an alias stands for its layer
-        known = list(entry.params) if entry is not None else self.block_params(name)
-        if known is None:
-            stem, suffix = split_suffix(name)
-            help_text = f"write set {stem}(…)" if suffix is not None else self.did_you_mean(name, self.env)
-            what = f"`{name}` is no layer or block with defaults"
-            self.report(self.problem("E0325", item.name, self.env, what=what, help=help_text))
-            return settings
-        added = {}
-        for argument in item.args:
-            if argument.name is None:
-                self.report(self.problem("E0325", argument, self.env, what="a value without a name"))
-            elif argument.name not in known:
-                help_text = suggest(argument.name, known, name)
-                self.report(self.problem("E0302", argument, self.env, name=argument.name, layer=name, see=help_text))
-            else:
-                added[argument.name] = argument.value
-        return settings.with_line(name, added, item)
-
-    def is_init(self, item: ast.Set) -> bool:
-        """Whether a `set` line is about initial values; a block may be called init."""
-        return item.name.id == INIT and self.block_params(INIT) is None
-
-    def block_params(self, name: str) -> list[str] | None:
-        """The parameters of a block of this file, of a used one, or of the prelude."""
-        for item in self.tree.items:
-            if isinstance(item, ast.Block) and item.name.id == name:
-                return [param.name for param in item.params]
-        ref = self.env.names.get(name) or self.prelude(name)
-        decl = ref.target if isinstance(ref, Ref) else None
-        return [param.name for param in decl.node.params] if isinstance(decl, BlockDecl) else None
 
     def bind_params(self, given: dict[str, Any]) -> None:
         """Build parameters from the request, then from their defaults, which may read earlier ones."""
@@ -293,7 +146,7 @@ class Program(Applier):
             try:
                 if isinstance(item, ast.Input):
                     self.run_input(item, shapes)
-                elif isinstance(item, ast.Set) and self.is_init(item):
+                elif isinstance(item, ast.Set) and self.is_init(item, self.main):
                     self.initials.update(initials_of(self, item, self.env))
                 elif isinstance(item, ast.Flow):
                     self.run_bare(item, shapes)
@@ -397,23 +250,29 @@ class Program(Applier):
         """An input's shape as declared. Raises Problem for what is no shape."""
         node = source.shape
         if isinstance(node, ast.Dims):
-            value: Any = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
+            parts = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
+            value: Any = self.named_extent(node) or parts
         else:
             value = self.evaluate(node, self.env)
         value = (value,) if is_whole(value) else value
         if not isinstance(value, tuple) or not all(map(is_whole, value)):
             raise self.problem("E0212", node, self.env, got=describe(value))
-        if not 1 <= len(value) <= 4 or any(extent < 1 for extent in value):
-            raise self.problem("E0212", node, self.env, got=value)
         try:
-            return check_extents(value)
+            return check_input(value)
         except Reject as reject:
             raise self.problem(reject.code, node, self.env, **reject.facts) from None
 
+    def named_extent(self, node: ast.Dims) -> Any:
+        """What a lone letter stands for where the file gives it a meaning, as `net n(N=8) input N`; else None."""
+        letter = node.parts[0] if len(node.parts) == 1 else None
+        if not isinstance(letter, str) or self.env.find(letter) is None:
+            return None
+        return self.evaluate(ast.Name(node.pos, letter), self.env)
+
     def run_binding(self, define: ast.Define) -> None:
-        value = self.evaluate(define.value, self.env)
-        if is_layer(value) or value is ABSENT:
-            raise self.problem("E0332", define.value, self.env, name=define.name.id)
+        value = self.value_of(define, self.env)
+        if isinstance(value, Problem):
+            raise value
         if isinstance(value, Value) and value.maker is not None:
             value.hint = define.name.id
         self.declare_name(define.name, value)

@@ -9,7 +9,7 @@ from ..diagnostics import Diagnostic, Label, Reject, Sink, show
 from ..ir import Apply, Region, Value, expand
 from ..limits import Limits
 from ..ops import NAMES, REGISTRY, Op
-from ..ops.base import NoParams, Tokens
+from ..ops.base import NoParams, Tokens, channels_of
 from ..ops.composite import Composite
 from ..ops.kinds import PoolTap, describe
 from ..ops.shape import Slice
@@ -371,7 +371,7 @@ class Uses(Operators):
         sizes = self.evaluate(args["sizes"], env) if "sizes" in args else None
         if x.shape is None or sizes is UNKNOWN:
             return self.unknown(node, env)
-        widths = self.shares(x.shape[0], len(branches.items), sizes, node, env)
+        widths = self.shares(channels_of(x.shape), len(branches.items), sizes, node, env)
 
         def body(inner: Value) -> Value:
             starts = [sum(widths[:i]) for i in range(len(widths))]
@@ -383,18 +383,28 @@ class Uses(Operators):
         return self.enclosed("group", "split", node, env, x, tag, False, body)
 
     def shares(self, channels: int, count: int, sizes: Any, node: Any, env: Env) -> list[int]:
-        """The channels of each branch: as given, or equal shares of which the first take what is left over."""
+        """The channels of each branch: as given, or equal shares. Raises Problem: E0214, E0330."""
         if sizes is None:
-            if channels < count:
-                raise self.problem("E0214", node, env, channels=channels, got=f"{count} branches")
-            if channels % count != 0 and isinstance(channels, Sym):  # who gets what is left over depends on the size
-                raise self.problem("E0330", node, env)
-            return [channels // count + (i < channels % count) for i in range(count)]
+            if channels % count != 0:
+                raise self.uneven(channels, count, node, env)
+            return [channels // count] * count
         if not isinstance(sizes, tuple) or len(sizes) != count or not all(type(n) is int and n > 0 for n in sizes):
             raise self.problem("E0214", node, env, channels=channels, got=f"{describe(sizes)} for {count} branches")
         if sum(sizes) != channels:
             raise self.problem("E0214", node, env, channels=channels, got=f"shares that add up to {sum(sizes)}")
         return list(sizes)
+
+    def uneven(self, channels: Any, count: int, node: Any, env: Env) -> Problem:
+        """That the number of branches does not divide the channels, or may not, with sizes that come near to it."""
+        if isinstance(channels, Sym):
+            return self.problem("E0330", node, env)
+        facts = {"channels": channels, "got": f"{count} branches without sizes"}
+        if count > channels:
+            facts["help"] = "every branch needs at least one channel"
+        elif count <= MOST_SHOWN:
+            sizes = ", ".join(str(channels // count + (i < channels % count)) for i in range(count))
+            facts["help"] = f"without sizes all shares are equal; give one for each branch, such as ({sizes})"
+        return self.problem("E0214", node, env, **facts)
 
     def channels(self, x: Value, start: int, stop: int, span: Span) -> Value:
         return self.step(REGISTRY["slice"], Slice(start, stop), [x], span, PLAIN)
@@ -414,6 +424,9 @@ def indices_of(pooled: Value) -> Value:
 def stored_tensors(region: Region) -> list[Any]:
     """The weights and buffers of a region, by path."""
     return [(path, step.weights(), step.buffers()) for path, _, step in expand(region)]
+
+
+MOST_SHOWN = 8  # sizes in a message
 
 
 COMBINE: dict[str, Callable[[Any, Ref, Any, Env, Value, Tag], Value]] = {

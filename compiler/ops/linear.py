@@ -12,6 +12,7 @@ from .base import (
     Use,
     Weight,
     Work,
+    channels_of,
     check_extents,
     define,
     no_work,
@@ -81,24 +82,19 @@ def linear_shape(a: Linear, x: Shape) -> Shape:
 
 
 def linear_weights(a: Linear, x: Shape) -> tuple[Weight, ...]:
-    features = features_of(x)
+    features = channels_of(x)
     bias = (Weight("bias", (a.n,), "uniform", features),) if a.bias else ()
     return (*expressed(a, Weight("weight", (a.n, features), "uniform", features)), *bias)
 
 
-def features_of(x: Shape) -> int:
-    """What a linear layer reads: the channels, which stand first in maps and last in tokens."""
-    return x[-1] if isinstance(x, Tokens) else x[0]
-
-
 def linear_work(a: Linear, x: Shape, out: Shape) -> Work:
     """MAC = in·out for a vector and for every token; a bias is one addition per output."""
-    return Work(mac=features_of(x) * size(out), add=size(out) if a.bias else 0)
+    return Work(mac=channels_of(x) * size(out), add=size(out) if a.bias else 0)
 
 
 def linear_saves(a: Linear, x: Shape, out: Shape, use: Use) -> Saved:
     """The input, or a copy row by row of tokens that lie as maps; a weight made of others where it is multiplied by."""
-    shape = (a.n, features_of(x))
+    shape = (a.n, channels_of(x))
     kept = kept_for(a, shape)
     if a.reparam != "none" and not use.needs[0]:
         kept = kept._replace(fixed=kept.fixed - size(shape))
@@ -113,7 +109,7 @@ def linear_lines(a: Linear, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ..
 
 def linear_macs(a: Linear, x: Shape, out: Shape) -> str:
     """in·out, times the tokens."""
-    return product(*out[:-1], features_of(x), a.n)
+    return product(*out[:-1], channels_of(x), a.n)
 
 
 def bilinear_macs(a: Bilinear, x: Shape, out: Shape) -> str:
@@ -128,7 +124,7 @@ fc: Op[Linear] = define(
         signature=Linear,
         shape=linear_shape,
         weights=linear_weights,
-        buffers=lambda a, x: singular_vectors(a, (a.n, features_of(x))),
+        buffers=lambda a, x: singular_vectors(a, (a.n, channels_of(x))),
         work=linear_work,
         saves=linear_saves,
         tokens=True,

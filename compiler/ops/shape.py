@@ -15,6 +15,7 @@ from .base import (
     Use,
     Weight,
     Work,
+    channels_of,
     check_extents,
     define,
     no_work,
@@ -22,6 +23,7 @@ from .base import (
     saves_both,
     saves_nothing,
     size,
+    with_channels,
 )
 from .formula import Line, asked, by_axis, factor, in_words, one_less, product, shape_text, text
 from .kinds import Flag, Integer, Ints, Number, Optional, Order, Padding, Pairs, PerAxis, Shaped, Word
@@ -34,19 +36,20 @@ class Slice(NamedTuple):
 
 
 def resolve_slice(a: Slice, x: Shape) -> Slice:
-    return a if a.b is not None else Slice(a.a, x[0])
+    return a if a.b is not None else Slice(a.a, channels_of(x))
 
 
 def slice_lines(a: Slice, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
-    return (Line("channels", f"{factor(a.b)} − {factor(a.a)}", out[0]),)
+    return (Line("channels", f"{factor(a.b)} − {factor(a.a)}", channels_of(out)),)
 
 
 def slice_shape(a: Slice, x: Shape) -> Shape:
     """The channels from a to b. Raises E0219 unless a < b ≤ C."""
     assert a.b is not None  # from resolve_slice
-    if a.a >= a.b or a.b > x[0]:  # with formulas: at all sizes; others are found when the sizes are known
-        raise Reject("E0219", start=a.a, stop=a.b, channels=x[0])
-    return (a.b - a.a, *x[1:])
+    channels = channels_of(x)
+    if a.a >= a.b or a.b > channels:  # with formulas: at all sizes; others are found when the sizes are known
+        raise Reject("E0219", start=a.a, stop=a.b, channels=channels)
+    return with_channels(x, a.b - a.a)
 
 
 slice_: Op[Slice] = define(
@@ -59,8 +62,15 @@ slice_: Op[Slice] = define(
         work=no_work,
         saves=saves_nothing,
         view=True,
+        tokens=True,
         shape_lines=slice_lines,
-        samples=("slice(1) @ 5", "slice(1, 3) @ 4x5x5", "slice(0, 2) @ 4x7"),
+        samples=(
+            "slice(1) @ 5",
+            "slice(1, 3) @ 4x5x5",
+            "slice(0, 2) @ 4x7",
+            "tokens -> slice(1) @ 4x3x2",
+            "tokens -> slice(1, 3) -> fc(3) @ 4x5",
+        ),
         rejects=(("slice(3, 3) @ 4x5x5", "E0219"), ("slice(0, 9) @ 4x5x5", "E0219"), ("slice(-1) @ 4", "E0305")),
     )
 )
@@ -307,7 +317,7 @@ def scale_weights(a: Scale, x: Shape) -> tuple[Weight, ...]:
 
 def factors(x: Shape) -> Shape:
     """The shape that one number per channel has, to stretch over positions or tokens."""
-    return (x[-1],) if isinstance(x, Tokens) else (x[0], *(1 for _ in x[1:]))
+    return (channels_of(x),) if isinstance(x, Tokens) else (x[0], *(1 for _ in x[1:]))
 
 
 def pooled_channels(a: NoParams, x: Shape) -> Shape:
