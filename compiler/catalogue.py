@@ -502,9 +502,10 @@ _add(
 _add(
     "E0328",
     "`{name}` is defined by itself",
-    "it needs its own value",
+    "`{name}` reads `{next}`",
     "remove the circle between the definitions",
-    "`where` names are computed when first read, each from others.",
+    "Values are computed from others, which must not need them in turn: those of `where` when they are first read, those of "
+    "a file from top to bottom.",
 )
 _add(
     "E0330",

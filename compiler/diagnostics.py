@@ -168,12 +168,13 @@ class Sink:
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
         self.remarks = 0  # how often something was added, repetitions too
-        self._seen: set[tuple[str, int, int]] = set()
+        self._seen: set[tuple[str, int, str | int | None]] = set()
 
     def add(self, diagnostic: Diagnostic) -> None:
         self.remarks += 1
         span = diagnostic.span
-        key = (diagnostic.code, span.start, id(span.source)) if span else (diagnostic.code, -1, len(self.found))
+        file = span and (span.source.path or id(span.source))  # a file that several others use is read for each
+        key = (diagnostic.code, span.start, file) if span else (diagnostic.code, -1, len(self.found))
         if key not in self._seen and len(self.found) < MAX_ERRORS:
             self._seen.add(key)
             self.found.append(diagnostic)

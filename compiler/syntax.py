@@ -245,6 +245,19 @@ def names(node: object) -> frozenset[str]:
     return frozenset(found)
 
 
+def labels(node: object) -> frozenset[str]:
+    """Every label that a part of the tree sets."""
+    found = set()
+    stack = [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, As):
+            found.add(item.name.id)
+        if isinstance(item, tuple):
+            stack.extend(item)
+    return frozenset(found)
+
+
 def bare(node: Expr) -> Expr:
     """The expression inside any number of parentheses."""
     while isinstance(node, Group):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Reject, show, similar
+from ..diagnostics import Label, Reject, show, similar
 from ..ir import Value
 from ..ops import Op
 from ..ops.composite import Composite
@@ -38,9 +38,17 @@ class Given:
             elif name not in names:
                 facts = {"name": name, "layer": ref.name, "see": suggest(name, names, ref.name)}
                 raise evaluator.problem("E0302", argument, env, **facts)
+            if name in self.by_name and names.count(name) > 1:
+                continue  # the declaration has it twice, which is the mistake
             if name in self.by_name or (ref.suffix is not None and name == suffix_name):
-                raise evaluator.problem("E0306", argument, env, name=name, layer=ref.name)
+                raise self.given_twice(ref, name, argument)
             self.by_name[name] = argument
+
+    def given_twice(self, ref: Ref, name: str, argument: ast.Argument) -> Problem:
+        """The mistake, with a label on the first of the two, which may be the kernel suffix."""
+        first = self.by_name.get(name)
+        label = Label(self.env.span(first or self.node.func), "given here before" if first else "the suffix gives it")
+        return Problem("E0306", self.env.span(argument), labels=(label,), name=name, layer=ref.name)
 
 
 TORCH_NAMES = {
@@ -202,6 +210,7 @@ def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) 
     if ref.suffix is not None and "k" not in names:
         raise evaluator.problem("E0321", node, env, layer=decl.name)
     given = Given(evaluator, ref, names, "k", node, env)
+    twice = len({*names}) < len(names)
     settings = env.scope.settings.of(decl.name)
     values = []
     for param in decl.node.params:
@@ -216,6 +225,8 @@ def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) 
         else:
             facts = {"name": param.name, "layer": decl.name, "doc": "it has no default", "see": where_to_look(ref)}
             raise evaluator.problem("E0303", node, env, **facts)
+        if twice and names.count(param.name) > 1:  # which of the two is meant is unknown
+            value = UNKNOWN
         inner.names[param.name] = value
         values.append(value)
     return values

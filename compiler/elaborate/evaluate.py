@@ -172,6 +172,10 @@ class Evaluator(Lists):
             if self.looking:
                 raise IsTensor
             return self.apply_chain_to(head, node.links[1:], node, env)
+        if head is UNKNOWN:
+            if not self.looking:
+                self.look_through(node.links[1:], env)
+            return UNKNOWN
         return Layer(node, env)
 
     def as_(self, node: ast.As, env: Env) -> Any:

@@ -73,6 +73,8 @@ class Names:
         self.plans = plans
         self.tree = ast.File((0, 0), ())  # the program's, where there is one
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
+        self.silenced: set[str] = set()  # names that an error was about, and that stand for nothing
+        self.reading: list[tuple[Lazy, Env]] = []  # the `where` names that are being computed
         self.trail: list[tuple[str, Span]] = []  # the uses of blocks that are being followed
         self.looking = False  # at what an operand is, which is evaluated again to be combined: nothing may be built
         self._keys: dict[tuple[Any, ...], int] = {}
@@ -99,11 +101,16 @@ class Names:
         """The tensor that a chain makes from a tensor."""
         raise NotImplementedError
 
+    def look_through(self, links: tuple[ast.Expr, ...], env: Env) -> None:
+        """Report the mistakes of layers whose input is unknown."""
+        raise NotImplementedError
+
     def problem(self, code: str, node: Any, env: Env, **facts: Any) -> Problem:
         return Problem(code, env.span(node), **facts)
 
     def report(self, problem: Problem) -> None:
         """Enter a mistake into the sink, with the uses of blocks that lead to it, innermost first."""
+        self.silenced |= problem.silences
         labels, notes = tuple(problem.labels), (*problem.notes, *(_used(*use) for use in reversed(self.trail[-3:])))
         self.sink.add(Diagnostic(problem.code, problem.facts, problem.span, labels, notes))
 
@@ -137,9 +144,13 @@ class Names:
             return name
         if name in arithmetic.FUNCTIONS:
             raise self.problem("E0314", node, env, what=f"the function `{name}`")
-        if self.names_missing:
+        if self.names_missing or name in self.silenced:
             return UNKNOWN
-        raise self.problem("E0301", node, env, name=name, help=self.did_you_mean(name, env))
+        raise self.stray(node, env)
+
+    def stray(self, node: ast.Name, env: Env) -> Problem:
+        """The mistake of a name that stands for nothing."""
+        return self.problem("E0301", node, env, name=node.id, help=self.did_you_mean(node.id, env))
 
     def builtin(self, name: str) -> Ref | None:
         """A layer, a combinator, or a block of the prelude."""
@@ -161,13 +172,25 @@ class Names:
         if not isinstance(value, Lazy):
             return value
         if value.busy:
-            raise self.problem("E0328", value.node.name, home, name=name)
+            raise self.circle(value)
         value.busy = True
+        self.reading.append((value, home))
         try:
             home.names[name] = result = self.evaluate(value.node.value, home)
         finally:
             value.busy = False
+            self.reading.pop()
         return result
+
+    def circle(self, value: Lazy) -> Problem:
+        """The mistake of `where` names that need each other, the last of which reads `value`."""
+        from .circles import Step, circle, mention  # only mistakes need it
+
+        start = next(i for i, (lazy, _) in enumerate(self.reading) if lazy is value)
+        within = self.reading[start:]
+        names = [lazy.node.name.id for lazy, _ in (*within[1:], within[0])]
+        spans = [home.span(mention(name, lazy.node.value)) for name, (lazy, home) in zip(names, within, strict=True)]
+        return circle([Step(lazy.node.name.id, span) for (lazy, _), span in zip(within, spans, strict=True)])
 
     def extent(self, node: ast.Name, env: Env) -> Any:
         """`cin`, `hin`, `win`, `din`: an extent of the enclosing block's input."""
@@ -175,6 +198,8 @@ class Names:
         if source is None:
             raise self.problem("E0367", node, env, name=node.id)
         if source.shape is None:
+            return UNKNOWN
+        if node.id in self.silenced:
             return UNKNOWN
         index = EXTENTS[node.id]
         rank = len(source.shape) - 1

@@ -24,7 +24,7 @@ class Operators(Regions):
         if node.level not in ("sum", "product"):
             return self.apply_value(self.evaluate(node, env), node, env, x, tag)
         if len(node.terms) == 2 and node.ops == ("*",):
-            times = self.count_value(node.terms[1], env)
+            times = self.count_value(node, env)
             if times is UNKNOWN:
                 return self.unknown(node, env)
             if times is not None:
@@ -37,23 +37,23 @@ class Operators(Regions):
             return body(x)
         return self.enclosed("group", "group", node, env, x, tag, False, body)
 
-    def count_value(self, node: ast.Expr, env: Env) -> Any:
-        """The value after `*` where it is no operand; None for one, or for what only a branch before it defines."""
+    def count_value(self, node: ast.Binary, env: Env) -> Any:
+        """The value after `*` where it is no operand; None for one, or for what only the branch before it labels."""
         try:
-            value = self.look(node, env)
+            value = self.look(node.terms[1], env)
         except Problem as problem:
-            if problem.code == "E0301":
+            if problem.code == "E0301" and problem.facts["name"] in ast.labels(node.terms[0]):
                 return None
             raise
         return None if is_operand(value) else value
 
     def is_combination(self, node: ast.Binary, env: Env) -> bool:
         """Whether a product combines layers, rather than repeating one."""
-        return not (len(node.terms) == 2 and node.ops == ("*",) and self.count_value(node.terms[1], env) is not None)
+        return not (len(node.terms) == 2 and node.ops == ("*",) and self.count_value(node, env) is not None)
 
     def combine(self, node: ast.Binary, env: Env, x: Value) -> Value:
         """All operands that are present on the same input, combined from left to right."""
-        self.warn_ignored([(term, env) for term in node.terms], env.span(node))
+        self.warn_ignored([(term, env) for term in node.terms], node, env, x)
         total: Value | None = None
         for op, term in zip(("+", *node.ops), node.terms, strict=True):
             value = self.evaluate(term, env)
@@ -195,7 +195,7 @@ class Operators(Regions):
             return inputs[0]
         items = [(i.node, i.env) for i in branches.items if isinstance(i, Layer)]
         if len(items) == len(branches.items):
-            self.warn_ignored(items, env.span(branches.node))
+            self.warn_ignored(items, branches.node, env, inputs[0])
         if len(values) == 1:
             return values[0]
         span = env.span(branches.node)
@@ -204,19 +204,23 @@ class Operators(Regions):
         except Reject as reject:
             raise self.misfit(reject, span, tuple(values), branches.node, env) from None
 
-    def ignores_input(self, node: ast.Expr, env: Env) -> bool:
-        """Whether a branch is a tensor, or a chain that begins with one, and so ignores what flows in."""
+    def own_tensor(self, node: ast.Expr, env: Env) -> Value | None:
+        """The tensor that a branch is, or that it begins with as a chain, and which it has instead of its input."""
         core = ast.bare(node)
         core = ast.bare(core.links[0]) if isinstance(core, ast.Chain) else core
         if not isinstance(core, ast.Name):
-            return False
+            return None
         home = env.find(core.id)
         known = home.names[core.id] if home is not None else self.builtin(core.id) or env.find_tap(core.id)
-        return isinstance(known, Value)
+        return known if isinstance(known, Value) else None
 
-    def warn_ignored(self, items: list[tuple[ast.Expr, Env]], span: Span) -> None:
-        if items and all(self.ignores_input(node, env) for node, env in items):
-            self.sink.add(Diagnostic("W0603", {}, span))
+    def warn_ignored(self, items: list[tuple[ast.Expr, Env]], node: ast.Expr, env: Env, x: Value) -> None:
+        """Remark on a group whose every branch has a tensor of its own, unless it is what flows in, or nothing does."""
+        if not items or id(node) in self.unfed:
+            return
+        tensors = [self.own_tensor(*item) for item in items]
+        if not any(t is None or t is x or self.frame.imports.get(t) is x for t in tensors):
+            self.sink.add(Diagnostic("W0603", {}, env.span(node)))
 
     def branch(self, item: Any, node: ast.Expr, env: Env, x: Value, tag: Tag) -> Any:
         """A branch's tensor, or ABSENT; one with a mistake gives an unknown shape, and its neighbours go on."""
@@ -233,5 +237,4 @@ class Operators(Regions):
         except Fatal:
             raise
         except Problem as problem:
-            self.report(problem)
-            return self.unknown(node, env)
+            return self.failed(problem, node, env)

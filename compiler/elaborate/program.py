@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from .. import syntax as ast
-from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, show, usage
+from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, show, similar, usage
 from ..ir import Graph, Terminal, Value
-from ..limits import Limits
+from ..limits import MAX_ERRORS, Limits
 from ..ops import NAMES, Shape
 from ..ops.base import check_extents
 from ..ops.composite import COMPOSITES
@@ -13,9 +13,11 @@ from ..ops.initial import KINDS, Initial
 from ..ops.kinds import describe
 from ..source import Source, Span
 from ..symbolic import is_whole, symbol
+from .alone import alone
 from .apply import Applier
 from .bind import suggest
 from .build import open_region, safe_name
+from .circles import Step, circle, circle_in_file, circle_of_files, place_of
 from .count import Counter
 from .initials import INIT, initials_of
 from .instances import Shared, detach
@@ -57,8 +59,10 @@ class Program(Applier):
         self.params: dict[str, Any] = {}
         self.initials: dict[str, Initial] = {}
         self.recipe: Recipe | None = None
+        self.later = {item.define.name.id for item in tree.items if isinstance(item, ast.Binding)}
         self.resized = False  # whether the request gives an input another shape than the program
         self.title = ""
+        self.net: ast.Net | None = None
         self.flow_end: Value | None = None
         self.places: dict[str, Span] = {}
         self.at: Any = tree  # the item that is being followed
@@ -100,7 +104,7 @@ class Program(Applier):
             elif isinstance(item, ast.Use):
                 self.declare_used(item)
             elif isinstance(item, ast.Block):
-                self.check_params(item)
+                self.check_params(item, self.env)
                 self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
             elif isinstance(item, ast.Shared):
                 self.frame.reserved.add(safe_name(item.name.id))
@@ -127,11 +131,17 @@ class Program(Applier):
             if name.id in blocks:
                 self.declare_name(name, blocks[name.id])
             else:
-                way = suggest(name.id, list(blocks), item.path.value)
-                self.report(self.problem("E0340", name, self.env, name=name.id, path=item.path.value, see=way))
+                self.silenced.add(name.id)
+                close = similar(name.id, blocks, 0.6)
+                way = f"did you mean `{close[0]}`?" if close else f"it has {show(', '.join(blocks)) or 'no blocks'}"
+                if not self.names_missing:  # it may be one with a mistake
+                    self.report(self.problem("E0340", name, self.env, name=name.id, path=item.path.value, see=way))
 
-    def used_blocks(self, path: ast.String, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
-        """The blocks of the file that a `use` line names, by name. Raises Problem for a circle (E0338)."""
+    def used_blocks(self, path: ast.String, env: Env, trail: tuple[Step, ...]) -> dict[str, Ref]:
+        """The blocks of the file that a `use` line names, by name. Raises Problem for a circle (E0338).
+
+        trail: the files that led here, each with the place at which it names the next.
+        """
         if self.loader is None:
             raise self.problem("E0341", path, env, reason="this program has no folder to look in")
         try:
@@ -140,20 +150,21 @@ class Program(Applier):
             first = error.diagnostics[0]
             reason = first.title if first.code == "E0502" else first.label or first.title
             raise self.problem("E0341", path, env, reason=reason) from None
-        place = source.path or source.name
-        if place in trail or place == self.source.path:
-            chain = " -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
-            way = {} if trail else {"help": "remove the line: the blocks of a file are there without it"}
-            raise self.problem("E0338", path, env, chain=chain, **way)
+        trail = (*trail, Step(place_of(env.source), env.span(path)))
+        place = place_of(source)
+        if place in [step.name for step in trail]:
+            raise circle_of_files(place, trail)
         tree, found = self.plans.tree(source, self.limits)
         for diagnostic in found:
             self.sink.add(diagnostic)
-        return self.library(tree, Env(source, None, Scope(None, title=source.name), ("file", place)), (*trail, place))
+            self.names_missing = self.names_missing or diagnostic.is_error
+        return self.library(tree, Env(source, None, Scope(None, title=source.name), ("file", place)), trail)
 
-    def library(self, tree: ast.File, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
+    def library(self, tree: ast.File, env: Env, trail: tuple[Step, ...]) -> dict[str, Ref]:
         """Blocks of a used file, each with that file's `set` defaults; its build parameters have their defaults."""
         settings = NO_SETTINGS
         blocks: dict[str, Ref] = {}
+        places: dict[str, Span] = {}
         for item in tree.items:
             if isinstance(item, ast.Use):
                 env.names.update(self.used_blocks(item.path, env, trail))
@@ -163,6 +174,10 @@ class Program(Applier):
             elif isinstance(item, ast.Net):
                 env.names.update((p.name, self.evaluate(p.default, env)) for p in item.params if p.default is not None)
             elif isinstance(item, ast.Block):
+                self.check_params(item, env)
+                first = places.setdefault(item.name.id, env.span(item.name))
+                if first != env.span(item.name):
+                    self.report(again("E0312", env.span(item.name), first, name=item.name.id))
                 blocks[item.name.id] = Ref(BlockDecl(item, env, settings), item.name.id)
                 env.names[item.name.id] = blocks[item.name.id]
         return blocks
@@ -178,6 +193,7 @@ class Program(Applier):
                 self.env.names[name.id] = UNKNOWN  # a layer or a number: its uses are no further mistakes
             return
         if name.id in EXTENTS:
+            self.silenced.add(name.id)
             self.report(Problem("E0337", span, name=name.id))
             return
         if name.id in NAMES or name.id in COMPOSITES or name.id in COMBINATORS:
@@ -185,22 +201,26 @@ class Program(Applier):
         self.env.names[name.id] = value
         self.places[name.id] = span
 
-    def check_params(self, block: ast.Block) -> None:
+    def check_params(self, block: ast.Block, env: Env) -> None:
         """Names of parameters and `where` definitions: each once, none with a fixed meaning, layers with a remark."""
-        seen: set[str] = set()
+        seen: dict[str, Span] = {}
         names = [(param.name, param) for param in block.params] + [(c.name.id, c.name) for c in block.where]
         for name, node in names:
             if name in EXTENTS:
-                self.report(self.problem("E0337", node, self.env, name=name))
+                self.silenced.add(name)
+                self.report(self.problem("E0337", node, env, name=name))
             elif name in seen:
-                self.report(self.problem("E0312", node, self.env, name=name))
+                self.report(again("E0312", env.span(node), seen[name], name=name))
             elif name in NAMES or name in COMPOSITES or name in COMBINATORS:
-                self.sink.add(Diagnostic("W0601", {"name": name}, self.env.span(node)))
-            seen.add(name)
+                self.sink.add(Diagnostic("W0601", {"name": name}, env.span(node)))
+            seen.setdefault(name, env.span(node))
 
     def declare_net(self, item: ast.Net) -> None:
-        if self.title:
-            raise self.problem("E0318", item, self.env, what="`net` line", way="a file describes one network")
+        if self.net is not None:
+            places = (self.env.span(item), self.env.span(self.net))
+            self.report(again("E0318", *places, what="`net` line", way="a file describes one network"))
+            self.silenced |= {param.name for param in item.params}
+            return
         self.title = item.name.id
         self.net = item
 
@@ -244,7 +264,7 @@ class Program(Applier):
 
     def bind_params(self, given: dict[str, Any]) -> None:
         """Build parameters from the request, then from their defaults, which may read earlier ones."""
-        net: ast.Net | None = getattr(self, "net", None)
+        net = self.net
         names = [param.name for param in net.params] if net is not None else []
         for name in given:
             if name not in names:
@@ -256,14 +276,21 @@ class Program(Applier):
                 )
                 self.report(Problem("E0322", where, name=name, help=way))
         for param in net.params if net is not None else ():
-            if param.name in given:
-                value = self.given_value(param, given[param.name])
-            elif param.default is None:
-                raise self.problem("E0323", param, self.env, name=param.name)
-            else:
-                value = self.evaluate(param.default, self.env)
+            try:
+                value = self.param_value(param, given)
+            except Problem as problem:
+                self.report(problem)
+                value = UNKNOWN
             self.declare_name(ast.Name(param.pos, param.name), value)
             self.params[param.name] = value
+
+    def param_value(self, param: ast.Param, given: dict[str, Any]) -> Any:
+        """The value of a build parameter. Raises Problem."""
+        if param.name in given:
+            return self.given_value(param, given[param.name])
+        if param.default is None:
+            raise self.problem("E0323", param, self.env, name=param.name)
+        return self.evaluate(param.default, self.env)
 
     def given_value(self, param: ast.Param, value: Any) -> Any:
         """A value from the request; a word is the name of a layer where the default is a layer."""
@@ -299,7 +326,7 @@ class Program(Applier):
                 elif isinstance(item, ast.Output):
                     self.run_output(item)
                 elif isinstance(item, ast.Aux):
-                    self.aux += [Terminal(d.name.id, self.tensor(d.value)) for d in item.results]
+                    self.aux += [Terminal(d.name.id, self.made(d.value)) for d in item.results]
             except Fatal:
                 raise
             except Problem as problem:
@@ -312,6 +339,17 @@ class Program(Applier):
             self.flow_end = self.unknown(item, self.env)
         elif isinstance(item, ast.Binding):
             self.env.names.setdefault(item.define.name.id, UNKNOWN)
+            for label in ast.labels(item):
+                self.scope.taps.setdefault(label, self.unknown(item, self.env))
+
+    def stray(self, node: ast.Name, env: Env) -> Problem:
+        """The mistake of a name that stands for nothing, or not yet: then it may be one of a circle of values."""
+        if len(self.sink.found) >= MAX_ERRORS:
+            return super().stray(node, env)
+        steps = circle_in_file(node.id, self.tree, self.source)
+        problem = circle(steps) if steps else super().stray(node, env)
+        problem.silences = frozenset({step.name for step in steps} or self.later & {node.id})
+        return problem
 
     def run_input(self, item: ast.Input, shapes: Shapes | Shape | None) -> None:
         if not item.sources:
@@ -324,8 +362,9 @@ class Program(Applier):
             if source.name is None and (item.flow is None or self.flow_end is None):
                 self.check_unnamed(source)
             given = shapes.get(name) if isinstance(shapes, dict) else shapes if single else None
-            value = self.add_input(name, given or self.shape_of(source), self.env.span(source), given is None)
-            self.resized = self.resized or (given is not None and given != self.shape_of(source))
+            declared = self.declared_shape(source)
+            value = self.add_input(name, given or declared, self.env.span(source), given is None)
+            self.resized = self.resized or (given is not None and given != declared)
             if source.name is not None:
                 self.declare_name(source.name, value)
         if item.flow is not None:
@@ -382,7 +421,15 @@ class Program(Applier):
         first = self.env.span(flow).text.split()[0].split("(")[0]
         return f"is a `->` missing before `{first}`? Otherwise name what it makes: output y = …"
 
-    def add_input(self, name: str, shape: Shape, span: Span, declared: bool) -> Value:
+    def declared_shape(self, source: ast.InputShape) -> Shape | None:
+        """An input's shape as declared; None for what cannot be one, which is reported."""
+        try:
+            return self.shape_of(source)
+        except Problem as problem:
+            self.report(problem)
+            return None
+
+    def add_input(self, name: str, shape: Shape | None, span: Span, declared: bool) -> Value:
         value = Value(shape, span if declared else None, self.frame)
         self.frame.region.inputs.append(value)
         self.inputs.append(Terminal(name, value))
@@ -409,14 +456,33 @@ class Program(Applier):
 
     def run_binding(self, define: ast.Define) -> None:
         value = self.evaluate(define.value, self.env)
+        value = self.combined(value, define.value)
         if is_layer(value) or value is ABSENT:
             raise self.problem("E0332", define.value, self.env, name=define.name.id)
         if isinstance(value, Value) and value.maker is not None:
             value.hint = define.name.id
         self.declare_name(define.name, value)
 
+    def combined(self, value: Any, node: ast.Expr) -> Any:
+        """The tensor that a sum or list of tensors alone makes, for which nothing has to flow; else the value."""
+        inner = alone(self, value) if is_layer(value) else []
+        if not inner:
+            return value
+        self.unfed.update(map(id, inner))
+        base = self.inputs[0].value if self.inputs else self.unknown(node, self.env)
+        return self.apply_value(value, node, self.env, base)
+
+    def made(self, node: ast.Expr) -> Value:
+        """The tensor that an expression makes; one of unknown shape where it has a mistake, which is reported."""
+        try:
+            return self.tensor(node)
+        except Fatal:
+            raise
+        except Problem as problem:
+            return self.failed(problem, node, self.env)
+
     def tensor(self, node: ast.Expr) -> Value:
-        value = self.evaluate(node, self.env)
+        value = self.combined(self.evaluate(node, self.env), node)
         if isinstance(value, Value):
             return value
         if is_layer(value) and self.flow_end is not None:
@@ -435,7 +501,7 @@ class Program(Applier):
                 else "output"
             )
             node = result.value if isinstance(result, ast.Define) else result
-            value = self.tensor(node)
+            value = self.made(node)
             if isinstance(result, ast.Define):
                 value.hint = value.hint or name
                 self.declare_name(result.name, value)
@@ -452,7 +518,8 @@ class Program(Applier):
         sections = [item for item in self.tree.items if isinstance(item, ast.Train)]
         for surplus in sections[1:]:
             way = "write all options in one"
-            self.report(self.problem("E0318", surplus, self.env, what="`train` section", way=way))
+            places = (self.env.span(surplus), self.env.span(sections[0]))
+            self.report(again("E0318", *places, what="`train` section", way=way))
         if sections and self.outputs:
             from .losses import LossReader
             from .train import Section
@@ -488,18 +555,26 @@ class Program(Applier):
             decl = value.target if isinstance(value, Ref) else None
             if not isinstance(decl, BlockDecl) or id(decl.node) in self.record.blocks or decl.env is not self.env:
                 continue
-            frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
-            outer, self.frame = self.frame, frame
-            source = Value(None, None, frame)
-            inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
             try:
-                for param in decl.node.params:
-                    inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
-                self.bind_where(decl, inner, frame)
-                self.links((decl.node.body,), inner, source)
-            finally:
-                frame.is_open = False
-                self.frame = outer
+                self.check_unused_block(decl)
+            except Fatal:
+                raise
+            except Problem as problem:
+                self.report(problem)
+
+    def check_unused_block(self, decl: BlockDecl) -> None:
+        frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
+        outer, self.frame = self.frame, frame
+        source = Value(None, None, frame)
+        inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
+        try:
+            for param in decl.node.params:
+                inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
+            self.bind_where(decl, inner, frame)
+            self.links((decl.node.body,), inner, source)
+        finally:
+            frame.is_open = False
+            self.frame = outer
 
     def check_layers(self) -> None:
         if self.frame.layers > self.limits.max_layers:
@@ -531,3 +606,8 @@ class Program(Applier):
             value = self.env.names.get(name)
             if name not in self.env.used and not (isinstance(value, Ref) and isinstance(value.target, BlockDecl)):
                 self.sink.add(Diagnostic("W0602", {"name": name}, span))
+
+
+def again(code: str, span: Span, first: Span, **facts: Any) -> Problem:
+    """The mistake of saying something twice, with a label where it was said first."""
+    return Problem(code, span, labels=(Label(first, "declared here before"),), **facts)

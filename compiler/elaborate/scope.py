@@ -18,6 +18,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(code)
         self.code, self.span, self.labels, self.notes, self.facts = code, span, labels, notes, facts
+        self.silences: frozenset[str] = frozenset()  # names of which nothing more is to be said once it is reported
 
 
 class Fatal(Problem):
