@@ -22,11 +22,12 @@ def _add(code: str, title: str, label: str, help: str, explain: str) -> None:
 _add(
     "E0101",
     "unexpected character",
-    "`{char}` has no meaning in a program",
+    "{char} has no meaning in a program",
     "{help}",
     "Programs are written in ASCII letters, digits and the signs of the language; `×` may stand for `x` in a shape. "
     "Characters that merely look like these, invisible characters and control characters are refused. Comments after "
-    "`#` and quoted text may hold anything but halves of surrogate pairs, which are no text.",
+    "`#` and quoted text may hold anything but halves of surrogate pairs, which are not text; what is invisible there is "
+    "warned about.",
 )
 _add(
     "E0102",
@@ -1192,6 +1193,23 @@ _add(
     "drawn from the seed {seed}: the results mean nothing",
     "give trained ones with --weights W.safetensors",
     "Without a file of weights a network is run with the initial ones, which shows that it runs and how long it takes.",
+)
+
+_add(
+    "W0616",
+    "{where} turns the direction of text",
+    "{char}: editors show what follows in another order than it is read",
+    "remove it",
+    "Characters that set the direction of text can make a program look like another one: what seems to be a comment may be "
+    "code, and the other way round (Boucher and Anderson, *Trojan Source*, 2021). They are refused in the program itself.",
+)
+_add(
+    "W0617",
+    "{where} holds a character that is not shown",
+    "{char}",
+    "remove it",
+    "Control characters and invisible ones do not belong into text: a terminal may obey them, and nobody sees them. They are "
+    "refused in the program itself.",
 )
 
 _add(

@@ -6,7 +6,7 @@ from typing import Any
 from .. import syntax as ast
 from ..diagnostics import Diagnostic, Sink, show
 from ..ir import Value
-from ..limits import MAX_ERRORS, Limits
+from ..limits import Limits
 from ..ops import NAMES
 from ..ops.base import Tokens
 from ..ops.composite import COMPOSITES
@@ -213,7 +213,7 @@ class Names:
 
     def did_you_mean(self, name: str, env: Env) -> str:
         """The way out for an unknown name, where it will be shown."""
-        if len(self.sink.found) >= MAX_ERRORS:
+        if self.sink.is_full:
             return ""
         from .suggestions import suggestion  # only mistakes need it
 

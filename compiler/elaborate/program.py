@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .. import syntax as ast
 from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, show, similar, usage
 from ..ir import Graph, Terminal, Value
-from ..limits import MAX_ERRORS, Limits
+from ..limits import Limits
 from ..ops import NAMES, Shape
 from ..ops.base import check_extents
 from ..ops.composite import COMPOSITES
@@ -344,7 +344,7 @@ class Program(Applier):
 
     def stray(self, node: ast.Name, env: Env) -> Problem:
         """The mistake of a name that stands for nothing, or not yet: then it may be one of a circle of values."""
-        if len(self.sink.found) >= MAX_ERRORS:
+        if self.sink.is_full:
             return super().stray(node, env)
         steps = circle_in_file(node.id, self.tree, self.source)
         problem = circle(steps) if steps else super().stray(node, env)
@@ -407,7 +407,7 @@ class Program(Applier):
         """A flow whose input shape comes from the request."""
         shape = next(iter(shapes.values()), None) if isinstance(shapes, dict) else shapes
         if shape is None:
-            raise self.problem("E0211", item, self.env)
+            self.report(self.problem("E0211", item, self.env))  # names and arguments can be checked all the same
         self.start_flow(flow, self.add_input(UNNAMED, shape, self.env.span(item), False))
 
     def start_flow(self, flow: Any, value: Value) -> None:
