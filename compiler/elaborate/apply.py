@@ -38,7 +38,7 @@ class Applier(Uses):
             return x
         if layer is UNKNOWN:
             return self.unknown(node, env)
-        raise self.problem("E0308", node, env, got=describe(layer))
+        raise self.problem("E0308", node, env, got=describe(layer), **self.way_from_word(layer, env))
 
     def apply_evaluated(self, node: ast.Expr, env: Env, x: Value, tag: Tag) -> Value:
         return self.apply_value(self.evaluate(node, env), node, env, x, tag)

@@ -51,14 +51,6 @@ class Given:
         return Problem("E0306", self.env.span(argument), labels=(label,), name=name, layer=ref.name)
 
 
-TORCH_NAMES = {
-    "stride": "s", "strides": "s", "padding": "p", "pad": "p", "kernel": "k", "kernel_size": "k", "dilation": "d",
-    "groups": "g", "out_channels": "c", "filters": "c", "channels": "c", "out_features": "n", "features": "n",
-    "padding_mode": "pad_mode", "ceil_mode": "ceil", "count_include_pad": "count_pad", "rate": "p",
-}  # fmt: skip
-"""What other frameworks call arguments, and what they are called here."""
-
-
 def where_to_look(ref: Ref) -> str:
     """Where a reader finds the signature of what was used."""
     if isinstance(ref.target, BlockDecl):
@@ -70,7 +62,12 @@ def where_to_look(ref: Ref) -> str:
 
 def suggest(name: str, names: list[str], layer: str) -> str:
     """A way out for an unknown argument."""
-    close = [n for n in (TORCH_NAMES.get(name),) if n in names] or similar(name, names, 0.6)
+    from .foreign import argument_here  # only mistakes need it
+
+    here = argument_here(name, names)
+    if here:
+        return here
+    close = similar(name, names, 0.6)
     if close:
         return f"did you mean `{close[0]}`?"
     return f"`{layer}` takes {show(', '.join(names))}" if names else f"`{layer}` takes no arguments"

@@ -146,7 +146,11 @@ class Evaluator(Lists):
     def not_callable(self, target: Any, node: ast.Call, env: Env) -> Problem:
         if is_layer(target):
             return self.problem("E0324", node.func, env)
-        return self.problem("E0314", node.func, env, what=describe(target))
+        return self.problem("E0314", node.func, env, what=describe(target), **self.way_from_word(target, env))
+
+    def way_from_word(self, value: Any, env: Env) -> dict[str, Any]:
+        """A better help where a word of some argument, such as `linear`, stands for a layer."""
+        return {"help": self.did_you_mean(value, env)} if isinstance(value, str) and value else {}
 
     def function(self, node: ast.Call, name: str, env: Env) -> Any:
         for argument in node.args:

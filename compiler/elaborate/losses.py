@@ -12,7 +12,7 @@ from ..ops.kinds import describe
 from ..recipe.fit import check_target, target_of
 from ..recipe.losses import LOSSES, Loss
 from ..recipe.recipe import Target, Term
-from .choices import Reader, bare_name, called, closest
+from .choices import Reader, bare_name, called, chosen_here
 from .evaluate import Evaluator
 from .scope import UNKNOWN, Env
 
@@ -72,7 +72,7 @@ class LossReader(Reader):
         if name not in LOSSES:
             if not name:
                 raise self.not_a_sum(node, "this is no loss")
-            raise self.problem("E0351", node, what="loss", see=closest(name, LOSSES))
+            raise self.problem("E0351", node, what="loss", see=chosen_here(name, LOSSES))
         return [(factor, node, None)]
 
     def product(self, node: ast.Binary, factor: float) -> list[Weighted]:

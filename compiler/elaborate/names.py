@@ -20,10 +20,16 @@ from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Layer, Lazy, Prob
 COMBINATORS = {
     c.name: c
     for c in (
-        Combinator("id", "The input itself."),
-        Combinator("res", "res(f, proj=g): f plus the input; where their shapes differ, f plus g."),
+        Combinator("id", "The input itself.", ("Identity", "NoOp", "Passthrough", "Skip")),
         Combinator(
-            "split", "split([f, g], sizes): shares the channels out among the branches, concatenates their outputs."
+            "res",
+            "res(f, proj=g): f plus the input; where their shapes differ, f plus g.",
+            ("Residual", "Shortcut", "SkipConnection"),
+        ),
+        Combinator(
+            "split",
+            "split([f, g], sizes): shares the channels out among the branches, concatenates their outputs.",
+            ("Chunk", "TensorSplit"),
         ),
     )
 }

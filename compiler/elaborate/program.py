@@ -22,7 +22,7 @@ from .count import Counter
 from .initials import INIT, initials_of
 from .instances import Shared, detach
 from .modules import Loader, prelude_block, prelude_paragraphs
-from .names import COMBINATORS, EXTENTS, is_layer, split_suffix
+from .names import COMBINATORS, CONVERTIBLE, EXTENTS, is_layer, split_suffix
 from .scope import ABSENT, NO_SETTINGS, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 if TYPE_CHECKING:
@@ -234,7 +234,8 @@ class Program(Applier):
         known = list(entry.params) if entry is not None else self.block_params(name)
         if known is None:
             stem, suffix = split_suffix(name)
-            help_text = f"write set {stem}(…)" if suffix is not None else self.did_you_mean(name, self.env)
+            has_suffix = suffix is not None and (stem in CONVERTIBLE or self.block_params(stem) is not None)
+            help_text = f"write set {stem}(…)" if has_suffix else self.did_you_mean(name, self.env)
             what = f"`{name}` is no layer or block with defaults"
             self.report(self.problem("E0325", item.name, self.env, what=what, help=help_text))
             return settings
