@@ -14,6 +14,7 @@ from .elaborate.modules import Loader
 from .elaborate.program import Program, Shapes
 from .ir import Graph
 from .limits import MAX_FRAMES, Limits
+from .misfits import with_sizes
 from .ops import Shape
 from .parse import parse
 from .source import Source, Span
@@ -71,6 +72,13 @@ def elaborate(
         check_graph(graph)
     if graph is None and not sink.has_errors:
         sink.add(Diagnostic("E0317", missing(source, tree), Span(source, 0, min(1, len(source.text)))))
+    if graph is None and shared is None:
+
+        def compiled(sizes: dict[str, Shape]) -> Graph | None:
+            with undisturbed():
+                return Program(source, tree, Sink(), limits, loader).run(params, sizes)
+
+        return Result(None, with_sizes(sink.found, program.inputs, compiled), program.params)
     return Result(graph, sink.found, program.params)
 
 

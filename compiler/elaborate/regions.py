@@ -137,4 +137,8 @@ class Regions(Evaluator):
     def misfit(self, reject: Reject, span: Span, values: tuple[Value, ...], node: ast.Expr, env: Env) -> Problem:
         """A shape mistake between tensors, with a label where each of them came from."""
         labels = [Label(v.origin, f"{show(v.shape)} from here") for v in values if v.origin is not None and v.shape]
+        if reject.code in ("E0203", "E0204"):
+            from .floors import rounding  # only mistakes need it
+
+            labels += rounding([v for v in values if v.shape], self.frame)
         return Problem(reject.code, span, labels=tuple(labels), **reject.facts)
