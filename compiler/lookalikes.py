@@ -44,7 +44,7 @@ def _way_out(char: str, following: str) -> str:
     if char in ";；":
         return "remove it: declarations need no sign at their end"
     if "\ud800" <= char <= "\udfff":
-        return "remove it: it is half of a surrogate pair, which is no text"
+        return "remove it: it is half of a surrogate pair, which is not text"
     meant = _meant(char, following)
     if char == "×":
         return "did you mean `*`? In a shape it stands without blanks: 3×32×32"

@@ -14,7 +14,6 @@ from .elaborate.modules import Loader
 from .elaborate.program import Program, Shapes
 from .ir import Graph
 from .limits import MAX_FRAMES, Limits
-from .misfits import with_sizes
 from .ops import Shape
 from .parse import parse
 from .source import Source, Span
@@ -73,6 +72,7 @@ def elaborate(
     if graph is None and not sink.has_errors:
         sink.add(Diagnostic("E0317", missing(source, tree), Span(source, 0, min(1, len(source.text)))))
     if graph is None and shared is None:
+        from .misfits import with_sizes  # only mistakes need it
 
         def compiled(sizes: dict[str, Shape]) -> Graph | None:
             with undisturbed():

@@ -76,6 +76,8 @@ def test_one_input_of_several() -> None:
         "input 3x9x9 -> (conv3x3(3) + maxpool3)",
         "input 3x9x9 -> [conv3x3(3), relu]",
         "input 3x9x9 -> [gap -> flatten, relu]",
+        "input 3x32x32 -> (id + conv3x3(3, s=2, p=1))",
+        "input 3x33x33 -> (id + conv3x3(3, s=2, p=1))",
         "input 3x9x9 -> conv(3, hin - 1) -> [id, upsample2]",
     ],
 )

@@ -128,7 +128,7 @@ class Builder:
         return full
 
     def constant(self, part: str, array: "NDArray[Any]") -> str:
-        """An initializer that is no weight."""
+        """An initializer that is not a weight."""
         name = self.unique(f"{self.path}.{part}")
         self.stored[name] = array
         return name

@@ -98,7 +98,7 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
         try:
             values[hole.place] = _read(raw, hole.kind, rank)
         except Reject as reject:
-            facts = {"name": hole.name, "layer": ref.name, "see": where_to_look(ref), **reject.facts}
+            facts = {"name": hole.name, "layer": ref.name, "see": hole.kind.way or where_to_look(ref), **reject.facts}
             span = env.file.span(hole.setting) if hole.setting is not None else env.span(hole.argument or node)
             raise Problem(reject.code, span, **facts) from None
     return UNKNOWN if unknown else entry.signature(*values)

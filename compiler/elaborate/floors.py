@@ -1,6 +1,7 @@
 """Which layer rounded an extent, where branches do not fit: its stride does not divide the extent that it was given."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 from ..diagnostics import Label
@@ -11,16 +12,32 @@ MOST = 10_000
 """Steps that are looked at before a misfit."""
 
 
-def rounding(values: Iterable[Value], frame: Frame) -> tuple[Label, ...]:
+def rounding(values: Sequence[Value], frame: Frame) -> tuple[Label, ...]:
     """A label on the first layer that rounded an extent of some of the values, but not of all of them."""
     paths = [list(_before(value, frame)) for value in values]
     common = {id(step) for step in paths[0]}.intersection(*({id(step) for step in path} for path in paths[1:]))
     for path in paths:
-        for step in reversed(path):
-            remark = "" if id(step) in common else _rounded(step)
+        own = [step for step in path if id(step) not in common]
+        if _apart(values) >= prod(max(_strides(step)) for step in own):
+            continue  # a stride is missing, or one too many: more than rounding
+        for step in reversed(own):
+            remark = _rounded(step)
             if remark:
                 return (Label(step.span, remark),)
     return ()
+
+
+def _strides(step: Apply) -> tuple[int, ...]:
+    """The strides of a layer with a window; 1 for any other."""
+    strides = getattr(step.attrs, "s", None)
+    return strides if step.op.window is not None and isinstance(strides, tuple) and strides else (1,)
+
+
+def _apart(values: Sequence[Value]) -> int:
+    """How far extents of some tensors lie apart along an axis, channels left out."""
+    shapes = [value.shape[1:] for value in values if value.shape is not None]
+    known = [extents for extents in zip(*shapes, strict=False) if all(isinstance(n, int) for n in extents)]
+    return max((max(extents) - min(extents) for extents in known), default=0)
 
 
 def _before(value: Value, frame: Frame) -> Iterator[Apply]:
@@ -55,10 +72,9 @@ def _surroundings(frame: Frame | None) -> dict[int, Value]:
 def _rounded(step: Apply) -> str:
     """What is said of a layer whose stride does not divide its input evenly; else an empty text."""
     shape, out = step.inputs[0].shape, step.outputs[0].shape
-    strides = getattr(step.attrs, "s", None)
-    if shape is None or out is None or step.op.window is None or not isinstance(strides, tuple):
+    if shape is None or out is None:
         return ""
-    for axis, (extent, result, stride) in enumerate(zip(shape[1:], out[1:], strides, strict=False)):
+    for axis, (extent, result, stride) in enumerate(zip(shape[1:], out[1:], _strides(step), strict=False)):
         if not isinstance(extent, int) or result >= extent:
             continue
         taken = f"`{step.op.name}` takes {extent} to {result}"

@@ -59,7 +59,7 @@ class Operators(Regions):
             value = self.evaluate(term, env)
             if value is ABSENT:
                 continue
-            self.check_operand(op, value, term, env)
+            self.check_operand(op, value, term, env, node.ops[0] if total is None and node.ops[0] == "*" else op)
             self.warn_label(term, value, env)
             operand = value if isinstance(value, Value) else self.apply_value(value, term, env, x)
             if total is None:
@@ -76,12 +76,12 @@ class Operators(Regions):
                 raise self.misfit(reject, span, (total, operand), term, env) from None
         return x if total is None else total
 
-    def check_operand(self, op: str, value: Any, term: ast.Expr, env: Env) -> None:
-        """Refuse a constant among layers, and operators that layers do not have."""
+    def check_operand(self, op: str, value: Any, term: ast.Expr, env: Env, sign: str) -> None:
+        """Refuse a constant among layers, and operators that layers do not have. `sign` stands beside the operand."""
         if op not in OPERATOR_OPS:
             raise self.problem("E0327", term, env, op=op, got="a layer", expected="numbers")
         if not is_operand(value) and value is not UNKNOWN:
-            raise self.problem("E0310", term, env, got=describe(value))
+            raise self.problem("E0310", term, env, got=describe(value), **factor(sign, value))
 
     def repeat(self, node: ast.Binary, layer: Any, times: Any, env: Env, x: Value, tag: Tag) -> Value:
         """`f * n`: n instances in sequence, stored once from the first whose output has its input's shape."""
@@ -93,7 +93,8 @@ class Operators(Regions):
             return x
         if isinstance(layer, Value) or isinstance(times, bool) or not isinstance(times, int) or times < 0:
             what = describe(times) if not isinstance(layer, Value) else "a tensor"
-            raise self.problem("E0315", node.terms[1] if not isinstance(layer, Value) else node.terms[0], env, got=what)
+            wrong = node.terms[0] if isinstance(layer, Value) else node.terms[1]
+            raise self.problem("E0315", wrong, env, got=what, **(factor("*", times) if wrong is node.terms[1] else {}))
         if times == 0:
             return x
 
@@ -238,3 +239,16 @@ class Operators(Regions):
             raise
         except Problem as problem:
             return self.failed(problem, node, env)
+
+
+def factor(op: str, value: Any) -> dict[str, str]:
+    """A better help where a number stands for a factor of a tensor, which is a layer of its own."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or op not in ("*", "/")
+        or (op == "/" and not value)
+    ):
+        return {}
+    number = f"{value if op == '*' else 1 / value:.6g}"
+    return {"help": f"repeat with `f * 3`; a constant factor is a layer: `f -> scale({number}, learn=false)`"}

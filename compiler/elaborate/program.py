@@ -236,7 +236,7 @@ class Program(Applier):
             stem, suffix = split_suffix(name)
             has_suffix = suffix is not None and (stem in CONVERTIBLE or self.block_params(stem) is not None)
             help_text = f"write set {stem}(…)" if has_suffix else self.did_you_mean(name, self.env)
-            what = f"`{name}` is no layer or block with defaults"
+            what = f"`{name}` is not a layer or block with defaults"
             self.report(self.problem("E0325", item.name, self.env, what=what, help=help_text))
             return settings
         added = {}
@@ -439,7 +439,7 @@ class Program(Applier):
         return value
 
     def shape_of(self, source: ast.InputShape) -> Shape:
-        """An input's shape as declared. Raises Problem for what is no shape."""
+        """An input's shape as declared. Raises Problem for what is not a shape."""
         node = source.shape
         if isinstance(node, ast.Dims):
             value: Any = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)

@@ -81,8 +81,11 @@ class Pad(NamedTuple):
     value: Annotated[float, Number("the constant", 0.0)]
 
 
+ANY_RATIO = "scales are whole numbers; any other extents are given as size: upsample(size=(48, 48))"
+
+
 class Upsample(NamedTuple):
-    scale: Annotated[Ints | None, Optional(PerAxis("factor by which extents grow"), "from size")]
+    scale: Annotated[Ints | None, Optional(PerAxis("factor by which extents grow", way=ANY_RATIO), "from size")]
     size: Annotated[Ints | None, Optional(PerAxis("output extent"), "from scale")]
     mode: Annotated[
         str, Word("how values are found between", ("nearest", "linear", "bilinear", "bicubic", "trilinear"), "nearest")
