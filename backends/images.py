@@ -54,7 +54,7 @@ def read_image(path: Path, channels: int) -> "Image":
         most = Image.MAX_IMAGE_PIXELS or 0
         raise usage("E0551", path=str(path), reason=f"it has more than {most:,} pixels") from None
     except UnidentifiedImageError:
-        raise usage("E0551", path=str(path), reason="it is no image") from None
+        raise usage("E0551", path=str(path), reason="it is not an image") from None
     except MemoryError:
         raise
     except Exception as error:  # decoders raise all sorts of things on broken files

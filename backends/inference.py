@@ -54,7 +54,8 @@ class Runner:
             return lambda inputs: backend("numpy").run(self.net, inputs, weights, self.times)
         if self.on == "onnx":
             if self.times is not None:
-                raise usage("E0515", on=self.on, reason="ONNX Runtime fuses layers, so --profile cannot time each")
+                reason = "ONNX Runtime fuses layers, so --profile cannot time each"
+                raise usage("E0515", on=self.on, reason=reason, help="leave out --profile, or use --on cpu")
             return backend("onnx").prepare(self.net, weights)  # type: ignore[no-any-return]
         torch = backend("torch")
         return torch.prepare(self.net, weights, torch.place(self.on), self.times)  # type: ignore[no-any-return]

@@ -113,7 +113,7 @@ def _array(name: str, value: Any) -> "NDArray[Any]":
             return array
     except Exception:  # whatever an object says that is no array
         pass
-    raise usage("E0508", reason=f"{show(name)} is no array of numbers")
+    raise usage("E0508", reason=f"{show(name)} is not an array of numbers")
 
 
 def _few(names: list[str]) -> str:
@@ -232,7 +232,7 @@ def _numbers(name: str, tensor: "torch.Tensor", path: Path) -> "NDArray[Any]":
             return array
     except (TypeError, RuntimeError):
         pass
-    raise usage("E0509", path=str(path), reason=f"{show(name)} is no dense tensor of real numbers")
+    raise usage("E0509", path=str(path), reason=f"{show(name)} is not a dense tensor of real numbers")
 
 
 def _refusal(error: Exception) -> str:
@@ -241,11 +241,11 @@ def _refusal(error: Exception) -> str:
     if held:
         return f"it holds {held[1]}, and only tensors are read"
     if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
-        return "it is no file of tensors that torch.save has written"
+        return "it is not a file of tensors that torch.save has written"
     if isinstance(error, EOFError):
         return "it ends too early"
     said = str(error).split("\n")[0] if isinstance(error, RuntimeError) else ""
-    return said or "it is no file of tensors that torch.save has written"
+    return said or "it is not a file of tensors that torch.save has written"
 
 
 def _as_float(array: "NDArray[Any]") -> "NDArray[Any]":

@@ -22,11 +22,12 @@ def _add(code: str, title: str, label: str, help: str, explain: str) -> None:
 _add(
     "E0101",
     "unexpected character",
-    "`{char}` has no meaning in a program",
+    "{char} has no meaning in a program",
     "{help}",
     "Programs are written in ASCII letters, digits and the signs of the language; `×` may stand for `x` in a shape. "
     "Characters that merely look like these, invisible characters and control characters are refused. Comments after "
-    "`#` and quoted text may hold anything but halves of surrogate pairs, which are no text.",
+    "`#` and quoted text may hold anything but halves of surrogate pairs, which are not text; what is invisible there is "
+    "warned about.",
 )
 _add(
     "E0102",
@@ -94,7 +95,7 @@ _add(
 
 _add(
     "E0111",
-    "`{word}` is no number and no name",
+    "`{word}` is neither a number nor a name",
     "cannot be read",
     "names begin with a letter; in a shape, symbolic extents are capital letters: 3xHxW",
     "Numbers are written 12, 0.5 or 1e-4, shapes 3x224x224. A name that begins with a digit, a digit group such as 1_000 "
@@ -135,7 +136,7 @@ _add(
     "E0206",
     "fc needs a vector",
     "the input is {shape}",
-    "add flatten ({flat} features) or gap before it",
+    "add flatten ({flat} features) or gap before it; after `tokens` it works on each position",
     "A fully connected layer takes a vector. C×1×1 is flattened by itself; larger maps are refused, because flattening and global pooling give very different networks.",
 )
 _add(
@@ -175,7 +176,7 @@ _add(
 )
 _add(
     "E0212",
-    "this is no input shape",
+    "this is not an input shape",
     "got {got}",
     "write channels first, then up to three extents: 3x224x224, 1x16000, 784 or (3, size, size)",
     "An input shape has one to four positive extents: channels, then spatial axes. The batch is implicit.",
@@ -247,7 +248,7 @@ _add(
 _add(
     "E0223",
     "the elements cannot be rearranged",
-    "{channels} is no multiple of {factor}",
+    "{channels} is not a multiple of {factor}",
     "choose channels or extents that the factor divides",
     "Pixel shuffle takes r² channels for each output channel; its inverse needs extents that r divides.",
 )
@@ -331,7 +332,7 @@ _add(
     "unknown name `{name}`",
     "not found here",
     "`cnnc layers` lists the layers",
-    "The name is no parameter, `where` name, block, build parameter, label or layer.",
+    "No parameter, `where` name, block, build parameter, label or layer has this name.",
 )
 _add(
     "E0302",
@@ -352,7 +353,7 @@ _add(
     "`{name}` of `{layer}` cannot be this",
     "expected {expected}, got {got}",
     "{see}",
-    "Every argument has a kind; nothing is converted silently, so `true` is no number and 3.5 is no kernel.",
+    "Every argument has a kind; nothing is converted silently, so `true` is not a number and 3.5 is not a kernel.",
 )
 _add(
     "E0305",
@@ -413,9 +414,9 @@ _add(
 _add(
     "E0314",
     "{what} cannot be used like this",
-    "it is no layer or block",
+    "it is not a layer or block",
     "a number function such as min or range computes a number; only layers and blocks are applied",
-    "Functions such as min and range compute numbers while compiling; they are no layers.",
+    "Functions such as min and range compute numbers while compiling; they are not layers.",
 )
 _add(
     "E0315",
@@ -511,9 +512,10 @@ _add(
 _add(
     "E0328",
     "`{name}` is defined by itself",
-    "it needs its own value",
+    "`{name}` reads `{next}`",
     "remove the circle between the definitions",
-    "`where` names are computed when first read, each from others.",
+    "Values are computed from others, which must not need them in turn: those of `where` when they are first read, those of "
+    "a file from top to bottom.",
 )
 _add(
     "E0330",
@@ -555,7 +557,7 @@ _add(
     "an argument by position after one by name",
     "which parameter is this?",
     "give it by name, or move it before the named ones",
-    "Arguments by position come first; after a named one the order says nothing any more.",
+    "Arguments by position come first; after a named one the order has no meaning.",
 )
 _add(
     "E0337",
@@ -619,7 +621,7 @@ _add(
 
 _add(
     "E0350",
-    "`{name}` is no option of a train section",
+    "`{name}` is not an option of a train section",
     "not an option",
     "{see}",
     "A `train` section sets loss, optimizer, schedule, clip, augment, init, batch, epochs, ema, label_smoothing, l1, weight_decay, "
@@ -682,7 +684,7 @@ _add(
 )
 _add(
     "E0358",
-    "the train section says nothing of the {what}",
+    "the train section has no {what}",
     "no `{what} = …` in it",
     "{way}",
     "What was asked for needs that option: a training script needs a loss and an optimizer.",
@@ -697,8 +699,8 @@ _add(
 )
 _add(
     "E0360",
-    "two losses want different things of the target `{name}`",
-    "`{loss}` wants {other}, `{first}` before it {one}",
+    "two losses need different targets called `{name}`",
+    "`{loss}` needs {other}, and `{first}` before it {one}",
     "give one of them a target of its own: `{loss}(…, target={name}2)`",
     "Losses of one output are compared with one target, and so are all that name it. It is a class number, or numbers of the shape of "
     "the output, not both; `target=name` gives a loss another one.",
@@ -826,7 +828,7 @@ _add(
     "cannot read {path}",
     "{reason}",
     "check the path",
-    "The file does not exist, is no regular file, or may not be read.",
+    "The file does not exist, is not a regular file, or may not be read.",
 )
 _add(
     "E0502",
@@ -851,14 +853,14 @@ _add(
 )
 _add(
     "E0505",
-    "`{text}` is no shape",
+    "`{text}` is not a shape",
     "",
     "write channels and extents: --input 3x224x224",
     "Shapes on the command line are numbers joined by x.",
 )
 _add(
     "E0506",
-    "`{text}` is no parameter value",
+    "`{text}` is not a parameter value",
     "",
     "write -D name=value with a number, true, false, a word or a list",
     "Build parameters are given as name=value.",
@@ -959,7 +961,7 @@ _add(
 )
 _add(
     "E0513",
-    "`{text}` is no batch size",
+    "`{text}` is not a batch size",
     "",
     "a whole number of at least 1, dynamic where ONNX is written, or for formulas a letter that the input does not have",
     "The batch is the leading axis of all shapes.",
@@ -968,7 +970,7 @@ _add(
     "E0515",
     "the network cannot be run on {on}",
     "{reason}",
-    "use --on cpu, or a smaller input or batch",
+    "use a smaller input or batch",
     "`cnnc verify` and `cnnc run` run the network; `--on cuda` needs a GPU and a PyTorch that supports it.",
 )
 _add(
@@ -1060,7 +1062,7 @@ _add(
 
 _add(
     "E0572",
-    "`{number}` is no advice",
+    "advice `{number}` does not exist",
     "",
     "`cnnc advise` without --apply lists the advice; {numbers}",
     "`--apply N` rewrites the program as the N-th piece of advice says, and `-o` says where to.",
@@ -1089,14 +1091,14 @@ _add(
 )
 _add(
     "E0542",
-    "`{text}` is no range",
+    "`{text}` is not a range",
     "{reason}",
     "write --vary NAME=LOW..HIGH or NAME=LOW..HIGH:STEP, such as width=0.25..2 or input=96..288:32",
     "A range has two bounds, and after a colon a step; without one it is 1, or a thousandth where numbers are not whole.",
 )
 _add(
     "E0543",
-    "`{text}` is no budget",
+    "`{text}` is not a budget",
     "",
     "write a number of at least 1, with K, M or G: --params 5M, --macs 300M, --peak 256K",
     "K, M and G are 10³, 10⁶ and 10⁹ for counts, and 2¹⁰, 2²⁰ and 2³⁰ for the bytes of --peak.",
@@ -1140,7 +1142,7 @@ _add(
 )
 _add(
     "E0553",
-    "`{text}` is no list of numbers for {channels} channels",
+    "`{text}` is not a list of numbers for {channels} channels",
     "",
     "give one number, or one for each channel: --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
     "Pixels between 0 and 1 are shifted by the mean and divided by the standard deviation, which is above 0.",
@@ -1217,8 +1219,8 @@ _add(
 )
 _add(
     "W0603",
-    "nothing of what flows in is used here",
-    "this ignores its input",
+    "this group does not use its input",
+    "each branch is a tensor, or starts from one",
     "remove the arrow before it, or add id to it",
     "A group in which every branch stands for itself discards the tensor that arrives.",
 )
@@ -1264,8 +1266,25 @@ _add(
 )
 
 _add(
+    "W0616",
+    "{where} turns the direction of text",
+    "{char}: editors show what follows in another order than it is read",
+    "remove it",
+    "Characters that set the direction of text can make a program look like another one: what seems to be a comment may be "
+    "code, and the other way round (Boucher and Anderson, *Trojan Source*, 2021). They are refused in the program itself.",
+)
+_add(
+    "W0617",
+    "{where} holds a character that is not shown",
+    "{char}",
+    "remove it",
+    "Control characters and invisible ones do not belong into text: a terminal may obey them, and nobody sees them. They are "
+    "refused in the program itself.",
+)
+
+_add(
     "E0590",
-    "`{where}` is no data to train this network on",
+    "this network cannot be trained on `{where}`",
     "{what}",
     "there is: {way}",
     "What a network can be trained on depends on its inputs and losses: images with a class, images with masks, or arrays by the "
@@ -1289,7 +1308,7 @@ _add(
 )
 _add(
     "E0593",
-    "{path} is no TOML",
+    "{path} is not a TOML file",
     "{reason}",
     "docs/sweep.md has examples of spaces",
     "A space is a TOML file: `key = value` lines, then tables such as [params]. Text stands in quotes.",
@@ -1325,7 +1344,7 @@ _add(
 )
 _add(
     "E0598",
-    "`{text}` is no number of workers",
+    "`{text}` is not a number of workers",
     "",
     "write --workers 4, or --workers all for one on each core",
     "A worker is a process that evaluates points.",

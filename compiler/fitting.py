@@ -168,7 +168,7 @@ def axes_of(candidates: Candidates, ranges: dict[str, Range]) -> list[Axis]:
     ranges = ranges or usual(numeric)
     for name in ranges:
         if name not in numeric:
-            reason = "its value is no number" if name in defaults else "the net has no such parameter"
+            reason = "its value is not a number" if name in defaults else "the net has no such parameter"
             raise usage("E0541", name=name, reason=reason, known=", ".join(numeric) or "none")
     return [make_axis(candidates, name, numeric[name], wanted) for name, wanted in ranges.items()]
 

@@ -11,7 +11,7 @@ from .diagnostics import Diagnostic, NetworkError, usage
 from .files import AnyPath, project_loader, read_source
 from .ir import Graph, Region, known, regions_of
 from .limits import Limits
-from .pipeline import compile_source, undisturbed
+from .pipeline import compile_source, to_check, undisturbed
 from .public import FLAG, LIMITS, NONE, PARAMS, PATH, SHAPE, TEXT, WHOLE, WORDS, Kind, instance, mapping, public, read
 from .report import Settings, report_dict
 from .requests import ShapeLike, convention_named, known_as, read_params, read_settings, read_shape
@@ -527,7 +527,7 @@ def check(
 ) -> list[Diagnostic]:
     """All diagnostics of a program's text, errors and warnings; empty for a program without remarks.
 
-    A file of declarations only is fine. Never raises for a wrong network.
+    A file of declarations only is fine, an empty one is not (E0317). Never raises for a wrong network.
     """
     try:
         source, limits = Source(text, name), limits or Limits()
@@ -535,7 +535,7 @@ def check(
         result = compile_source(source, read_shape(input), read_params(params), limits, loader)
     except NetworkError as error:
         return error.diagnostics
-    return [d for d in result.diagnostics if d.code not in ("E0317", "E0211")]
+    return to_check(result.diagnostics)
 
 
 def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None, limits: Limits | None) -> Net:

@@ -60,7 +60,7 @@ def read_params(params: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def read_shape(shape: ShapeLike) -> Any:
-    """An input shape, or several by name, as tuples. Raises UsageError for what is no shape."""
+    """An input shape, or several by name, as tuples. Raises UsageError for what is not a shape."""
     if shape is None:
         return None
     if isinstance(shape, Mapping):

@@ -97,7 +97,7 @@ def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
     if batch < 1:
         raise usage("E0513", text=batch)
     if on not in ("cpu", "cuda"):
-        raise usage("E0515", on=on, reason="only cpu and cuda are known")
+        raise usage("E0515", on=on, reason="only cpu and cuda are known", help="choose cpu or cuda")
 
 
 def check_memory(net: Any, batch: int, on: str) -> None:

@@ -132,7 +132,7 @@ def check_target(path: Path, fresh: bool = False) -> None:
         if path.is_symlink():
             raise usage("E0503", path=str(path), reason="it is a symbolic link")
         if path.exists() and not path.is_file():
-            raise usage("E0503", path=str(path), reason="it is no regular file")
+            raise usage("E0503", path=str(path), reason="it is not a regular file")
         path.parent.stat()
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None

@@ -261,7 +261,7 @@ def test_a_file_that_cannot_be_written(cnnc: CLI) -> None:
     )
     assert_refused(cnnc("compile", "good.cnn", "--to", "torch", "-o", "good.cnn"), "E0503", "it is the program itself")
     Path("net.py").mkdir()
-    assert_refused(cnnc("compile", "good.cnn", "-o", "net.py"), "E0503", "it is no regular file")
+    assert_refused(cnnc("compile", "good.cnn", "-o", "net.py"), "E0503", "it is not a regular file")
     Path("link.py").symlink_to("elsewhere.py")
     assert_refused(cnnc("compile", "good.cnn", "-o", "link.py"), "E0503", "it is a symbolic link")
     assert Path("good.cnn").read_text(encoding="utf-8") == GOOD
@@ -316,13 +316,13 @@ def test_an_unknown_target(cnnc: CLI) -> None:
 )
 def test_a_wrong_input_shape(cnnc: CLI, shape: str) -> None:
     assert_refused(
-        cnnc("analyze", "good.cnn", f"--input={shape}"), "E0505", f"`{shape}` is no shape", "--input 3x224x224"
+        cnnc("analyze", "good.cnn", f"--input={shape}"), "E0505", f"`{shape}` is not a shape", "--input 3x224x224"
     )
 
 
 @pytest.mark.parametrize("value", ["classes", "=3", "3=4", "n=", "n=1+", "n=relu(", "n=1 m=2"])
 def test_a_wrong_parameter_value(cnnc: CLI, value: str) -> None:
-    assert_refused(cnnc("analyze", "good.cnn", "-D", value), "E0506", "is no parameter value", "-D name=value")
+    assert_refused(cnnc("analyze", "good.cnn", "-D", value), "E0506", "is not a parameter value", "-D name=value")
 
 
 def hide_package(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
@@ -458,7 +458,7 @@ def test_an_unsupported_opset(cnnc: CLI) -> None:
 @pytest.mark.parametrize("batch", ["0", "-1", "two", "1.5", "", "99999999999", "9" * 5000])
 def test_a_wrong_batch_size(cnnc: CLI, batch: str) -> None:
     for command in (("analyze", "good.cnn"), ("compile", "good.cnn", "-o", "net.onnx")):
-        assert_refused(cnnc(*command, f"--batch={batch}"), "E0513", f"`{batch[:99]}", "is no batch size")
+        assert_refused(cnnc(*command, f"--batch={batch}"), "E0513", f"`{batch[:99]}", "is not a batch size")
 
 
 def test_a_shape_without_its_input(cnnc: CLI) -> None:
@@ -527,7 +527,7 @@ def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
 @pytest.mark.parametrize("number", ["0", "99", "-1", "x", ""])
 def test_a_number_that_is_no_advice(cnnc: CLI, number: str) -> None:
     refused = cnnc("advise", "good.cnn", f"--apply={number}", "-o", "out.cnn")
-    assert_refused(refused, "E0572", f"`{number or 'no number'}` is no advice", "numbers go from 1 to 1")
+    assert_refused(refused, "E0572", f"advice `{number or 'no number'}` does not exist", "numbers go from 1 to 1")
     assert_refused(cnnc("advise", "-e", "relu", "--input", "3x8x8", "-o", "out.cnn"), "E0572", "there is none")
     assert not Path("out.cnn").exists()
 
@@ -554,11 +554,11 @@ def test_a_parameter_that_cannot_be_scaled(cnnc: CLI) -> None:
 
 def test_a_wrong_range(cnnc: CLI) -> None:
     refused = cnnc("fit", "good.cnn", "--params", "1M", "--vary", "input=9..3")
-    assert_refused(refused, "E0542", "`input=9..3:1` is no range", "NAME=LOW..HIGH")
+    assert_refused(refused, "E0542", "`input=9..3:1` is not a range", "NAME=LOW..HIGH")
 
 
 def test_a_wrong_budget(cnnc: CLI) -> None:
-    assert_refused(cnnc("fit", "good.cnn", "--peak", "many"), "E0543", "`many` is no budget", "--peak 256K")
+    assert_refused(cnnc("fit", "good.cnn", "--peak", "many"), "E0543", "`many` is not a budget", "--peak 256K")
 
 
 def test_an_impossible_budget(cnnc: CLI) -> None:
@@ -587,7 +587,7 @@ def test_an_image_that_cannot_be_read(cnnc: CLI) -> None:
     write_weights()
     weights = ("--weights", "w.safetensors")
     assert_refused(cnnc("run", "good.cnn", "--input", "no.png", *weights), "E0551", "no.png", "no such file")
-    assert_refused(cnnc("run", "good.cnn", "--input", "good.cnn", *weights), "E0551", "good.cnn", "it is no image")
+    assert_refused(cnnc("run", "good.cnn", "--input", "good.cnn", *weights), "E0551", "good.cnn", "it is not an image")
 
 
 def test_results_that_cannot_be_written(cnnc: CLI) -> None:
@@ -618,7 +618,7 @@ def test_a_recipe_without_what_is_asked_for() -> None:
     assert raised.value.code == "E0358" and "train { loss = cross_entropy }" in str(raised.value)
     with pytest.raises(CnncError) as raised:
         api.compile(f"{GOOD} train {{ loss = mse }}").optimizer([])
-    assert raised.value.code == "E0358" and "nothing of the optimizer" in str(raised.value)
+    assert raised.value.code == "E0358" and "has no optimizer" in str(raised.value)
 
 
 def test_a_schedule_in_steps_without_their_number() -> None:
@@ -764,7 +764,7 @@ def test_two_shapes_for_an_input(cnnc: CLI, argv: tuple[str, ...], which: str) -
 def test_two_values_of_a_build_parameter(cnnc: CLI) -> None:
     net = ("analyze", "-e", "net n(c)\n" + GOOD.replace("3x3(4)", "3x3(c)"))
     assert_refused(cnnc(*net, "-D", "c=4", "-D", "c=5"), "E0586", "`c` is given two values", "once")
-    assert_refused(cnnc(*net, "-D", "c="), "E0506", "`c=` is no parameter value")
+    assert_refused(cnnc(*net, "-D", "c="), "E0506", "`c=` is not a parameter value")
     assert cnnc(*net, "-D", "c=4") == (0, "")
 
 

@@ -105,6 +105,7 @@ def test_imports_point_backwards() -> None:
         "elaborate",
         "specialize",
         "constraints",
+        "misfits",
         "memory",
         "cost",
         "conventions",

@@ -212,7 +212,7 @@ def test_huge_images_are_refused(folder: Path) -> None:
     ("args", "code", "told"),
     [
         (("-e", NET, "--input", "missing.png"), "E0551", "no such file"),
-        (("-e", NET, "--input", "w.safetensors"), "E0551", "it is no image"),
+        (("-e", NET, "--input", "w.safetensors"), "E0551", "it is not an image"),
         (("-e", NET, "--input", "cut.png"), "E0551", "cut.png"),
         (("-e", NET, "--input", "empty"), "E0551", "no file with the ending of an image"),
         (("-e", "input 4x8x8 -> gap", "--input", "a.png"), "E0550", "its input is 4×8×8"),

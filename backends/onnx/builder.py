@@ -135,7 +135,7 @@ class Builder:
         return Tensor(shape, np.dtype(np.float32), lambda: weight_from(self.arrays, path, axis))
 
     def constant(self, part: str, array: "NDArray[Any]") -> str:
-        """An initializer that is no weight."""
+        """An initializer that is not a weight."""
         name = self.unique(f"{self.path}.{part}")
         self.stored[name] = at_hand(array)
         return name

@@ -1,9 +1,9 @@
 """Declarations of a program and of the files that it uses: blocks, shared layers, `set` lines, build parameters."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import syntax as ast
-from ..diagnostics import CnncError, Diagnostic, Label, Sink
+from ..diagnostics import CnncError, Diagnostic, Label, Sink, show, similar
 from ..ir import Value
 from ..limits import Limits
 from ..ops import NAMES
@@ -12,10 +12,11 @@ from ..source import Source, Span
 from .apply import Applier
 from .bind import suggest
 from .build import Frame
+from .circles import Step, circle_of_files, place_of
 from .initials import INIT
 from .instances import Shared
 from .modules import Loader, prelude_block, prelude_paragraphs
-from .names import COMBINATORS, EXTENTS, is_layer, split_suffix
+from .names import COMBINATORS, CONVERTIBLE, EXTENTS, is_layer, split_suffix
 from .scope import ABSENT, NO_SETTINGS, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 
@@ -57,7 +58,7 @@ class Libraries(Applier):
 
     # Files
 
-    def declare_used(self, item: ast.Use, file: File, trail: tuple[str, ...]) -> None:
+    def declare_used(self, item: ast.Use, file: File, trail: tuple[Step, ...]) -> None:
         """Bind the blocks of another file in this one, or those of them that are listed."""
         try:
             blocks = self.used_blocks(item.path, file.env, trail)
@@ -70,11 +71,17 @@ class Libraries(Applier):
             if name.id in blocks:
                 self.declare_name(name, blocks[name.id], file)
             else:
-                way = suggest(name.id, list(blocks), item.path.value)
-                self.report(self.problem("E0340", name, file.env, name=name.id, path=item.path.value, see=way))
+                self.silenced.add(name.id)
+                close = similar(name.id, blocks, 0.6)
+                way = f"did you mean `{close[0]}`?" if close else f"it has {show(', '.join(blocks)) or 'no blocks'}"
+                if not self.names_missing:  # it may be one with a mistake
+                    self.report(self.problem("E0340", name, file.env, name=name.id, path=item.path.value, see=way))
 
-    def used_blocks(self, path: ast.String, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
-        """The blocks of the file that a `use` line names, by name. Raises Problem for a circle (E0338)."""
+    def used_blocks(self, path: ast.String, env: Env, trail: tuple[Step, ...]) -> dict[str, Ref]:
+        """The blocks of the file that a `use` line names, by name. Raises Problem for a circle (E0338).
+
+        trail: the files that led here, each with the place at which it names the next.
+        """
         if self.loader is None:
             raise self.problem("E0341", path, env, reason="this program has no folder to look in")
         try:
@@ -83,21 +90,21 @@ class Libraries(Applier):
             first = error.diagnostics[0]
             reason = first.title if first.code == "E0502" else first.label or first.title
             raise self.problem("E0341", path, env, reason=reason) from None
-        place = source.path or source.name
-        if place in trail or place == self.source.path:
-            chain = " -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
-            way = {} if trail else {"help": "remove the line: the blocks of a file are there without it"}
-            raise self.problem("E0338", path, env, chain=chain, **way)
+        trail = (*trail, Step(place_of(env.source), env.span(path)))
+        place = place_of(source)
+        if place in [step.name for step in trail]:
+            raise circle_of_files(place, trail)
         if place not in self.libraries:
             tree, found = self.plans.tree(source, self.limits)
             for diagnostic in found:
                 self.sink.add(diagnostic)
+                self.names_missing = self.names_missing or diagnostic.is_error
             self.trees[source] = tree
             file = File(tree, Env(source, None, Scope(None, title=source.name), ("file", place)), {})
-            self.libraries[place] = self.library(file, (*trail, place))
+            self.libraries[place] = self.library(file, trail)
         return self.libraries[place]
 
-    def library(self, file: File, trail: tuple[str, ...]) -> dict[str, Ref]:
+    def library(self, file: File, trail: tuple[Step, ...]) -> dict[str, Ref]:
         """The blocks that a used file declares itself. They read its names; its build parameters have their defaults.
 
         What is wrong with a value of the file is reported where a block reads it: its inputs are passed over, so none
@@ -130,7 +137,7 @@ class Libraries(Applier):
 
     # Declarations
 
-    def declare(self, file: File, trail: tuple[str, ...] = ()) -> dict[int, Settings]:
+    def declare(self, file: File, trail: tuple[Step, ...] = ()) -> dict[int, Settings]:
         """Bind blocks, shared layers and what is used; the `set` defaults in force at each item."""
         settings = NO_SETTINGS
         in_force: dict[int, Settings] = {}
@@ -163,6 +170,7 @@ class Libraries(Applier):
                 names[name.id] = UNKNOWN  # a layer or a number: its uses are no further mistakes
             return
         if name.id in EXTENTS:
+            self.silenced.add(name.id)
             self.report(Problem("E0337", span, name=name.id))
             return
         if is_layer_name(name.id) and file is self.main:
@@ -172,16 +180,17 @@ class Libraries(Applier):
 
     def check_params(self, block: ast.Block, file: File) -> None:
         """Names of parameters and `where` definitions: each once, none with a fixed meaning, layers with a remark."""
-        seen: set[str] = set()
+        seen: dict[str, Span] = {}
         names = [(param.name, param) for param in block.params] + [(c.name.id, c.name) for c in block.where]
         for name, node in names:
             if name in EXTENTS:
+                self.silenced.add(name)
                 self.report(self.problem("E0337", node, file.env, name=name))
             elif name in seen:
-                self.report(self.problem("E0312", node, file.env, name=name))
+                self.report(again("E0312", file.env.span(node), seen[name], name=name))
             elif is_layer_name(name) and file is self.main:
                 self.sink.add(Diagnostic("W0601", {"name": name}, file.env.span(node)))
-            seen.add(name)
+            seen.setdefault(name, file.env.span(node))
 
     # Defaults
 
@@ -195,8 +204,9 @@ class Libraries(Applier):
         known = list(entry.params) if entry is not None else self.block_params(name, file)
         if known is None:
             stem, suffix = split_suffix(name)
-            help_text = f"write set {stem}(…)" if suffix is not None else self.did_you_mean(name, file.env)
-            what = f"`{name}` is no layer or block with defaults"
+            has_suffix = suffix is not None and (stem in CONVERTIBLE or self.block_params(stem, file) is not None)
+            help_text = f"write set {stem}(…)" if has_suffix else self.did_you_mean(name, file.env)
+            what = f"`{name}` is not a layer or block with defaults"
             self.report(self.problem("E0325", item.name, file.env, what=what, help=help_text))
             return settings
         added = {}
@@ -226,3 +236,8 @@ class Libraries(Applier):
 
 def is_layer_name(name: str) -> bool:
     return name in NAMES or name in COMPOSITES or name in COMBINATORS
+
+
+def again(code: str, span: Span, first: Span, **facts: Any) -> Problem:
+    """The mistake of saying something twice, with a label where it was said first."""
+    return Problem(code, span, labels=(Label(first, "declared here before"),), **facts)

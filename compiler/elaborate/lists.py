@@ -7,7 +7,7 @@ from ..ir import Value
 from ..ops.kinds import describe
 from ..symbolic import Sym
 from .names import IsTensor, Names, is_layer
-from .scope import ABSENT, UNKNOWN, Branches, Env, Layer, Ref, TensorChain
+from .scope import ABSENT, UNKNOWN, Branches, Env, Layer, Ref, Sentinel, TensorChain
 
 
 class Lists(Names):
@@ -19,7 +19,13 @@ class Lists(Names):
         return node.parts
 
     def tuple_(self, node: ast.Tuple, env: Env) -> Any:
-        return tuple(self.evaluate(item, env) for item in node.items)
+        return self.data([self.evaluate(item, env) for item in node.items])
+
+    def data(self, items: list[Any]) -> Any:
+        """A tuple; UNKNOWN where an entry is, so that nothing is said of what it is used for."""
+        if any(item is UNKNOWN for item in items):
+            return UNKNOWN
+        return tuple(item for item in items if item is not ABSENT)
 
     def listing(self, node: ast.Listing, env: Env) -> Any:
         """A tuple of data, or at the first layer or tensor a list of branches, whose entries are read when built."""
@@ -29,12 +35,12 @@ class Lists(Names):
             if is_layer(value) or isinstance(value, Value):
                 return Branches(node, [Layer(item, env) for item in node.items], [*items, value])
             items.append(value)
-        return tuple(item for item in items if item is not ABSENT)
+        return self.data(items)
 
     def list_of(self, node: ast.Expr, items: list[Any]) -> Any:
         if any(is_layer(item) or isinstance(item, Value) for item in items):
             return Branches(node, items)
-        return tuple(item for item in items if item is not ABSENT)
+        return self.data(items)
 
     def comprehension(self, node: ast.Comprehension, env: Env) -> Any:
         items = []
@@ -118,4 +124,4 @@ class Lists(Names):
             return self.key_of("layer", id(value.node), value.env.key)
         if isinstance(value, Branches):
             return self.key_of("branches", *map(self.fingerprint, value.items))
-        return ("absent",) if value is ABSENT else None
+        return (value.description,) if isinstance(value, Sentinel) else None

@@ -6,7 +6,7 @@ from typing import Any
 from .. import syntax as ast
 from ..diagnostics import Diagnostic, Sink, show
 from ..ir import Value
-from ..limits import MAX_ERRORS, Limits
+from ..limits import Limits
 from ..ops import NAMES
 from ..ops.base import Tokens, channels_of
 from ..ops.composite import COMPOSITES
@@ -20,10 +20,16 @@ from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Layer, Lazy, Prob
 COMBINATORS = {
     c.name: c
     for c in (
-        Combinator("id", "The input itself."),
-        Combinator("res", "res(f, proj=g): f plus the input; where their shapes differ, f plus g."),
+        Combinator("id", "The input itself.", ("Identity", "NoOp", "Passthrough", "Skip")),
         Combinator(
-            "split", "split([f, g], sizes): shares the channels out among the branches, concatenates their outputs."
+            "res",
+            "res(f, proj=g): f plus the input; where their shapes differ, f plus g.",
+            ("Residual", "Shortcut", "SkipConnection"),
+        ),
+        Combinator(
+            "split",
+            "split([f, g], sizes): shares the channels out among the branches, concatenates their outputs.",
+            ("Chunk", "TensorSplit"),
         ),
     )
 }
@@ -78,6 +84,8 @@ class Names:
         self.tree = ast.File((0, 0), ())  # the program's, where there is one
         self.trees: dict[Source, ast.File] = {}  # those of used files
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
+        self.silenced: set[str] = set()  # names that an error was about, and that stand for nothing
+        self.reading: list[tuple[Lazy, Env]] = []  # the `where` names that are being computed
         self.trail: list[tuple[str, Span]] = []  # the uses of blocks that are being followed
         self.looking = False  # at what an operand is, which is evaluated again to be combined: nothing may be built
         self._keys: dict[tuple[Any, ...], int] = {}
@@ -104,11 +112,16 @@ class Names:
         """The tensor that a chain makes from a tensor."""
         raise NotImplementedError
 
+    def look_through(self, links: tuple[ast.Expr, ...], env: Env) -> None:
+        """Report the mistakes of layers whose input is unknown."""
+        raise NotImplementedError
+
     def problem(self, code: str, node: Any, env: Env, **facts: Any) -> Problem:
         return Problem(code, env.span(node), **facts)
 
     def report(self, problem: Problem) -> None:
         """Enter a mistake into the sink, with the uses of blocks that lead to it, innermost first."""
+        self.silenced |= problem.silences
         labels, notes = tuple(problem.labels), (*problem.notes, *(_used(*use) for use in reversed(self.trail[-3:])))
         self.sink.add(Diagnostic(problem.code, problem.facts, problem.span, labels, notes))
 
@@ -142,10 +155,14 @@ class Names:
             return name
         if name in arithmetic.FUNCTIONS:
             raise self.problem("E0314", node, env, what=f"the function `{name}`")
-        if self.names_missing:
+        if self.names_missing or name in self.silenced:
             return UNKNOWN
         self.check_flow_of_used(node, env)
-        raise self.problem("E0301", node, env, name=name, help=self.did_you_mean(name, env))
+        raise self.stray(node, env)
+
+    def stray(self, node: ast.Name, env: Env) -> Problem:
+        """The mistake of a name that stands for nothing."""
+        return self.problem("E0301", node, env, name=node.id, help=self.did_you_mean(node.id, env))
 
     def check_flow_of_used(self, node: ast.Name, env: Env) -> None:
         """Say of a name in a used file that its flow or a build parameter's missing value is what it stands for."""
@@ -182,13 +199,25 @@ class Names:
         if not isinstance(value, Lazy):
             return value
         if value.busy:
-            raise self.problem("E0328", value.node.name, home, name=name)
+            raise self.circle(value)
         value.busy = True
+        self.reading.append((value, home))
         try:
             home.names[name] = result = self.evaluate(value.node.value, home)
         finally:
             value.busy = False
+            self.reading.pop()
         return result
+
+    def circle(self, value: Lazy) -> Problem:
+        """The mistake of `where` names that need each other, the last of which reads `value`."""
+        from .circles import Step, circle, mention  # only mistakes need it
+
+        start = next(i for i, (lazy, _) in enumerate(self.reading) if lazy is value)
+        within = self.reading[start:]
+        names = [lazy.node.name.id for lazy, _ in (*within[1:], within[0])]
+        spans = [home.span(mention(name, lazy.node.value)) for name, (lazy, home) in zip(names, within, strict=True)]
+        return circle([Step(lazy.node.name.id, span) for (lazy, _), span in zip(within, spans, strict=True)])
 
     def extent(self, node: ast.Name, env: Env) -> Any:
         """`cin`, `hin`, `win`, `din`: an extent of the enclosing block's input."""
@@ -196,6 +225,8 @@ class Names:
         if source is None:
             raise self.problem("E0367", node, env, name=node.id)
         if source.shape is None:
+            return UNKNOWN
+        if node.id in self.silenced:
             return UNKNOWN
         index = EXTENTS[node.id]
         rank = len(source.shape) - 1
@@ -209,7 +240,7 @@ class Names:
 
     def did_you_mean(self, name: str, env: Env) -> str:
         """The way out for an unknown name, where it will be shown."""
-        if len(self.sink.found) >= MAX_ERRORS:
+        if self.sink.is_full:
             return ""
         from .suggestions import suggestion  # only mistakes need it
 

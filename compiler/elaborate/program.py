@@ -13,15 +13,17 @@ from ..ops.initial import KINDS, Initial
 from ..ops.kinds import describe
 from ..source import Source, Span
 from ..symbolic import is_whole, symbol
+from .alone import alone
 from .bind import suggest
 from .build import open_region
+from .circles import circle, circle_in_file
 from .count import Counter
 from .initials import initials_of
 from .instances import Shared, detach
-from .libraries import Libraries
+from .libraries import Libraries, again
 from .modules import Loader
 from .names import is_layer
-from .scope import UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
+from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 if TYPE_CHECKING:
     from ..recipe.recipe import Recipe
@@ -52,8 +54,10 @@ class Program(Libraries):
         self.params: dict[str, Any] = {}
         self.initials: dict[str, Initial] = {}
         self.recipe: Recipe | None = None
+        self.later = {item.define.name.id for item in tree.items if isinstance(item, ast.Binding)}
         self.resized = False  # whether the request gives an input another shape than the program
         self.title = ""
+        self.net: ast.Net | None = None
         self.flow_end: Value | None = None
         self.at: Any = tree  # the item that is being followed
 
@@ -93,14 +97,17 @@ class Program(Libraries):
         return in_force
 
     def declare_net(self, item: ast.Net) -> None:
-        if self.title:
-            raise self.problem("E0318", item, self.env, what="`net` line", way="a file describes one network")
+        if self.net is not None:
+            places = (self.env.span(item), self.env.span(self.net))
+            self.report(again("E0318", *places, what="`net` line", way="a file describes one network"))
+            self.silenced |= {param.name for param in item.params}
+            return
         self.title = item.name.id
         self.net = item
 
     def bind_params(self, given: dict[str, Any]) -> None:
         """Build parameters from the request, then from their defaults, which may read earlier ones."""
-        net: ast.Net | None = getattr(self, "net", None)
+        net = self.net
         names = [param.name for param in net.params] if net is not None else []
         for name in given:
             if name not in names:
@@ -112,14 +119,21 @@ class Program(Libraries):
                 )
                 self.report(Problem("E0322", where, name=name, help=way))
         for param in net.params if net is not None else ():
-            if param.name in given:
-                value = self.given_value(param, given[param.name])
-            elif param.default is None:
-                raise self.problem("E0323", param, self.env, name=param.name)
-            else:
-                value = self.evaluate(param.default, self.env)
+            try:
+                value = self.param_value(param, given)
+            except Problem as problem:
+                self.report(problem)
+                value = UNKNOWN
             self.declare_name(ast.Name(param.pos, param.name), value)
             self.params[param.name] = value
+
+    def param_value(self, param: ast.Param, given: dict[str, Any]) -> Any:
+        """The value of a build parameter. Raises Problem."""
+        if param.name in given:
+            return self.given_value(param, given[param.name])
+        if param.default is None:
+            raise self.problem("E0323", param, self.env, name=param.name)
+        return self.evaluate(param.default, self.env)
 
     def given_value(self, param: ast.Param, value: Any) -> Any:
         """A value from the request; a word is the name of a layer where the default is a layer."""
@@ -168,6 +182,17 @@ class Program(Libraries):
             self.flow_end = self.unknown(item, self.env)
         elif isinstance(item, ast.Binding):
             self.env.names.setdefault(item.define.name.id, UNKNOWN)
+            for label in ast.labels(item):
+                self.scope.taps.setdefault(label, self.unknown(item, self.env))
+
+    def stray(self, node: ast.Name, env: Env) -> Problem:
+        """The mistake of a name that stands for nothing, or not yet: then it may be one of a circle of values."""
+        if self.sink.is_full:
+            return super().stray(node, env)
+        steps = circle_in_file(node.id, self.tree, self.source)
+        problem = circle(steps) if steps else super().stray(node, env)
+        problem.silences = frozenset({step.name for step in steps} or self.later & {node.id})
+        return problem
 
     def run_input(self, item: ast.Input, shapes: Shapes | Shape | None) -> None:
         if not item.sources:
@@ -180,8 +205,9 @@ class Program(Libraries):
             if source.name is None and (item.flow is None or self.flow_end is None):
                 self.check_unnamed(source)
             given = shapes.get(name) if isinstance(shapes, dict) else shapes if single else None
-            value = self.add_input(name, given or self.shape_of(source), self.env.span(source), given is None)
-            self.resized = self.resized or (given is not None and given != self.shape_of(source))
+            declared = self.declared_shape(source)
+            value = self.add_input(name, given or declared, self.env.span(source), given is None)
+            self.resized = self.resized or (given is not None and given != declared)
             if source.name is not None:
                 self.declare_name(source.name, value)
         if item.flow is not None:
@@ -224,7 +250,7 @@ class Program(Libraries):
         """A flow whose input shape comes from the request."""
         shape = next(iter(shapes.values()), None) if isinstance(shapes, dict) else shapes
         if shape is None:
-            raise self.problem("E0211", item, self.env)
+            self.report(self.problem("E0211", item, self.env))  # names and arguments can be checked all the same
         self.start_flow(flow, self.add_input(UNNAMED, shape, self.env.span(item), False))
 
     def start_flow(self, flow: Any, value: Value) -> None:
@@ -238,7 +264,15 @@ class Program(Libraries):
         first = self.env.span(flow).text.split()[0].split("(")[0]
         return f"is a `->` missing before `{first}`? Otherwise name what it makes: output y = …"
 
-    def add_input(self, name: str, shape: Shape, span: Span, declared: bool) -> Value:
+    def declared_shape(self, source: ast.InputShape) -> Shape | None:
+        """An input's shape as declared; None for what cannot be one, which is reported."""
+        try:
+            return self.shape_of(source)
+        except Problem as problem:
+            self.report(problem)
+            return None
+
+    def add_input(self, name: str, shape: Shape | None, span: Span, declared: bool) -> Value:
         value = Value(shape, span if declared else None, self.frame)
         self.frame.region.inputs.append(value)
         self.inputs.append(Terminal(name, value))
@@ -247,7 +281,7 @@ class Program(Libraries):
         return value
 
     def shape_of(self, source: ast.InputShape) -> Shape:
-        """An input's shape as declared. Raises Problem for what is no shape."""
+        """An input's shape as declared. Raises Problem for what is not a shape."""
         node = source.shape
         if isinstance(node, ast.Dims):
             parts = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
@@ -270,15 +304,34 @@ class Program(Libraries):
         return self.evaluate(ast.Name(node.pos, letter), self.env)
 
     def run_binding(self, define: ast.Define) -> None:
-        value = self.value_of(define, self.env)
-        if isinstance(value, Problem):
-            raise value
+        value = self.evaluate(define.value, self.env)
+        value = self.combined(value, define.value)
+        if is_layer(value) or value is ABSENT:
+            raise self.problem("E0332", define.value, self.env, name=define.name.id)
         if isinstance(value, Value) and value.maker is not None:
             value.hint = define.name.id
         self.declare_name(define.name, value)
 
+    def combined(self, value: Any, node: ast.Expr) -> Any:
+        """The tensor that a sum or list of tensors alone makes, for which nothing has to flow; else the value."""
+        inner = alone(self, value) if is_layer(value) else []
+        if not inner:
+            return value
+        self.unfed.update(map(id, inner))
+        base = self.inputs[0].value if self.inputs else self.unknown(node, self.env)
+        return self.apply_value(value, node, self.env, base)
+
+    def made(self, node: ast.Expr) -> Value:
+        """The tensor that an expression makes; one of unknown shape where it has a mistake, which is reported."""
+        try:
+            return self.tensor(node)
+        except Fatal:
+            raise
+        except Problem as problem:
+            return self.failed(problem, node, self.env)
+
     def tensor(self, node: ast.Expr) -> Value:
-        value = self.evaluate(node, self.env)
+        value = self.combined(self.evaluate(node, self.env), node)
         if isinstance(value, Value):
             return value
         if is_layer(value) and self.flow_end is not None:
@@ -291,13 +344,13 @@ class Program(Libraries):
         """Outputs: `name = expr`, or an expression. One that is only a name gives the output that name."""
         for result in item.results:
             if isinstance(result, ast.Define):
-                value, name = self.tensor(result.value), result.name.id
+                value, name = self.made(result.value), result.name.id
                 value.hint = value.hint or name
                 self.declare_name(result.name, value)
                 self.env.used.add(name)
                 self.results.setdefault(name, self.env.span(result.name))
             else:
-                value, name = self.tensor(result), self.output_name(ast.bare(result))
+                value, name = self.made(result), self.output_name(ast.bare(result))
             self.outputs.append(Terminal(name, self.frame.bring(value)))
 
     def output_name(self, node: ast.Expr) -> str:
@@ -328,7 +381,7 @@ class Program(Libraries):
     def run_aux(self, item: ast.Aux) -> None:
         """Outputs in training only, which share their names with the others."""
         for result in item.results:
-            value = self.tensor(result.value)
+            value = self.made(result.value)
             self.claim(result.name)
             self.aux.append(Terminal(result.name.id, value))
 
@@ -342,7 +395,8 @@ class Program(Libraries):
         sections = [item for item in self.tree.items if isinstance(item, ast.Train)]
         for surplus in sections[1:]:
             way = "write all options in one"
-            self.report(self.problem("E0318", surplus, self.env, what="`train` section", way=way))
+            places = (self.env.span(surplus), self.env.span(sections[0]))
+            self.report(again("E0318", *places, what="`train` section", way=way))
         if sections and self.outputs:
             from .losses import LossReader
             from .train import Section
@@ -380,18 +434,26 @@ class Program(Libraries):
             decl = value.target if isinstance(value, Ref) else None
             if not isinstance(decl, BlockDecl) or id(decl.node) in self.record.blocks or decl.env is not self.env:
                 continue
-            frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
-            outer, self.frame = self.frame, frame
-            source = Value(None, None, frame)
-            inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
             try:
-                for param in decl.node.params:
-                    inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
-                self.bind_where(decl, inner, frame)
-                self.links((decl.node.body,), inner, source)
-            finally:
-                frame.is_open = False
-                self.frame = outer
+                self.check_unused_block(decl)
+            except Fatal:
+                raise
+            except Problem as problem:
+                self.report(problem)
+
+    def check_unused_block(self, decl: BlockDecl) -> None:
+        frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
+        outer, self.frame = self.frame, frame
+        source = Value(None, None, frame)
+        inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
+        try:
+            for param in decl.node.params:
+                inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
+            self.bind_where(decl, inner, frame)
+            self.links((decl.node.body,), inner, source)
+        finally:
+            frame.is_open = False
+            self.frame = outer
 
     def check_layers(self) -> None:
         if self.frame.layers > self.limits.max_layers:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Diagnostic, Reject
+from ..diagnostics import Diagnostic, Label, Reject
 from ..ir import Terminal
 from ..ops.initial import Initial
 from ..ops.kinds import Kind
@@ -56,14 +56,17 @@ class Section(Reader):
             self.evaluator.report(problem)
 
     def collect(self, item: ast.Train) -> None:
+        places: dict[str, ast.Name] = {}
         for define in item.options:
             name = define.name.id
             if name not in OPTIONS:
                 self.evaluator.report(self.problem("E0350", define.name, name=name, see=closest(name, OPTIONS)))
             elif name in self.given:
-                self.evaluator.report(self.problem("E0312", define.name, name=name))
+                labels = (Label(self.env.span(places[name]), "declared here before"),)
+                way = "remove one of the two"
+                self.evaluator.report(Problem("E0312", self.env.span(define.name), labels, name=name, help=way))
             else:
-                self.given[name] = define.value
+                self.given[name], places[name] = define.value, define.name
 
     def clash(self, name: str, what: str, way: str) -> Problem:
         return self.problem("E0354", self.given[name], what=what, way=way)

@@ -209,11 +209,15 @@ class Uses(Operators):
 
     def bind_where(self, decl: BlockDecl, inner: Env, frame: Frame) -> None:
         """The `where` names of a block instance; a shared one belongs to this instance."""
+        seen = {param.name for param in decl.node.params}
         for clause in decl.node.where:
-            if isinstance(clause, ast.Shared):
+            if clause.name.id in seen:  # which of the two is meant is unknown
+                inner.names[clause.name.id] = UNKNOWN
+            elif isinstance(clause, ast.Shared):
                 inner.names[clause.name.id] = Ref(SharedDecl(clause, inner, decl.settings, frame), clause.name.id)
             else:
                 inner.names[clause.name.id] = Lazy(clause)
+            seen.add(clause.name.id)
 
     def warn_unused(self, decl: BlockDecl, inner: Env) -> None:
         if decl.env.source is self.prelude_env.source:
@@ -309,7 +313,8 @@ class Uses(Operators):
         first = next(iter(decl.regions.values()), frame.region)
         if decl.frame is None:
             self.shared_regions.setdefault(self.weight_name(decl), frame.region)
-        if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
+        complete = first.outputs[0].shape is not None and frame.region.outputs[0].shape is not None
+        if complete and first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
             raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
         return frame.region
 

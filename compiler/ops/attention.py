@@ -176,6 +176,7 @@ def non_local_macs(a: NonLocal, x: Shape, out: Shape) -> str:
 tokens: Op[NoParams] = define(
     Op(
         name="tokens",
+        known_as=("PatchEmbed", "ToTokens", "ToSequence"),
         doc="The positions of C×H×W as a sequence of H·W tokens with C channels, row by row.",
         signature=NoParams,
         shape=token_shape,
@@ -196,6 +197,7 @@ tokens: Op[NoParams] = define(
 mhsa: Op[SelfAttention] = define(
     Op(
         name="mhsa",
+        known_as=("MultiheadAttention", "MultiHeadSelfAttention", "SelfAttention", "Attention"),
         doc="Multi-head self-attention over tokens, or over the positions of maps (Vaswani et al., 2017).",
         signature=SelfAttention,
         shape=attention_shape,
@@ -223,6 +225,7 @@ mhsa: Op[SelfAttention] = define(
 nonlocal_: Op[NonLocal] = define(
     Op(
         name="nonlocal",
+        known_as=("NonLocalBlock",),
         doc="Non-local block: x plus what every position gathers from all, by the softmax of the products of two "
         "embeddings (Wang et al., 2018); in 3-D over space and time.",
         signature=NonLocal,

@@ -170,6 +170,7 @@ class Op(Generic[A]):
     """One layer of the language.
 
     name, aliases      as written in programs
+    known_as           what PyTorch, Keras, ONNX and papers call it, in their spelling; see `elaborate/foreign.py`
     family             the op whose `set` defaults also reach this one
     doc                first line is the summary in `cnnc layers`
     signature          a NamedTuple class whose annotations carry kinds; its order is the positional order
@@ -220,6 +221,7 @@ class Op(Generic[A]):
         ranks: Sequence[int] = (0, 1, 2, 3),
         family: str | None = None,
         aliases: Sequence[str] = (),
+        known_as: Sequence[str] = (),
         depth: bool = False,
         inplace: bool = False,
         view: bool = False,
@@ -233,7 +235,8 @@ class Op(Generic[A]):
         macs_text: Callable[[A, Shape, Shape], str] | None = None,
         each_text: Callable[[A, Shape, Shape], dict[str, str]] | None = None,
     ) -> None:
-        self.name, self.doc, self.signature, self.aliases = name, doc, signature, tuple(aliases)
+        self.name, self.doc, self.signature = name, doc, signature
+        self.aliases, self.known_as = tuple(aliases), tuple(known_as)
         self.shape, self.work, self.resolve, self.biases = shape, work, resolve, biases
         self.saves, self.backward = saves, backward
         self.weights, self.buffers, self.window, self.sees_all = weights, buffers, window, sees_all

@@ -22,6 +22,8 @@ class Kind:
     type_name = "value"
     words: tuple[str, ...] = ()
     """Words that the kind accepts as values."""
+    way = ""
+    """What helps with a wrong value, where the signature alone does not."""
 
     def __init__(self, doc: str, default: Any = REQUIRED) -> None:
         self.doc = doc
@@ -64,9 +66,10 @@ class Integer(Kind):
 class PerAxis(Kind):
     """One whole number for all spatial axes, or one per axis."""
 
-    def __init__(self, doc: str, default: Any = REQUIRED, least: int = 1) -> None:
+    def __init__(self, doc: str, default: Any = REQUIRED, least: int = 1, way: str = "") -> None:
         super().__init__(doc, default)
         self.each = Integer(doc, default, least)
+        self.way = way
         self.type_name = f"{self.each.type_name} or one per axis"
 
     def read(self, value: Any, rank: int) -> Ints:
@@ -221,7 +224,7 @@ class Optional(Kind):
         self.kind = kind
         self.otherwise = otherwise
         self.type_name = kind.type_name
-        self.words = kind.words
+        self.words, self.way = kind.words, kind.way
 
     def read(self, value: Any, rank: int) -> Any:
         return None if value is None else self.kind.read(value, rank)

@@ -120,6 +120,7 @@ def bilinear_macs(a: Bilinear, x: Shape, out: Shape) -> str:
 fc: Op[Linear] = define(
     Op(
         name="fc",
+        known_as=("Linear", "Dense", "Gemm", "FullyConnected", "InnerProduct", "LazyLinear", "MatMul"),
         doc="Fully connected (linear) layer on a vector, or on each token; a C×1×1 input is flattened first.",
         signature=Linear,
         shape=linear_shape,
@@ -154,6 +155,7 @@ fc: Op[Linear] = define(
 flatten: Op[NoParams] = define(
     Op(
         name="flatten",
+        known_as=("Flatten", "Ravel"),
         doc="All elements as one vector, channel by channel.",
         signature=NoParams,
         shape=lambda a, x: check_extents((size(x),)),
@@ -169,6 +171,7 @@ flatten: Op[NoParams] = define(
 bilinear: Op[Bilinear] = define(
     Op(
         name="bilinear",
+        known_as=("Bilinear",),
         doc="xᵀ·A·z + b for every output, with a matrix each; z is the tensor `other`, or the input itself.",
         signature=BilinearForm,
         resolve=resolve_bilinear,

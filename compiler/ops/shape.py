@@ -55,6 +55,7 @@ def slice_shape(a: Slice, x: Shape) -> Shape:
 slice_: Op[Slice] = define(
     Op(
         name="slice",
+        known_as=("Narrow", "StridedSlice"),
         doc="The channels from a up to, but without, b.",
         signature=Slice,
         resolve=resolve_slice,
@@ -90,8 +91,11 @@ class Pad(NamedTuple):
     value: Annotated[float, Number("the constant", 0.0)]
 
 
+ANY_RATIO = "scales are whole numbers; any other extents are given as size: upsample(size=(48, 48))"
+
+
 class Upsample(NamedTuple):
-    scale: Annotated[Ints | None, Optional(PerAxis("factor by which extents grow"), "from size")]
+    scale: Annotated[Ints | None, Optional(PerAxis("factor by which extents grow", way=ANY_RATIO), "from size")]
     size: Annotated[Ints | None, Optional(PerAxis("output extent"), "from scale")]
     mode: Annotated[
         str, Word("how values are found between", ("nearest", "linear", "bilinear", "bicubic", "trilinear"), "nearest")
@@ -327,6 +331,7 @@ def pooled_channels(a: NoParams, x: Shape) -> Shape:
 shuffle: Op[Shuffle] = define(
     Op(
         name="shuffle",
+        known_as=("ChannelShuffle",),
         doc="Channel shuffle: channels of g groups in turn (Zhang et al., ShuffleNet, 2017).",
         signature=Shuffle,
         shape=shuffle_shape,
@@ -341,6 +346,7 @@ shuffle: Op[Shuffle] = define(
 pixelshuffle: Op[PixelShuffle] = define(
     Op(
         name="pixelshuffle",
+        known_as=("PixelShuffle", "DepthToSpace"),
         doc="Channels to space: C·r² × H × W becomes C × rH × rW (Shi et al., 2016).",
         signature=PixelShuffle,
         shape=pixel_shuffle_shape,
@@ -357,6 +363,7 @@ pixelshuffle: Op[PixelShuffle] = define(
 pixelunshuffle: Op[PixelShuffle] = define(
     Op(
         name="pixelunshuffle",
+        known_as=("PixelUnshuffle", "SpaceToDepth"),
         doc="Space to channels, the inverse of pixelshuffle.",
         signature=PixelShuffle,
         shape=pixel_unshuffle_shape,
@@ -373,6 +380,15 @@ pixelunshuffle: Op[PixelShuffle] = define(
 pad: Op[Pad] = define(
     Op(
         name="pad",
+        known_as=(
+            "ZeroPad2d",
+            "ZeroPadding2D",
+            "ConstantPad2d",
+            "ReflectionPad2d",
+            "ReplicationPad2d",
+            "CircularPad2d",
+            "Padding",
+        ),
         doc="Elements added around the input.",
         signature=Pad,
         resolve=resolve_pad,
@@ -397,6 +413,7 @@ pad: Op[Pad] = define(
 upsample: Op[Upsample] = define(
     Op(
         name="upsample",
+        known_as=("Upsample", "UpSampling2D", "Interpolate", "UpsamplingNearest2d", "UpsamplingBilinear2d"),
         aliases=("resize",),
         doc="Larger maps by repeating or interpolating values, by a scale or to a size; nearest as PyTorch rounds.",
         signature=Upsample,
@@ -438,6 +455,7 @@ upsample: Op[Upsample] = define(
 reshape: Op[Reshape] = define(
     Op(
         name="reshape",
+        known_as=("Reshape", "View", "Unflatten"),
         doc="The same elements in order as another shape, channels first.",
         signature=Reshape,
         shape=reshape_shape,
@@ -460,6 +478,7 @@ reshape: Op[Reshape] = define(
 cmean: Op[NoParams] = define(
     Op(
         name="cmean",
+        known_as=("ChannelMean",),
         doc="Mean over the channels of each position, as one channel.",
         signature=NoParams,
         shape=pooled_channels,
@@ -474,6 +493,7 @@ cmean: Op[NoParams] = define(
 cmax: Op[NoParams] = define(
     Op(
         name="cmax",
+        known_as=("ChannelMax",),
         doc="Largest value over the channels of each position, as one channel.",
         signature=NoParams,
         shape=pooled_channels,
@@ -488,6 +508,7 @@ cmax: Op[NoParams] = define(
 crop: Op[Crop] = define(
     Op(
         name="crop",
+        known_as=("CenterCrop", "Cropping2D"),
         doc="The middle of the input of a given size, or the input without its borders.",
         signature=Crop,
         resolve=resolve_crop,
@@ -512,6 +533,7 @@ crop: Op[Crop] = define(
 permute: Op[Permute] = define(
     Op(
         name="permute",
+        known_as=("Permute", "Transpose", "SwapAxes", "MoveAxis"),
         doc="The axes in another order; (1, 2, 0) puts the channels last.",
         signature=Permute,
         shape=permute_shape,
@@ -533,6 +555,7 @@ permute: Op[Permute] = define(
 scale: Op[Scale] = define(
     Op(
         name="scale",
+        known_as=("LayerScale", "Rescaling"),
         doc="Multiplication by a learnt factor per channel (Touvron et al., LayerScale, 2021), or by a constant.",
         signature=Scale,
         shape=same_shape,
