@@ -223,7 +223,7 @@ def test_every_rewrite_saves_what_it_promises(name: str, tmp_path: Path, capsys:
     report = json.loads(capsys.readouterr().out)
     assert report["advice"]
     for one in report["advice"]:
-        assert cli.run(["advise", path, "--apply", str(one["number"]), "-o", str(out)]) == 0
+        assert cli.run(["advise", path, "--apply", str(one["number"]), "-o", str(out), "--force"]) == 0
         net, savings = api.load(out), one["savings"]
         assert (net.params, net.macs) == (savings["params"]["after"], savings["macs"]["after"])
         assert net.params == report["totals"]["params"] - savings["params"]["saved"]
