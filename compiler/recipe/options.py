@@ -75,24 +75,38 @@ class RandAugment(NamedTuple):
 
 
 class Augment(Entry):
-    """One augmentation. colours: it needs grey or RGB images. batch: it mixes the samples of a batch."""
+    """One augmentation.
+
+    colours   it needs grey or RGB images, with values from 0 to 1
+    batch     it mixes the samples of a batch
+    moves     what an image shows is elsewhere after it
+    policy    it is one of many operations, and takes nothing but images
+    """
 
     def __init__(
-        self, name: str, signature: type[Any], doc: str, *, colours: bool = False, batch: bool = False
+        self,
+        name: str,
+        signature: type[Any],
+        doc: str,
+        *,
+        colours: bool = False,
+        batch: bool = False,
+        moves: bool = False,
+        policy: bool = False,
     ) -> None:
         super().__init__(name, signature, doc)
-        self.colours, self.batch = colours, batch
+        self.colours, self.batch, self.moves, self.policy = colours, batch, moves or policy, policy
 
 
 AUGMENTS: dict[str, Augment] = {
     entry.name: entry
     for entry in (
-        Augment("flip", Chance, "Mirrored left to right."),
-        Augment("vflip", Chance, "Mirrored top to bottom."),
-        Augment("crop", Crop, "Padded, then a random window of the old size."),
-        Augment("zoom", Zoom, "A random window enlarged to the old size (the Inception crop)."),
-        Augment("rotate", Rotate, "Rotated by a random angle."),
-        Augment("shift", Shift, "Moved by a random distance."),
+        Augment("flip", Chance, "Mirrored left to right.", moves=True),
+        Augment("vflip", Chance, "Mirrored top to bottom.", moves=True),
+        Augment("crop", Crop, "Padded, then a random window of the old size.", moves=True),
+        Augment("zoom", Zoom, "A random window enlarged to the old size (the Inception crop).", moves=True),
+        Augment("rotate", Rotate, "Rotated by a random angle.", moves=True),
+        Augment("shift", Shift, "Moved by a random distance.", moves=True),
         Augment("jitter", Jitter, "Brightness, contrast, saturation and hue changed.", colours=True),
         Augment("noise", Noise, "Gaussian noise added."),
         Augment("erase", Erase, "A random rectangle blanked."),
@@ -101,8 +115,15 @@ AUGMENTS: dict[str, Augment] = {
             NoParams,
             "One random operation of random strength (Müller and Hutter 2021).",
             colours=True,
+            policy=True,
         ),
-        Augment("randaugment", RandAugment, "Random operations of one strength (Cubuk et al. 2020).", colours=True),
+        Augment(
+            "randaugment",
+            RandAugment,
+            "Random operations of one strength (Cubuk et al. 2020).",
+            colours=True,
+            policy=True,
+        ),
         Augment("mixup", Mix, "Pairs of samples and their targets averaged (Zhang et al. 2018).", batch=True),
         Augment("cutmix", Mix, "A rectangle of another sample pasted in (Yun et al. 2019).", batch=True),
     )
