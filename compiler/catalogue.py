@@ -707,6 +707,15 @@ _add(
 )
 
 _add(
+    "E0537",
+    "two losses leave out different values of the target `{name}`",
+    "`{loss}` leaves out {other}, `{first}` before it {one}",
+    "give both the same `ignore`, or one of them a target of its own: `{loss}(…, target={name}2)`",
+    "What `ignore` names is not a class, so every loss of a target has to leave it out: another one would fail on it. Losses other "
+    "than cross_entropy and nll leave out nothing.",
+)
+
+_add(
     "E0361",
     "the schedule does not fit the run",
     "{reason}",
@@ -1034,6 +1043,14 @@ _add(
     "choose another --dtype; it has {known}",
     "The roofline model needs the rate at which a device multiplies matrices of the type. It is left out where the hardware "
     "cannot do so, or nobody has published the figure.",
+)
+
+_add(
+    "E0573",
+    "there is nothing to optimise",
+    "{what} has no parameters",
+    "{way}",
+    "An optimizer changes parameters. A network of activations and pooling alone has none, and is the same however long it is trained.",
 )
 
 _add(

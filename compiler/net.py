@@ -377,6 +377,8 @@ class Net:
     def loss(self) -> "Callable[..., torch.Tensor]":
         """The loss of the `train` section as a function `loss(y, t)`, the mean over the batch.
 
+        What `ignore` leaves out counts neither in a sum nor in what it is divided by; where nothing does, a term is 0.
+
         y: what the module returns: a tensor, or for several outputs a dictionary by name. t: the target, or a
         dictionary by name for several; none for triplet and quadruplet. That of contrastive, whether pairs are of one
         class, is called `same` beside others. An l1 penalty, which is of weights, is not in it.
@@ -385,10 +387,12 @@ class Net:
         return cast("Callable[..., torch.Tensor]", self._training().loss(self.graph))
 
     @public()
-    def optimizer(self, params: "torch.nn.Module | Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
-        """The optimizer of the `train` section for parameters, or for those of a module.
+    def optimizer(self, params: "torch.nn.Module | Iterable[Any]") -> "torch.optim.Optimizer":
+        """The optimizer of the `train` section for parameters, for those of a module, or for groups of them.
 
-        Raises UsageError where the program names no optimizer (E0358).
+        Groups are dictionaries as PyTorch's optimizers take them, and their options win. With `decay=weights` each
+        becomes two: biases and parameters of norms do not decay, whatever the group says.
+        Raises UsageError where the program names no optimizer (E0358) or a module has no parameters (E0573).
         """
         return cast("torch.optim.Optimizer", self._training().optimizer(self.graph, params))
 

@@ -63,6 +63,7 @@ BY_REQUEST = {
     "E0532": "test_a_device_with_a_wrong_field",
     "E0533": "test_a_type_that_a_device_has_no_rate_for",
     "E0572": "test_a_number_that_is_no_advice",
+    "E0573": "test_a_module_without_parameters",
     "E0571": "test_a_page_of_too_many_layers",
     "E0570": "test_a_network_too_large_to_draw",
     "E0540": "test_nothing_to_scale",
@@ -660,6 +661,13 @@ def test_a_shared_layer_that_is_not_one_module(layer: str) -> None:
             net.torch_source()
         (found,) = raised.value.diagnostics
         assert found.code == "E0365" and found.span is not None and found.span.line == 2 and found.span.column > 40
+
+
+def test_a_module_without_parameters() -> None:
+    net = api.compile("input 1x8x8 -> relu -> maxpool2 train { loss = mse, optimizer = adam(decay=weights) }")
+    with pytest.raises(CnncError) as raised:
+        net.optimizer(net.to_torch())
+    assert raised.value.code == "E0573" and "this module has no parameters" in str(raised.value)
 
 
 def test_a_network_that_no_script_can_train() -> None:

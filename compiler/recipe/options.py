@@ -76,7 +76,13 @@ class RandAugment(NamedTuple):
 
 
 class Augment(Entry):
-    """One augmentation. colours: it needs grey or RGB images. batch: it mixes the samples of a batch."""
+    """One augmentation.
+
+    colours   it needs grey or RGB images, with values from 0 to 1
+    batch     it mixes the samples of a batch
+    moves     what an image shows is elsewhere after it
+    policy    it is one of many operations, and takes nothing but images
+    """
 
     def __init__(
         self,
@@ -87,9 +93,11 @@ class Augment(Entry):
         *,
         colours: bool = False,
         batch: bool = False,
+        moves: bool = False,
+        policy: bool = False,
     ) -> None:
         super().__init__(name, signature, doc, known_as)
-        self.colours, self.batch = colours, batch
+        self.colours, self.batch, self.moves, self.policy = colours, batch, moves or policy, policy
 
 
 AUGMENTS: dict[str, Augment] = {
@@ -100,18 +108,30 @@ AUGMENTS: dict[str, Augment] = {
             Chance,
             "Mirrored left to right.",
             known_as=("RandomHorizontalFlip", "HorizontalFlip", "hflip", "fliplr", "RandomFlip", "Mirror"),
+            moves=True,
         ),
-        Augment("vflip", Chance, "Mirrored top to bottom.", known_as=("RandomVerticalFlip", "VerticalFlip", "flipud")),
-        Augment("crop", Crop, "Padded, then a random window of the old size.", known_as=("RandomCrop",)),
+        Augment(
+            "vflip",
+            Chance,
+            "Mirrored top to bottom.",
+            known_as=("RandomVerticalFlip", "VerticalFlip", "flipud"),
+            moves=True,
+        ),
+        Augment("crop", Crop, "Padded, then a random window of the old size.", known_as=("RandomCrop",), moves=True),
         Augment(
             "zoom",
             Zoom,
             "A random window enlarged to the old size (the Inception crop).",
             known_as=("RandomResizedCrop", "RandomZoom"),
+            moves=True,
         ),
-        Augment("rotate", Rotate, "Rotated by a random angle.", known_as=("RandomRotation", "Rotation")),
+        Augment("rotate", Rotate, "Rotated by a random angle.", known_as=("RandomRotation", "Rotation"), moves=True),
         Augment(
-            "shift", Shift, "Moved by a random distance.", known_as=("RandomTranslation", "Translate", "RandomAffine")
+            "shift",
+            Shift,
+            "Moved by a random distance.",
+            known_as=("RandomTranslation", "Translate", "RandomAffine"),
+            moves=True,
         ),
         Augment(
             "jitter",
@@ -128,6 +148,7 @@ AUGMENTS: dict[str, Augment] = {
             "One random operation of random strength (Müller and Hutter 2021).",
             known_as=("TrivialAugmentWide",),
             colours=True,
+            policy=True,
         ),
         Augment(
             "randaugment",
@@ -135,6 +156,7 @@ AUGMENTS: dict[str, Augment] = {
             "Random operations of one strength (Cubuk et al. 2020).",
             known_as=("RandAugment",),
             colours=True,
+            policy=True,
         ),
         Augment(
             "mixup",
