@@ -108,6 +108,15 @@ def usual(channels: int, of_colours: Sequence[float]) -> tuple[float, ...]:
     return tuple(of_colours) if channels == len(of_colours) else (round(sum(of_colours) / len(of_colours), 6),)
 
 
+def image_png(pixels: "NDArray[np.uint8]") -> bytes:
+    """Bytes H×W×1 or H×W×3 as a PNG in grey or colour."""
+    from PIL import Image
+
+    data = BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(data, "PNG")
+    return data.getvalue()
+
+
 def mask_png(classes: "NDArray[Any]") -> bytes:
     """A map of class numbers below 256 as a PNG with a palette: the colours of PASCAL VOC."""
     from PIL import Image

@@ -47,7 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mean", metavar="A,B,C", help="of pixels between 0 and 1 (default: ImageNet's)")
     parser.add_argument("--std", metavar="A,B,C", help="their standard deviation (default: ImageNet's)")
     parser.add_argument("--no-normalize", action="store_true", help="leave pixels between 0 and 1")
-    parser.add_argument("-o", "--output", metavar="OUT", help="store outputs as .npy, or maps as .png masks")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="store outputs as .npy, or images and maps of classes as .png"
+    )
     add_force(parser)
     parser.add_argument("--profile", action="store_true", help="show the time of each layer beside its share of MACs")
     add_limits(parser)
@@ -104,7 +106,7 @@ def run_one(
     pixels = load(image, shape, *normal)
     if runner.times is not None:
         print("\n".join(profile_lines(runner.net, *runner.profile(pixels))), end="\n\n")
-    found = results(runner.net, runner(pixels))
+    found = results(runner.net, runner(pixels), *normal)
     for result in found:
         print(show(image) if len(found) == 1 else f"{show(image)}: {result.name}")
         print("\n".join(result_lines(result, labels, args)))
@@ -114,16 +116,24 @@ def run_one(
 
 
 def result_lines(result: Any, labels: Labels, args: argparse.Namespace) -> list[str]:
-    """The best classes, or what a map is like."""
+    """The best classes, or what a map is like and how it is read."""
     if not result.is_vector:
         shape, low, high = "×".join(map(str, result.array.shape)), result.array.min(), result.array.max()
-        return [f"  {shape}, from {low:.4g} to {high:.4g}" + ("" if args.output else "; -o out.png stores the mask")]
+        lines = [f"  {shape}, from {low:.4g} to {high:.4g}" + ("" if args.output else "; -o out.png stores it")]
+        return [*lines, *reading_lines(result)] if result.array.ndim == 3 else lines
     if labels is not None and len(labels) != result.array.size:
         reason = f"it has {len(labels):,} lines, {result.name} {result.array.size:,} classes"
         raise usage("E0554", path=args.labels, reason=reason)
     best = result.best(args.top)
     names = [show(labels[i]) if labels else "" for i, _ in best]
     return [f"  {p:8.4f}  {i:>5}  {name}".rstrip() for (i, p), name in zip(best, names, strict=True)]
+
+
+def reading_lines(result: Any) -> list[str]:
+    """How a map is read, and how much of an image does not fit that."""
+    outside = result.reading.outside(result.array) if result.reading.image else 0.0
+    beyond = f"; {outside:.1%} of the values lie beyond and are cut off" if outside >= 0.0005 else ""
+    return [f"  read as {result.reading.why}{beyond}"]
 
 
 def store(result: Any, target: Path) -> None:

@@ -109,7 +109,9 @@ def _pair(a: Any, shape: Shape) -> Target:
 # Signatures
 
 DENSE = Flag("a class at each position of a C×H×W map, not one for the sample", False)
-IGNORE = Integer("a target that is left out, such as the border in a segmentation", -100, least=-(2**31))
+IGNORE = Integer(
+    "a target that is left out of loss and metrics, such as the border in a segmentation", -100, least=-(2**31)
+)
 SMOOTHING = Number("share of the target that is spread evenly over all classes", 0.0, low=0.0, high=1.0)
 
 

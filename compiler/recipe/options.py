@@ -28,7 +28,7 @@ class Chance(NamedTuple):
 
 
 class Crop(NamedTuple):
-    pad: Annotated[int, Integer("zeros on each side before a window of the old size is cut out", 4)]
+    pad: Annotated[int, Integer("black pixels on each side before a window of the old size is cut out", 4)]
 
 
 class Rotate(NamedTuple):
