@@ -292,8 +292,12 @@ def smallest(a: Whole, b: Whole) -> Whole:
     return -largest(-a, -b)
 
 
-def gcd(a: Whole, n: int) -> Whole:
-    """The greatest common divisor of a number or formula and a number."""
+def gcd(a: Whole, n: Whole) -> Whole:
+    """The greatest common divisor of two numbers or formulas, of which one may be open. Raises UndecidedError."""
+    if isinstance(n, Sym):
+        if isinstance(a, Sym) and a != n:
+            raise UndecidedError(f"gcd of {a} and {n}")
+        return a if isinstance(a, Sym) else gcd(n, a)
     return math.gcd(a, n) if isinstance(a, int) else _atom(Gcd(a, n)) if n > 1 else 1
 
 

@@ -153,7 +153,7 @@ class Program(Libraries):
                 elif isinstance(item, ast.Output):
                     self.run_output(item)
                 elif isinstance(item, ast.Aux):
-                    self.aux += [Terminal(d.name.id, self.tensor(d.value)) for d in item.results]
+                    self.aux += [Terminal(d.name.id, self.frame.bring(self.tensor(d.value))) for d in item.results]
             except Fatal:
                 raise
             except Problem as problem:
