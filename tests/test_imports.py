@@ -127,6 +127,7 @@ def test_imports_point_backwards() -> None:
         "difference_table",
         "files",
         "writing",
+        "ours",
         "devices",
         "drawing",
         "html",

@@ -122,7 +122,7 @@ def section(results: list[Found], seconds: float) -> str:
         "Valid programs over the whole language, drawn link by link; each is formatted, printed, read back, compiled "
         "twice, and run in every backend on the same random weights and inputs, and its operations, parameters and "
         "shapes are held against those of what ran. Reports, formulas, drawings, comparisons and texts are made of "
-        f"each by the commands; compile, advise, verify, weights, run, fit and sweep each of {RARE:.0%}, drawn by the seed.",
+        f"each by the commands; compile, advise, verify, weights, run, fit and sweep each of {RARE:.0%}, by the seed.",
         "",
         "| | |",
         "|---|---:|",
