@@ -147,8 +147,8 @@ def _period(value: Whole) -> int:
         for atom in monomial:
             if isinstance(atom, Floor):
                 result = lcm(result, atom.divisor * _period(atom.body))
-            elif isinstance(atom, Gcd):
-                result = lcm(result, atom.number * _period(atom.body))
+            elif isinstance(atom, Gcd):  # in extents, only with a number
+                result = lcm(result, atom.number * _period(atom.body) if isinstance(atom.number, int) else 1)
             elif isinstance(atom, Largest):
                 result = lcm(result, *map(_period, atom.choices))
     return result

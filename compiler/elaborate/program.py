@@ -383,7 +383,7 @@ class Program(Libraries):
         for result in item.results:
             value = self.made(result.value)
             self.claim(result.name)
-            self.aux.append(Terminal(result.name.id, value))
+            self.aux.append(Terminal(result.name.id, self.frame.bring(value)))
 
     def end_flow(self) -> None:
         """Without `output`, the end of the flow is the output."""

@@ -226,7 +226,7 @@ def transposed_lines(a: TransposedConv, xs: tuple[Shape, ...], out: Shape) -> tu
     """`transposed_shape` with its numbers in it."""
     return by_axis(
         [
-            f"({factor(w)} − 1)·{text(s)} − 2·{text(p)} + {text(d)}·({text(k)} − 1) + {text(op)} + 1"
+            f"({factor(w)} − 1)·{factor(s)} − 2·{factor(p)} + {factor(d)}·({text(k)} − 1) + {text(op)} + 1"
             for w, k, s, p, op, d in zip(xs[0][1:], a.k, a.s, a.p, a.op, a.d, strict=True)
         ],
         out[1:],

@@ -5,7 +5,7 @@ from typing import Any
 from ..diagnostics import Reject
 from ..symbolic import largest, same, smallest
 from .base import Shape
-from .formula import Line, by_axis, factor, product, text
+from .formula import Line, by_axis, divisor, factor, product, text
 from .kinds import Ints, Pairs
 
 AXES = ("the depth", "the height", "the width")
@@ -100,9 +100,9 @@ def window_lines(a: Any, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
 
 def _extent_text(extent: int, n: int, k: int, s: int, pad: tuple[int, int], d: int, ceil: bool) -> str:
     sides = product(2, pad[0]) if pad[0] == pad[1] else f"{factor(pad[0])} + {factor(pad[1])}"
-    quotient = f"({factor(extent)} + {sides} − {text(d)}·({text(k)} − 1) − 1)/{text(s)}"
+    quotient = f"({factor(extent)} + {sides} − {factor(d)}·({text(k)} − 1) − 1)/{divisor(s)}"
     if not ceil:
         return f"⌊{quotient}⌋ + 1"
     if (extent + sum(pad) - d * (k - 1) - 1 + s - 1) // s + 1 == n:
         return f"⌈{quotient}⌉ + 1"
-    return f"min(⌈{quotient}⌉, ⌊({factor(extent)} + {factor(pad[0])} − 1)/{text(s)}⌋) + 1"
+    return f"min(⌈{quotient}⌉, ⌊({factor(extent)} + {factor(pad[0])} − 1)/{divisor(s)}⌋) + 1"
