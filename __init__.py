@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .compiler.diagnostics import CnncError, Diagnostic, InternalError, NetworkError, UsageError
+    from .compiler.diagnostics import CnncError, Diagnostic, InternalError, MismatchError, NetworkError, UsageError
     from .compiler.fitting import Fit, fit
     from .compiler.limits import Limits
     from .compiler.net import Net, check, compile, load
@@ -25,6 +25,7 @@ __all__ = [
     "Fit",
     "InternalError",
     "Limits",
+    "MismatchError",
     "Net",
     "NetworkError",
     "Sweep",
@@ -38,7 +39,7 @@ __all__ = [
 ]
 
 HOMES = {
-    "diagnostics": ("CnncError", "Diagnostic", "InternalError", "NetworkError", "UsageError"),
+    "diagnostics": ("CnncError", "Diagnostic", "InternalError", "MismatchError", "NetworkError", "UsageError"),
     "fitting": ("Fit", "fit"),
     "limits": ("Limits",),
     "net": ("Net", "check", "compile", "load"),

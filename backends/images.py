@@ -54,7 +54,7 @@ def read_image(path: Path, channels: int) -> "Image":
         most = Image.MAX_IMAGE_PIXELS or 0
         raise usage("E0551", path=str(path), reason=f"it has more than {most:,} pixels") from None
     except UnidentifiedImageError:
-        raise usage("E0551", path=str(path), reason="it is no image") from None
+        raise usage("E0551", path=str(path), reason="it is not an image") from None
     except MemoryError:
         raise
     except Exception as error:  # decoders raise all sorts of things on broken files
@@ -106,6 +106,15 @@ def load(
 def usual(channels: int, of_colours: Sequence[float]) -> tuple[float, ...]:
     """ImageNet's figure for each channel; their average where the image is grey."""
     return tuple(of_colours) if channels == len(of_colours) else (round(sum(of_colours) / len(of_colours), 6),)
+
+
+def image_png(pixels: "NDArray[np.uint8]") -> bytes:
+    """Bytes H×W×1 or H×W×3 as a PNG in grey or colour."""
+    from PIL import Image
+
+    data = BytesIO()
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(data, "PNG")
+    return data.getvalue()
 
 
 def mask_png(classes: "NDArray[Any]") -> bytes:

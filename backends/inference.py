@@ -1,6 +1,6 @@
 """Running a network on images: where it runs, what its outputs mean, and how long its layers take."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..compiler.diagnostics import usage
-from ..compiler.ir import Apply, Call, Value, known
+from ..compiler.ir import known
 from ..compiler.pipeline import deep_recursion
 from ..compiler.verify import check_memory
 from . import Refused, backend, packages
-from .images import mask_png
+from .images import image_png, mask_png
+from .readings import Reading, last_op, reading
 from .weights import draw, read_weights
 
 if TYPE_CHECKING:
@@ -28,11 +29,8 @@ PLACES = ("cpu", "cuda", "onnx", "numpy")
 ENDINGS = (".npy", ".png")
 """Of files that outputs can be stored in."""
 
-PROBABLE = ("softmax", "sigmoid", "logsoftmax")
+PROBABLE = ("softmax", "sigmoid", "hardsigmoid", "logsoftmax")
 """Ops whose results are probabilities, the last one's as logarithms."""
-
-SAME = ("dropout", "dropout2d", "droppath")
-"""Ops that change nothing in inference."""
 
 REPEATS = 3
 
@@ -54,7 +52,8 @@ class Runner:
             return lambda inputs: backend("numpy").run(self.net, inputs, weights, self.times)
         if self.on == "onnx":
             if self.times is not None:
-                raise usage("E0515", on=self.on, reason="ONNX Runtime fuses layers, so --profile cannot time each")
+                reason = "ONNX Runtime fuses layers, so --profile cannot time each"
+                raise usage("E0515", on=self.on, reason=reason, help="leave out --profile, or use --on cpu")
             return backend("onnx").prepare(self.net, weights)  # type: ignore[no-any-return]
         torch = backend("torch")
         return torch.prepare(self.net, weights, torch.place(self.on), self.times)  # type: ignore[no-any-return]
@@ -93,21 +92,6 @@ def guarded(on: str) -> Iterator[None]:
 # What outputs mean
 
 
-def last_op(value: Value) -> str:
-    """The name of the op that gave a tensor its numbers; "" for an input."""
-    while value.maker is not None:
-        step = value.maker
-        if isinstance(step, Call):
-            value = step.region.outputs[step.outputs.index(value)]
-            continue
-        assert isinstance(step, Apply)
-        name: str = step.op.name
-        if not step.op.view and name not in SAME:
-            return name
-        value = step.inputs[0]
-    return ""
-
-
 class Result(NamedTuple):
     """One output for one image, without the batch."""
 
@@ -115,6 +99,8 @@ class Result(NamedTuple):
     array: "NDArray[Any]"
     op: str
     """The op that it comes from; see `last_op`."""
+    reading: Reading = Reading(False, "the class with the highest score at each position")
+    """What it shows, if it is a map."""
 
     @property
     def is_vector(self) -> bool:
@@ -141,11 +127,11 @@ class Result(NamedTuple):
         """The best class at every position; of a single channel, whether it is more likely than not."""
         if self.array.shape[0] > 1:
             return np.asarray(self.array.argmax(0))
-        likely = {"sigmoid": 0.5, "logsoftmax": float(np.log(0.5)), "softmax": 0.5}
+        likely = {"sigmoid": 0.5, "hardsigmoid": 0.5, "logsoftmax": float(np.log(0.5)), "softmax": 0.5}
         return np.asarray(self.array[0] > likely.get(self.op, 0.0)).astype(np.int64)
 
     def encoded(self, path: Path) -> bytes:
-        """The bytes of a .npy file, or of a .png that shows a map's classes. Raises E0552."""
+        """The bytes of a .npy file, or of a .png that shows an image or a map's classes. Raises E0552."""
         if path.suffix == ".npy":
             data = BytesIO()
             np.save(data, self.array)
@@ -153,15 +139,19 @@ class Result(NamedTuple):
         if self.array.ndim != 3 or self.is_vector:
             shape = "×".join(map(str, self.array.shape))
             raise usage("E0552", path=str(path), reason=f"{self.name} is {shape}, no map")
+        if self.reading.image:
+            return image_png(self.reading.pixels(self.array))
         if self.array.shape[0] > 256:
             raise usage("E0552", path=str(path), reason=f"{self.name} has {self.array.shape[0]:,} classes")
         return mask_png(self.classes())
 
 
-def results(net: Any, outputs: "Arrays") -> list[Result]:
-    """The outputs of a batch of one, with what they come from."""
-    made = {terminal.name: last_op(terminal.value) for terminal in net.graph.outputs}
-    return [Result(name, outputs[name][0], op) for name, op in made.items()]
+def results(net: Any, outputs: "Arrays", mean: Sequence[float] = (), std: Sequence[float] = ()) -> list[Result]:
+    """The outputs of a batch of one, with what they come from and show. mean, std: that the input was normalised by."""
+    return [
+        Result(t.name, outputs[t.name][0], last_op(t.value), reading(net.graph, t.name, t.value, mean, std))
+        for t in net.graph.outputs
+    ]
 
 
 def image_shape(net: Any) -> tuple[int, int, int]:

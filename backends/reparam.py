@@ -1,5 +1,6 @@
 """Weights that other tensors express, in NumPy: what those begin as, and the weight that they come to."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,13 +20,21 @@ DERIVED = ("lengths", "left", "right")
 
 def complete(arrays: "Arrays", graph: Graph) -> None:
     """Fill in the tensors whose initial values follow from others: lengths, and singular vectors."""
-    for name, weight, _ in weights_of(graph):
-        if weight.init == "lengths":
-            direction = arrays[name.removesuffix("0") + "1"]
-            arrays[name] = lengths(direction)
-        elif weight.init == "left":
-            matrix = as_matrix(arrays[f"{name.removesuffix('0._u')}original"], weight.fan_in)
-            arrays[name], arrays[name.removesuffix("_u") + "_v"] = leading(matrix, weight)
+    weights = {name: weight for name, weight, _ in weights_of(graph)}
+    for name, weight in weights.items():
+        if weight.init in DERIVED:
+            arrays[name] = derived(arrays, name, weights)
+
+
+def derived(arrays: "Mapping[str, NDArray[Any]]", name: str, weights: Mapping[str, Weight]) -> "NDArray[Any]":
+    """The initial value of a tensor that follows from others."""
+    weight = weights[name]
+    if weight.init == "lengths":
+        return lengths(arrays[name.removesuffix("0") + "1"])
+    stem = name.removesuffix("_u").removesuffix("_v")
+    left = weights[f"{stem}_u"]
+    matrix = as_matrix(arrays[f"{stem.removesuffix('0.')}original"], left.fan_in)
+    return leading(matrix, left)[weight.init == "right"]
 
 
 def lengths(direction: "NDArray[Any]") -> "NDArray[Any]":
@@ -51,7 +60,7 @@ def _unit(v: "NDArray[Any]") -> "NDArray[Any]":
     return np.asarray(v / max(float(np.linalg.norm(v)), 1e-12))
 
 
-def weight_from(arrays: "Arrays", path: str, axis: int) -> "NDArray[Any]":
+def weight_from(arrays: "Mapping[str, NDArray[Any]]", path: str, axis: int) -> "NDArray[Any]":
     """The weight of a layer that `reparam` expresses by other tensors; `axis` holds the rows of its matrix."""
     prefix = f"{path}.{PREFIX}" if path else PREFIX
     if f"{prefix}.original1" in arrays:

@@ -25,8 +25,18 @@ if TYPE_CHECKING:
     Arrays = dict[str, NDArray[Any]]
 
 
-NESTED = ("state_dict", "model_state_dict", "model")
-"""Under what checkpoints keep the state_dict."""
+NESTED = (
+    "state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights", "params",
+    "backbone", "encoder", "generator", "ema", "model_ema", "ema_state_dict", "state_dict_ema", "ema_model",
+    "params_ema", "teacher",
+)  # fmt: skip
+"""Under what checkpoints keep the state_dict, the first of these first: plain weights before averaged ones."""
+DEEPEST = 4
+"""How deep in each other these are looked for."""
+LEVELS = 12
+"""Parts of a prefix that all names have, at most."""
+EXTRA = "_extra_state"
+"""The end of names under which modules store what need not be tensors."""
 
 
 def draw(graph: Graph, seed: int) -> "Arrays":
@@ -44,8 +54,6 @@ def draw_one(name: str, weight: Weight, seed: int) -> "NDArray[Any]":
         return np.zeros(weight.shape, np.int64)
     if weight.init in DERIVED:
         return np.zeros(weight.shape, np.float32)
-    if weight.init == "constant" and not weight.args:
-        return np.full(weight.shape, weight.value, np.float32)
     return draw_values(weight, generator(name, seed))
 
 
@@ -56,12 +64,16 @@ def generator(name: str, seed: int) -> np.random.Generator:
 
 
 def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph) -> "Arrays":
-    """Tensors by name, or those of a .safetensors or .pth file: exactly the graph's (E0508), bar batch counts."""
+    """Tensors by name, or those of a .safetensors or .pth file: exactly the graph's (E0508), bar batch counts.
+
+    A prefix that all names have besides, as DataParallel's `module.`, does not count.
+    """
     if isinstance(given, Mapping):
         found = {name: _as_float(_array(name, value)) for name, value in given.items()}
     else:
         found = read_tensors(Path(given))
     wanted = {name: weight for name, weight, _ in weights_of(graph)}
+    found = _without_prefix(found, wanted)
     for name, weight in wanted.items():
         if weight.init == "count" and name not in found:
             found[name] = np.zeros((), np.int64)
@@ -79,6 +91,20 @@ def read_weights(given: "str | Path | Mapping[str, NDArray[Any]]", graph: Graph)
     return {name: np.asarray(found[name], order="C") for name in wanted}
 
 
+def _without_prefix(found: "Arrays", wanted: Mapping[str, Weight]) -> "Arrays":
+    """Tensors without the parts that all their names begin with, where these are then the wanted ones."""
+    needed = {name for name, weight in wanted.items() if weight.init != "count"}
+    names = {name: name for name in found}
+    for _ in range(LEVELS):
+        if needed.issubset(names):
+            break
+        heads = {name.partition(".")[0] for name in names}
+        if len(heads) != 1 or not all("." in name for name in names):
+            return found
+        names = {name.partition(".")[2]: full for name, full in names.items()}
+    return {name: found[full] for name, full in names.items()} if needed.issubset(names) else found
+
+
 def _array(name: str, value: Any) -> "NDArray[Any]":
     """What a dictionary of weights holds as an array of numbers; tensors of PyTorch too (E0508)."""
     try:
@@ -87,7 +113,7 @@ def _array(name: str, value: Any) -> "NDArray[Any]":
             return array
     except Exception:  # whatever an object says that is no array
         pass
-    raise usage("E0508", reason=f"{show(name)} is no array of numbers")
+    raise usage("E0508", reason=f"{show(name)} is not an array of numbers")
 
 
 def _few(names: list[str]) -> str:
@@ -99,10 +125,17 @@ def read_tensors(file: AnyPath, root: str | None = None) -> "Arrays":
 
     root: the folder that the file must really lie in (E0520), as for `open_file`.
     """
+    return read_file(file, root)[0]
+
+
+def read_file(file: AnyPath, root: str | None = None) -> "tuple[Arrays, list[str]]":
+    """The same, and what is to be known about the file: which of several sets of tensors was read."""
     path = Path(file)
     try:
         with open_file(str(path), root) as opened:
-            return _read_safetensors(opened, path) if path.suffix == ".safetensors" else _read_torch(opened, path)
+            if path.suffix == ".safetensors":
+                return _read_safetensors(opened, path), []
+            return _read_torch(opened, path)
     except ModuleNotFoundError as error:
         extra = "cnnc[weights]" if error.name == "safetensors" else "cnnc[torch]"
         raise usage("E0507", package=error.name, extra=extra) from None
@@ -142,7 +175,7 @@ def _bfloat16(file: BinaryIO, name: str) -> "NDArray[Any]":
     return (upper.astype(np.uint32) << 16).view(np.float32).reshape(entry["shape"])
 
 
-def _read_torch(file: BinaryIO, path: Path) -> "Arrays":
+def _read_torch(file: BinaryIO, path: Path) -> "tuple[Arrays, list[str]]":
     """A pickled state_dict, through PyTorch's restricted unpickler, which makes nothing but tensors."""
     import torch
 
@@ -152,11 +185,42 @@ def _read_torch(file: BinaryIO, path: Path) -> "Arrays":
             state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the unpickler makes of a file that is no state_dict
         raise usage("E0509", path=str(path), reason=_refusal(error)) from None
-    if isinstance(state, dict):
-        state = next((state[key] for key in NESTED if isinstance(state.get(key), dict)), state)
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+    found, notes = _state_dict(state)
+    if found is None:
         raise usage("E0509", path=str(path), reason="it holds no state_dict")
-    return {str(name): _as_float(_numbers(str(name), tensor, path)) for name, tensor in state.items()}
+    return {str(name): _as_float(_numbers(str(name), tensor, path)) for name, tensor in found.items()}, notes
+
+
+def _state_dict(held: Any) -> tuple[dict[Any, Any] | None, list[str]]:
+    """The state_dict in what a file holds, itself or the best known of its entries; and which that was, of several.
+
+    Entries of a checkpoint lie in each other now and then. An optimizer's state is one of other things than tensors.
+    """
+    notes: list[str] = []
+    for _ in range(DEEPEST):
+        if not isinstance(held, dict):
+            return None, notes
+        if _is_state(held):
+            return {name: value for name, value in held.items() if not str(name).endswith(EXTRA)}, notes
+        inner = [key for key, value in held.items() if isinstance(value, dict) and (key in NESTED or _is_state(value))]
+        if not inner:
+            return None, notes
+        key = min(inner, key=lambda key: NESTED.index(key) if key in NESTED else len(NESTED))
+        if key not in NESTED and len(inner) > 1:
+            return None, notes
+        if len(inner) > 1:
+            others = ", ".join(show(other) for other in inner if other != key)
+            notes.append(f"from `{show(key)}` of the file, not from its {others}")
+        held = held[key]
+    return None, notes
+
+
+def _is_state(held: dict[Any, Any]) -> bool:
+    """Whether a dictionary holds tensors by name, and nothing else but what modules store besides."""
+    import torch
+
+    values = [value for name, value in held.items() if not str(name).endswith(EXTRA)]
+    return bool(values) and all(isinstance(value, torch.Tensor) for value in values)
 
 
 def _numbers(name: str, tensor: "torch.Tensor", path: Path) -> "NDArray[Any]":
@@ -168,7 +232,7 @@ def _numbers(name: str, tensor: "torch.Tensor", path: Path) -> "NDArray[Any]":
             return array
     except (TypeError, RuntimeError):
         pass
-    raise usage("E0509", path=str(path), reason=f"{show(name)} is no dense tensor of real numbers")
+    raise usage("E0509", path=str(path), reason=f"{show(name)} is not a dense tensor of real numbers")
 
 
 def _refusal(error: Exception) -> str:
@@ -177,11 +241,11 @@ def _refusal(error: Exception) -> str:
     if held:
         return f"it holds {held[1]}, and only tensors are read"
     if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
-        return "it is no file of tensors that torch.save has written"
+        return "it is not a file of tensors that torch.save has written"
     if isinstance(error, EOFError):
         return "it ends too early"
     said = str(error).split("\n")[0] if isinstance(error, RuntimeError) else ""
-    return said or "it is no file of tensors that torch.save has written"
+    return said or "it is not a file of tensors that torch.save has written"
 
 
 def _as_float(array: "NDArray[Any]") -> "NDArray[Any]":

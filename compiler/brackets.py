@@ -11,6 +11,13 @@ PARTNERS = {opener: closer for closer, opener in CLOSERS.items()}
 SURROGATE = re.compile("[\ud800-\udfff]")
 INTERESTING = re.compile(r'#[^\n]*|"[^"\n]*"?|[()\[\]{}]|[^\x20-\x7e\n\t×]')
 
+HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+"""Characters that are not shown, or that move others; joiners are none of them, since scripts and emoji need them."""
+TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
+"""Those that turn the direction in which text is shown (Boucher and Anderson 2021, *Trojan Source*)."""
+
 
 def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
     """True if the text may go to the parser; otherwise the sink has the reason."""
@@ -26,9 +33,12 @@ def check_text(source: Source, sink: Sink, limits: Limits) -> bool:
         at = start + limits.max_line
         sink.add(Diagnostic("E0408", {"most": limits.max_line}, Span(source, at, at + 1)))
         return False
+    hidden = HIDDEN.search(text) is not None
     stack: list[tuple[str, int]] = []
     for match in INTERESTING.finditer(text):
         token, at = match.group(), match.start()
+        if token[0] in '#"' and hidden:
+            _remark(source, token, at, sink)
         if token[0] == "#":
             continue
         if token[0] == '"':
@@ -66,6 +76,18 @@ def too_long(text: str, most: int) -> int | None:
             return start
         start = last + 1
     return None
+
+
+def _remark(source: Source, token: str, at: int, sink: Sink) -> None:
+    """Warn of the first hidden character in a comment or quoted text."""
+    found = TURNING.search(token) or HIDDEN.search(token)
+    if found is None:
+        return
+    from .lookalikes import described  # only such texts need it
+
+    start = at + found.start()
+    facts = {"char": described(found.group()), "where": "a comment" if token[0] == "#" else "quoted text"}
+    sink.add(Diagnostic("W0616" if TURNING.match(found.group()) else "W0617", facts, Span(source, start, start + 1)))
 
 
 def _strange(source: Source, at: int) -> Diagnostic:

@@ -22,11 +22,12 @@ def _add(code: str, title: str, label: str, help: str, explain: str) -> None:
 _add(
     "E0101",
     "unexpected character",
-    "`{char}` has no meaning in a program",
+    "{char} has no meaning in a program",
     "{help}",
     "Programs are written in ASCII letters, digits and the signs of the language; `×` may stand for `x` in a shape. "
     "Characters that merely look like these, invisible characters and control characters are refused. Comments after "
-    "`#` and quoted text may hold anything but halves of surrogate pairs, which are no text.",
+    "`#` and quoted text may hold anything but halves of surrogate pairs, which are not text; what is invisible there is "
+    "warned about.",
 )
 _add(
     "E0102",
@@ -94,7 +95,7 @@ _add(
 
 _add(
     "E0111",
-    "`{word}` is no number and no name",
+    "`{word}` is neither a number nor a name",
     "cannot be read",
     "names begin with a letter; in a shape, symbolic extents are capital letters: 3xHxW",
     "Numbers are written 12, 0.5 or 1e-4, shapes 3x224x224. A name that begins with a digit, a digit group such as 1_000 "
@@ -135,7 +136,7 @@ _add(
     "E0206",
     "fc needs a vector",
     "the input is {shape}",
-    "add flatten ({flat} features) or gap before it",
+    "add flatten ({flat} features) or gap before it; after `tokens` it works on each position",
     "A fully connected layer takes a vector. C×1×1 is flattened by itself; larger maps are refused, because flattening and global pooling give very different networks.",
 )
 _add(
@@ -175,7 +176,7 @@ _add(
 )
 _add(
     "E0212",
-    "this is no input shape",
+    "this is not an input shape",
     "got {got}",
     "write channels first, then up to three extents: 3x224x224, 1x16000, 784 or (3, size, size)",
     "An input shape has one to four positive extents: channels, then spatial axes. The batch is implicit.",
@@ -183,10 +184,10 @@ _add(
 _add(
     "E0214",
     "the channels cannot be shared out like this",
-    "{channels} channels, but {got}",
+    "channels of the input: {channels}; given are {got}",
     "give one positive size for each branch that add up to the input's channels, or leave the sizes out",
-    "`split` gives each branch its own slice of the channels. Without sizes the shares are equal, and the first "
-    "branches take what is left over.",
+    "`split` gives each branch its own slice of the channels. Without sizes the shares are equal, so the number of "
+    "branches must divide the channels. Those of tokens are the last axis.",
 )
 _add(
     "E0215",
@@ -247,7 +248,7 @@ _add(
 _add(
     "E0223",
     "the elements cannot be rearranged",
-    "{channels} is no multiple of {factor}",
+    "{channels} is not a multiple of {factor}",
     "choose channels or extents that the factor divides",
     "Pixel shuffle takes r² channels for each output channel; its inverse needs extents that r divides.",
 )
@@ -297,7 +298,7 @@ _add(
     "E0230",
     "`{layer}` takes maps, and the input is a sequence of tokens",
     "a sequence of {shape}, length × channels",
-    "permute((1, 0)) makes it a map of channels × length; mhsa, ln, fc and activations take tokens as they are",
+    "permute((1, 0)) makes it a map of channels × length; mhsa, ln, fc, slice and elementwise layers take tokens as they are",
     "`tokens` turns C×H×W into H·W tokens of C channels. Layers that slide or pool over positions want maps.",
 )
 _add(
@@ -315,6 +316,15 @@ _add(
     "The mean of one value is the value itself; PyTorch refuses this too.",
 )
 
+_add(
+    "E0240",
+    "a shape begins with its channels, and `{letter}` is {meaning}",
+    "{shape}",
+    "write the channels first, and no batch: 3xHxW, CxHxW",
+    "Shapes are channels first, then up to three extents; the batch is never written. Any other capital letter may stand "
+    "for channels.",
+)
+
 # E03: names, kinds, arguments
 
 _add(
@@ -322,7 +332,7 @@ _add(
     "unknown name `{name}`",
     "not found here",
     "`cnnc layers` lists the layers",
-    "The name is no parameter, `where` name, block, build parameter, label or layer.",
+    "No parameter, `where` name, block, build parameter, label or layer has this name.",
 )
 _add(
     "E0302",
@@ -343,7 +353,7 @@ _add(
     "`{name}` of `{layer}` cannot be this",
     "expected {expected}, got {got}",
     "{see}",
-    "Every argument has a kind; nothing is converted silently, so `true` is no number and 3.5 is no kernel.",
+    "Every argument has a kind; nothing is converted silently, so `true` is not a number and 3.5 is not a kernel.",
 )
 _add(
     "E0305",
@@ -404,9 +414,9 @@ _add(
 _add(
     "E0314",
     "{what} cannot be used like this",
-    "it is no layer or block",
+    "it is not a layer or block",
     "a number function such as min or range computes a number; only layers and blocks are applied",
-    "Functions such as min and range compute numbers while compiling; they are no layers.",
+    "Functions such as min and range compute numbers while compiling; they are not layers.",
 )
 _add(
     "E0315",
@@ -502,9 +512,10 @@ _add(
 _add(
     "E0328",
     "`{name}` is defined by itself",
-    "it needs its own value",
+    "`{name}` reads `{next}`",
     "remove the circle between the definitions",
-    "`where` names are computed when first read, each from others.",
+    "Values are computed from others, which must not need them in turn: those of `where` when they are first read, those of "
+    "a file from top to bottom.",
 )
 _add(
     "E0330",
@@ -546,7 +557,7 @@ _add(
     "an argument by position after one by name",
     "which parameter is this?",
     "give it by name, or move it before the named ones",
-    "Arguments by position come first; after a named one the order says nothing any more.",
+    "Arguments by position come first; after a named one the order has no meaning.",
 )
 _add(
     "E0337",
@@ -610,7 +621,7 @@ _add(
 
 _add(
     "E0350",
-    "`{name}` is no option of a train section",
+    "`{name}` is not an option of a train section",
     "not an option",
     "{see}",
     "A `train` section sets loss, optimizer, schedule, clip, augment, init, batch, epochs, ema, label_smoothing, l1, weight_decay, "
@@ -673,7 +684,7 @@ _add(
 )
 _add(
     "E0358",
-    "the train section says nothing of the {what}",
+    "the train section has no {what}",
     "no `{what} = …` in it",
     "{way}",
     "What was asked for needs that option: a training script needs a loss and an optimizer.",
@@ -688,11 +699,20 @@ _add(
 )
 _add(
     "E0360",
-    "two losses want different things of the target `{name}`",
-    "`{loss}` wants {other}, `{first}` before it {one}",
+    "two losses need different targets called `{name}`",
+    "`{loss}` needs {other}, and `{first}` before it {one}",
     "give one of them a target of its own: `{loss}(…, target={name}2)`",
     "Losses of one output are compared with one target, and so are all that name it. It is a class number, or numbers of the shape of "
     "the output, not both; `target=name` gives a loss another one.",
+)
+
+_add(
+    "E0537",
+    "two losses leave out different values of the target `{name}`",
+    "`{loss}` leaves out {other}, `{first}` before it {one}",
+    "give both the same `ignore`, or one of them a target of its own: `{loss}(…, target={name}2)`",
+    "What `ignore` names is not a class, so every loss of a target has to leave it out: another one would fail on it. Losses other "
+    "than cross_entropy and nll leave out nothing.",
 )
 
 _add(
@@ -753,6 +773,20 @@ _add(
 
 # E04: limits
 
+_add(
+    "E0368",
+    "`{name}` belongs to the flow of {file}, which is not used",
+    "read here",
+    "`use` brings in blocks alone: give the block a parameter for the tensor",
+    "A used file's inputs, labels, named tensors and outputs are passed over, so its blocks cannot read them.",
+)
+_add(
+    "E0369",
+    "the build parameter `{name}` of {file} has no value here",
+    "it has no default there",
+    "give it a default in that file's `net` line, or make it a parameter of the block",
+    "Build parameters of a used file have their defaults; those of the command line are the program's own.",
+)
 _add(
     "E0401",
     "the file is too large",
@@ -825,7 +859,7 @@ _add(
     "cannot read {path}",
     "{reason}",
     "check the path",
-    "The file does not exist, is no regular file, or may not be read.",
+    "The file does not exist, is not a regular file, or may not be read.",
 )
 _add(
     "E0502",
@@ -850,14 +884,14 @@ _add(
 )
 _add(
     "E0505",
-    "`{text}` is no shape",
+    "`{text}` is not a shape",
     "",
     "write channels and extents: --input 3x224x224",
     "Shapes on the command line are numbers joined by x.",
 )
 _add(
     "E0506",
-    "`{text}` is no parameter value",
+    "`{text}` is not a parameter value",
     "",
     "write -D name=value with a number, true, false, a word or a list",
     "Build parameters are given as name=value.",
@@ -873,8 +907,9 @@ _add(
     "E0508",
     "the weights do not fit the network",
     "{reason}",
-    "`cnnc compile` writes the names and shapes that are expected",
-    "Weights are matched by name, and every tensor of the network must be there with its exact shape.",
+    "`cnnc weights` maps a file with other names onto the network, and writes one that fits",
+    "Weights are matched by name, and every tensor of the network must be there with its exact shape. A prefix that all "
+    "names of the file have, such as DataParallel's `module.`, does not count.",
 )
 _add(
     "E0509",
@@ -902,7 +937,21 @@ _add(
     "the weights do not fit into memory",
     "they take {needed} GiB; there are {there}",
     "give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
-    "An ONNX model holds a value for every parameter, which all stand in memory while it is written.",
+    "Weights of up to 2 GiB are made in memory, and so is each tensor of orthogonal or truncated normal values; larger models are written tensor by tensor.",
+)
+_add(
+    "E0546",
+    "the weights are too large for one ONNX message",
+    "they take {needed} GiB; a message holds at most 2",
+    'give a path, `-o net.onnx` or to_onnx("net.onnx"): the weights are then written to a second file beside the model',
+    "Protocol buffers, in which ONNX models are written, cannot be larger than 2 GiB. A model on a disk may keep its weights in another file; one in memory or on standard output cannot.",
+)
+_add(
+    "E0547",
+    "there is no room for {path}",
+    "it takes {needed} GiB; there are {there}",
+    "write to another disk, or give the network fewer channels; `cnnc analyze` and PyTorch source need no weights",
+    "The size of a model's weights is known before they are drawn, and is compared with what is free on the disk and with the limit on the size of files.",
 )
 _add(
     "E0523",
@@ -935,8 +984,15 @@ _add(
     "`--input NAME=SHAPE` must name an input that the program declares.",
 )
 _add(
+    "E0524",
+    "the input shape {shape} does not say which input it is for",
+    "",
+    'name the input: --input {first}={shape}, or input={{"{first}": "{shape}"}} in Python; the inputs are {known}',
+    "A shape without a name is for the only input of a network. Where a program declares several, each shape is given with the name of its input; the others keep the shapes that the program declares.",
+)
+_add(
     "E0513",
-    "`{text}` is no batch size",
+    "`{text}` is not a batch size",
     "",
     "a whole number of at least 1, dynamic where ONNX is written, or for formulas a letter that the input does not have",
     "The batch is the leading axis of all shapes.",
@@ -945,18 +1001,35 @@ _add(
     "E0515",
     "the network cannot be run on {on}",
     "{reason}",
-    "use --on cpu, or a smaller input or batch",
+    "use a smaller input or batch",
     "`cnnc verify` and `cnnc run` run the network; `--on cuda` needs a GPU and a PyTorch that supports it.",
 )
 _add(
     "E0516",
     "the file's weights cannot be mapped onto the network",
     "{reason}",
-    "`cnnc weights` pairs layers by name, or else in the order of the file; --order name takes the order of names",
+    "`cnnc weights --partial` takes what fits, and says what stays as initialised and what of the file is unused",
     "Every tensor of the network needs exactly one of the file and the other way round, but for counts of batches. "
-    "Layers whose tensors have the same names and shapes are told apart by their order alone.",
+    "Names do not matter for that, shapes do.",
+)
+_add(
+    "E0527",
+    "the file's weights fit the network in several ways",
+    "names leave {count} layers open",
+    "rename tensors to the network's names, or let the file's order decide: --accept-order",
+    "Layers are paired by name, by the scopes that both sides have and the shapes in them, by numbers in the names of "
+    "layers that follow one another, and by the layer beside them in a scope. Layers with the same shapes that nothing "
+    "of this tells apart could be paired wrongly, so nothing is. With --accept-order they are paired in the order of the "
+    "file, in the natural order of names where the file is sorted by name, or with --order name.",
 )
 
+_add(
+    "E0528",
+    "`{option}` has no effect without `{other}`",
+    "",
+    "give both, or leave it out",
+    "An option that would be ignored is refused, so that nobody takes the result for what it is not.",
+)
 _add(
     "E0517",
     "no counting convention is called `{name}`",
@@ -995,6 +1068,14 @@ _add(
 )
 
 _add(
+    "E0573",
+    "there is nothing to optimise",
+    "{what} has no parameters",
+    "{way}",
+    "An optimizer changes parameters. A network of activations and pooling alone has none, and is the same however long it is trained.",
+)
+
+_add(
     "E0571",
     "a page cannot show so many layers",
     "{layers}, more than {most}",
@@ -1020,7 +1101,7 @@ _add(
 
 _add(
     "E0572",
-    "`{number}` is no advice",
+    "advice `{number}` does not exist",
     "",
     "`cnnc advise` without --apply lists the advice; {numbers}",
     "`--apply N` rewrites the program as the N-th piece of advice says, and `-o` says where to.",
@@ -1049,14 +1130,14 @@ _add(
 )
 _add(
     "E0542",
-    "`{text}` is no range",
+    "`{text}` is not a range",
     "{reason}",
     "write --vary NAME=LOW..HIGH or NAME=LOW..HIGH:STEP, such as width=0.25..2 or input=96..288:32",
     "A range has two bounds, and after a colon a step; without one it is 1, or a thousandth where numbers are not whole.",
 )
 _add(
     "E0543",
-    "`{text}` is no budget",
+    "`{text}` is not a budget",
     "",
     "write a number of at least 1, with K, M or G: --params 5M, --macs 300M, --peak 256K",
     "K, M and G are 10³, 10⁶ and 10⁹ for counts, and 2¹⁰, 2²⁰ and 2³⁰ for the bytes of --peak.",
@@ -1100,7 +1181,7 @@ _add(
 )
 _add(
     "E0553",
-    "`{text}` is no list of numbers for {channels} channels",
+    "`{text}` is not a list of numbers for {channels} channels",
     "",
     "give one number, or one for each channel: --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225",
     "Pixels between 0 and 1 are shifted by the mean and divided by the standard deviation, which is above 0.",
@@ -1113,6 +1194,14 @@ _add(
     "The first line is the label of class 0.",
 )
 
+_add(
+    "E0555",
+    "`{path}` is there, and cnnc did not write it",
+    "",
+    "--force replaces it; -o names another file",
+    "Commands replace results of earlier runs, which they know by their first line, their producer or how they begin. Any "
+    "other file, and one of a kind that does not tell, is replaced only with --force; an empty one always is.",
+)
 _add(
     "E0560",
     "there is no file to watch",
@@ -1169,8 +1258,8 @@ _add(
 )
 _add(
     "W0603",
-    "nothing of what flows in is used here",
-    "this ignores its input",
+    "this group does not use its input",
+    "each branch is a tensor, or starts from one",
     "remove the arrow before it, or add id to it",
     "A group in which every branch stands for itself discards the tensor that arrives.",
 )
@@ -1186,10 +1275,10 @@ _add(
 
 _add(
     "W0611",
-    "output `{name}` is in no term of the loss",
-    "it is not trained",
-    "add a term for it, or leave the output out",
-    "Weights that only lead to this output get no gradient and stay as they were drawn.",
+    "{outputs} in no term of the loss",
+    "nothing trains what leads only there",
+    "add a term to the loss, or leave the output out",
+    "Weights that lead only to such an output get no gradient and stay as they were drawn.",
 )
 _add(
     "W0612",
@@ -1216,8 +1305,25 @@ _add(
 )
 
 _add(
+    "W0616",
+    "{where} turns the direction of text",
+    "{char}: editors show what follows in another order than it is read",
+    "remove it",
+    "Characters that set the direction of text can make a program look like another one: what seems to be a comment may be "
+    "code, and the other way round (Boucher and Anderson, *Trojan Source*, 2021). They are refused in the program itself.",
+)
+_add(
+    "W0617",
+    "{where} holds a character that is not shown",
+    "{char}",
+    "remove it",
+    "Control characters and invisible ones do not belong into text: a terminal may obey them, and nobody sees them. They are "
+    "refused in the program itself.",
+)
+
+_add(
     "E0590",
-    "`{where}` is no data to train this network on",
+    "this network cannot be trained on `{where}`",
     "{what}",
     "there is: {way}",
     "What a network can be trained on depends on its inputs and losses: images with a class, images with masks, or arrays by the "
@@ -1241,7 +1347,7 @@ _add(
 )
 _add(
     "E0593",
-    "{path} is no TOML",
+    "{path} is not a TOML file",
     "{reason}",
     "docs/sweep.md has examples of spaces",
     "A space is a TOML file: `key = value` lines, then tables such as [params]. Text stands in quotes.",
@@ -1277,7 +1383,7 @@ _add(
 )
 _add(
     "E0598",
-    "`{text}` is no number of workers",
+    "`{text}` is not a number of workers",
     "",
     "write --workers 4, or --workers all for one on each core",
     "A worker is a process that evaluates points.",

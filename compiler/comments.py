@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 TOKEN = re.compile(
-    r'(?P<COMMENT>#[^\n]*)|(?P<STRING>"[^"\n]*")|(?P<DIMS>[0-9]+(?:[x×](?:[0-9]+|[A-Z]))+(?![A-Za-z0-9_]))'
+    r'(?P<COMMENT>#[^\n]*)|(?P<STRING>"[^"\n]*")|(?P<DIMS>(?:[0-9]+|[A-Z](?=[A-Z0-9x]*×))'
+    r"(?:[x×](?:[0-9]+|[A-Z]))+(?![A-Za-z0-9_]))"
     r"|(?P<NUMBER>(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?)|(?P<NAME>[A-Za-z_][A-Za-z0-9_]*)"
     r"|(?P<SIGN>->|==|!=|<=|>=|\*\*|//|[^\s])"
 )

@@ -78,6 +78,27 @@ def constraints(graph: Graph) -> list[Constraint]:
     return [*_joined(c for name, found in sorted(alone.items()) for c in _solved(name, found)), *rest.values()]
 
 
+def nearest(graph: Graph, symbol: str, extent: int) -> tuple[str, list[int]]:
+    """What a symbol must be as far as no other decides, and the nearest extents on both sides that are so."""
+    differences = {e.left - e.right for e in _equations(graph)}
+    alone = [d for d in differences if symbols_in(d) == {symbol}]
+    period = lcm(*map(_period, alone)) if alone else 1
+    if not alone or period > LONGEST_PERIOD:
+        return "", []
+
+    def fits(n: int) -> bool:
+        return not any(at(d, {symbol: n}) for d in alone)
+
+    below = next((n for n in range(extent, max(0, extent - 2 * period), -1) if fits(n)), None)
+    above = next((n for n in range(extent, extent + 2 * period + 1) if fits(n)), None)
+    found = [n for n in dict.fromkeys((below, above)) if n is not None]
+    modulus = _modulus([r for r in range(period) if fits(4 * period + r)], period) if found else 0
+    if not modulus:
+        return "one that all strides divide", found
+    rest = found[0] % modulus
+    return (f"{rest} more than " if rest else "") + f"a multiple of {modulus}", found
+
+
 def _equations(graph: Graph) -> Iterator[_Equation]:
     roots = [graph.root, *graph.shared.values()]
     for region in {id(r): r for root in roots for r in regions_of(root)}.values():
@@ -126,8 +147,8 @@ def _period(value: Whole) -> int:
         for atom in monomial:
             if isinstance(atom, Floor):
                 result = lcm(result, atom.divisor * _period(atom.body))
-            elif isinstance(atom, Gcd):
-                result = lcm(result, atom.number * _period(atom.body))
+            elif isinstance(atom, Gcd):  # in extents, only with a number
+                result = lcm(result, atom.number * _period(atom.body) if isinstance(atom.number, int) else 1)
             elif isinstance(atom, Largest):
                 result = lcm(result, *map(_period, atom.choices))
     return result

@@ -61,7 +61,7 @@ def read_devices(path: str, root: str | None = None) -> dict[str, Device]:
         if not isinstance(table, dict):
             raise _useless(path, f"`{name}` stands outside of a [device]")
         if not re.fullmatch(r"[\w.+-]{1,60}", name):
-            raise _useless(path, f"`{name}` is no name: letters, digits and _ . + - are")
+            raise _useless(path, f"`{name}` is not a name: letters, digits and _ . + - are")
     return {name: _device(name, table, path) for name, table in tables.items()}
 
 

@@ -156,6 +156,10 @@ class UsageError(CnncError):
     exit_code = 2
 
 
+class MismatchError(CnncError):
+    """The request makes sense and the network does too, but what it is given with it leaves open what goes where."""
+
+
 class InternalError(CnncError):
     """cnnc itself is at fault; the message asks for a report."""
 
@@ -167,20 +171,29 @@ class Sink:
 
     def __init__(self) -> None:
         self.found: list[Diagnostic] = []
+        self._count = {True: 0, False: 0}  # errors and warnings: many of one kind hide none of the other
         self.remarks = 0  # how often something was added, repetitions too
-        self._seen: set[tuple[str, int, int]] = set()
+        self._seen: set[tuple[str, int, str | int | None]] = set()
 
     def add(self, diagnostic: Diagnostic) -> None:
         self.remarks += 1
         span = diagnostic.span
-        key = (diagnostic.code, span.start, id(span.source)) if span else (diagnostic.code, -1, len(self.found))
-        if key not in self._seen and len(self.found) < MAX_ERRORS:
+        file = span and (span.source.path or id(span.source))  # a file that several others use is read for each
+        key = (diagnostic.code, span.start, file) if span else (diagnostic.code, -1, len(self.found))
+        error = diagnostic.is_error
+        if key not in self._seen and self._count[error] < MAX_ERRORS:
             self._seen.add(key)
             self.found.append(diagnostic)
+            self._count[error] += 1
 
     @property
     def has_errors(self) -> bool:
-        return any(d.is_error for d in self.found)
+        return self._count[True] > 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a further error would not be shown."""
+        return self._count[True] >= MAX_ERRORS
 
     def stop_on_error(self) -> None:
         """Raise everything found so far if any of it is an error."""

@@ -5,6 +5,7 @@ from its weights, its vector of work and its receptive field.
 """
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -247,7 +248,10 @@ def _window(step: Apply, old: Field) -> tuple[Any, Any, Any] | None:
 
 def _through_window(old: Field, k: Any, s: Any, d: Any) -> tuple[str, str]:
     """The field grows by the window's reach times the jump, which the stride multiplies."""
-    reach = f"({text(k)} − 1)" if d == 1 else f"{text(d)}·({text(k)} − 1)"
+    reach = f"({text(k)} − 1)" if d == 1 else f"{factor(d)}·({text(k)} − 1)"
+    seen = old.places[0]
+    if seen is not None and any(isinstance(n, Fraction) for n in (*seen, old.jump)):  # between the input's positions
+        return f"⌊{text(seen[1] - seen[0])} + {reach}·{factor(old.jump)}⌋ + 1", product(old.jump, s)
     return f"{text(old.size)} + {reach}·{factor(old.jump)}", product(old.jump, s)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from .ir import Apply, Region, Value
 from .ops import Shape, Taps, Tokens
 from .ops.attention import tokens
+from .ops.base import channel_axis
 from .ops.shape import permute
 from .ops.taps import MOST_PLACES
 from .symbolic import Sym, largest, smallest
@@ -85,15 +86,17 @@ def field_of(step: Apply, inputs: list[tuple[Field, ...]]) -> tuple[Field, ...]:
     if op.sees_all or len(out) < len(x):
         kept = len(out) == len(x) and isinstance(out, Tokens) == isinstance(x, Tokens)
         return tuple(_all(f, x)._replace(axis=f.axis if kept else None) for f in fields)
-    channels = len(x) - 1 if isinstance(x, Tokens) else 0
-    return tuple(_all(f, x) if op.depth and f.axis == channels else f for f in fields)
+    return tuple(_all(f, x) if op.depth and f.axis == channel_axis(x) else f for f in fields)
 
 
 def repeated(region: Region, inputs: list[tuple[Field, ...]], count: int) -> list[tuple[Field, ...]]:
     """The fields behind `count` instances of a region, each on what the one before gave.
 
-    Where several positions have fields of their own, growth repeats after as many instances as there are such.
+    One instance may have any number of inputs and outputs, several have one of each. Where several positions have
+    fields of their own, growth repeats after as many instances as there are such.
     """
+    if count == 1:
+        return _behind(region, inputs)
     past = [inputs]
     for done in range(1, count + 1):
         inputs = _behind(region, inputs)

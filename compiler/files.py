@@ -104,7 +104,7 @@ def refusal(path: AnyPath) -> str:
 
 def _check_regular(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no regular file"
+        kind = "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file"
         way = {"help": "write `-` for standard input"} if path in STDIN else {}
         raise usage("E0501", path=path, reason=kind, **way)
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from . import syntax as ast
 from .diagnostics import NetworkError, usage
 from .files import read_source
 from .ir import known
@@ -112,8 +113,10 @@ def fit_source(
         if limit is not None and limit < 1:
             raise usage("E0543", text=limit)
     with deep_recursion():
-        candidates = Candidates(Template(source, limits=limits), define, shapes, DTYPE_BYTES[dtype])
-        axes = axes_of(candidates, vary)
+        template, ranges = Template(source, limits=limits), read_vary(vary)
+        lowest = lowest_of(template, ranges)
+        candidates = Candidates(template, {**lowest, **define}, shapes, DTYPE_BYTES[dtype])
+        axes = axes_of(candidates, ranges)
         search = Search(axes, budget, candidates.cost)
         check_possible(search, search.cheapest())
         return result(candidates, search, search.run())
@@ -143,7 +146,14 @@ def check_possible(search: Search, point: Point) -> None:
 # Axes
 
 
-def axes_of(candidates: Candidates, vary: Vary) -> list[Axis]:
+def lowest_of(template: Template, ranges: dict[str, Range]) -> dict[str, Any]:
+    """The lowest values of parameters that have a range and no default, which a network needs to begin with."""
+    nets = [item for item in template.tree.items if isinstance(item, ast.Net)]
+    open_ones = [param.name for net in nets for param in net.params if param.default is None]
+    return {name: ranges[name][0] for name in open_ones if name in ranges and ranges[name][0] is not None}
+
+
+def axes_of(candidates: Candidates, ranges: dict[str, Range]) -> list[Axis]:
     """The parameters to scale. Raises NetworkError where the program is wrong as it stands."""
     graph, diagnostics, defaults = candidates.build({})
     if graph is None:
@@ -155,10 +165,10 @@ def axes_of(candidates: Candidates, vary: Vary) -> list[Axis]:
     extents = known(graph.inputs[0].value)[1:]
     if extents:
         numeric[INPUT] = min(extents)
-    ranges = read_vary(vary) or usual(numeric)
+    ranges = ranges or usual(numeric)
     for name in ranges:
         if name not in numeric:
-            reason = "its value is no number" if name in defaults else "the net has no such parameter"
+            reason = "its value is not a number" if name in defaults else "the net has no such parameter"
             raise usage("E0541", name=name, reason=reason, known=", ".join(numeric) or "none")
     return [make_axis(candidates, name, numeric[name], wanted) for name, wanted in ranges.items()]
 

@@ -25,20 +25,26 @@ DASHES = "-−–—‐‑"
 def strange(text: str, at: int) -> dict[str, Any]:
     """The facts of E0101 for the character at an offset: how it is shown, and the way out."""
     char = text[at]
-    return {"char": shown(char), "help": _way_out(char, text[at + 1 : at + 2])}
+    return {"char": described(char), "help": _way_out(char, text[at + 1 : at + 2])}
 
 
-def shown(char: str) -> str:
-    """A character itself where a reader would see it, else its number."""
+def described(char: str) -> str:
+    """A character as a reader sees it, if at all, with its code point and name where it may be taken for another."""
+    if "!" <= char <= "~":
+        return f"`{char}`"
     visible = char.isprintable() and not char.isspace() and not unicodedata.category(char).startswith("M")
-    return char if visible else f"U+{ord(char):04X}"
+    name = unicodedata.name(char, "") or ("a control character" if unicodedata.category(char) == "Cc" else "")
+    point = f"U+{ord(char):04X}"
+    if visible:
+        return f"`{char}` ({point}, {name})" if name else f"`{char}` ({point})"
+    return f"{point} ({name})" if name else point
 
 
 def _way_out(char: str, following: str) -> str:
     if char in ";；":
         return "remove it: declarations need no sign at their end"
     if "\ud800" <= char <= "\udfff":
-        return "remove it: it is half of a surrogate pair, which is no text"
+        return "remove it: it is half of a surrogate pair, which is not text"
     meant = _meant(char, following)
     if char == "×":
         return "did you mean `*`? In a shape it stands without blanks: 3×32×32"

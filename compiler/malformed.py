@@ -20,6 +20,10 @@ WAYS: tuple[tuple[str, str], ...] = (
         "in a shape, extents are whole numbers or capital letters, as in 3xHxW; computed ones stand in brackets: "
         "(3, size, size)",
     ),
+    (
+        r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+",
+        "names have no dots: write the name of the layer alone; `cnnc layers {last}` says what it is called here",
+    ),
     (r"[A-Za-z_][A-Za-z0-9_×]*", "did you mean `{lowered}`?"),
     (r"[0-9.]+[A-Za-z_]\w*", "numbers are written 12, 0.5 or 1e-4, without a unit; names begin with a letter"),
 )
@@ -46,5 +50,7 @@ def way_out(word: str) -> str:
     for pattern, way in WAYS:
         if re.fullmatch(pattern, word):
             lowered = word.replace("X", "x").replace("×", "x")
-            return way.format(joined=show(word.replace("_", "")), lowered=show(lowered))
+            return way.format(
+                joined=show(word.replace("_", "")), lowered=show(lowered), last=show(word.rpartition(".")[2])
+            )
     return NAMES

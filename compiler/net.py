@@ -11,7 +11,7 @@ from .diagnostics import Diagnostic, NetworkError, usage
 from .files import AnyPath, project_loader, read_source
 from .ir import Graph, Region, known, regions_of
 from .limits import Limits
-from .pipeline import compile_source, undisturbed
+from .pipeline import compile_source, to_check, undisturbed
 from .public import FLAG, LIMITS, NONE, PARAMS, PATH, SHAPE, TEXT, WHOLE, WORDS, Kind, instance, mapping, public, read
 from .report import Settings, report_dict
 from .requests import ShapeLike, convention_named, known_as, read_params, read_settings, read_shape
@@ -353,9 +353,11 @@ class Net:
         """The network as a `torch.nn.Module`, made by running `torch_source()`.
 
         Weights are PyTorch's own initialisation; with `seed`, the ones that `to_onnx(seed=…)` stores; with `weights`,
-        those of a .safetensors or .pth file or arrays by name, which must fit exactly.
+        those of a .safetensors or .pth file or arrays by name, which must fit exactly. Raises UsageError (E0580) for
+        both, of which one would have no effect.
         """
         self.needs_numbers()
+        check_seed(seed, weights)
         from ..backends import backend
 
         module: torch.nn.Module = backend("torch").module(self, seed, weights)
@@ -375,6 +377,8 @@ class Net:
     def loss(self) -> "Callable[..., torch.Tensor]":
         """The loss of the `train` section as a function `loss(y, t)`, the mean over the batch.
 
+        What `ignore` leaves out counts neither in a sum nor in what it is divided by; where nothing does, a term is 0.
+
         y: what the module returns: a tensor, or for several outputs a dictionary by name. t: the target, or a
         dictionary by name for several; none for triplet and quadruplet. That of contrastive, whether pairs are of one
         class, is called `same` beside others. An l1 penalty, which is of weights, is not in it.
@@ -383,10 +387,12 @@ class Net:
         return cast("Callable[..., torch.Tensor]", self._training().loss(self.graph))
 
     @public()
-    def optimizer(self, params: "torch.nn.Module | Iterable[torch.nn.Parameter]") -> "torch.optim.Optimizer":
-        """The optimizer of the `train` section for parameters, or for those of a module.
+    def optimizer(self, params: "torch.nn.Module | Iterable[Any]") -> "torch.optim.Optimizer":
+        """The optimizer of the `train` section for parameters, for those of a module, or for groups of them.
 
-        Raises UsageError where the program names no optimizer (E0358).
+        Groups are dictionaries as PyTorch's optimizers take them, and their options win. With `decay=weights` each
+        becomes two: biases and parameters of norms do not decay, whatever the group says.
+        Raises UsageError where the program names no optimizer (E0358) or a module has no parameters (E0573).
         """
         return cast("torch.optim.Optimizer", self._training().optimizer(self.graph, params))
 
@@ -408,40 +414,54 @@ class Net:
 
         return backend("train")
 
-    @public(path=PATH, order=TEXT)
-    def import_weights(self, path: AnyPath, order: str = "file") -> "dict[str, NDArray[Any]]":
+    @public(path=PATH, order=TEXT | NONE, accept_order=FLAG, partial=FLAG)
+    def import_weights(
+        self, path: AnyPath, order: str | None = None, accept_order: bool = False, partial: bool = False
+    ) -> "dict[str, NDArray[Any]]":
         """Tensors of a foreign .pth or .safetensors state_dict under this network's names, for `weights=`.
 
-        Paired by name, or else layer by layer in the file's order (`order="name"`: in the natural order of its names).
-        Raises UsageError where something is left over or cannot be told apart (E0516).
+        Paired by name, or by the scopes of both sides, the shapes in them and numbers in names. Raises MismatchError
+        (E0527) where several pairings fit; `accept_order` takes the one by order then, that of the file (`order`
+        "file"), the natural one of its names ("name"), or the file's unless that is sorted by name (None).
+        Raises UsageError (E0516) where something is left over; `partial` takes what fits, and the rest begins as
+        initialised with seed 0.
         """
         self.needs_numbers()
+        if order is not None:
+            known_as("order", order, ("file", "name"))
+            if not accept_order:
+                raise usage("E0528", option="order", other="accept_order=True")
         from ..backends.mapping import map_weights, taken_over
 
-        pairs, _, found = map_weights(self.graph, path, order)
-        return taken_over(pairs, found, self.graph)
+        mapping, found = map_weights(self.graph, path, order, accept_order, partial)
+        return taken_over(mapping, found, self.graph)
 
-    @public(path=PATH | NONE, batch=BATCH, seed=WHOLE, weights=WEIGHTS | NONE, opset=WHOLE | NONE, inference=FLAG)
+    @public(
+        path=PATH | NONE, batch=BATCH, seed=WHOLE | NONE, weights=WEIGHTS | NONE, opset=WHOLE | NONE, inference=FLAG
+    )
     def to_onnx(
         self,
         path: AnyPath | None = None,
         *,
         batch: int | str = "dynamic",
-        seed: int = 0,
+        seed: int | None = None,
         weights: AnyPath | Mapping[str, Any] | None = None,
         opset: int | None = None,
         inference: bool = False,
     ) -> "onnx.ModelProto":
         """The network as an ONNX model with weights; written to `path` if given.
 
-        batch: a number, or "dynamic" for a symbolic leading axis. inference: fold batch normalisation, drop dropout.
+        batch: a number, or "dynamic" for a symbolic leading axis. seed: of the weights where none are given, 0 unless
+        said otherwise. inference: fold batch normalisation, drop dropout.
+        Raises UsageError (E0580) for a seed beside weights, which would have no effect.
         """
         self.needs_numbers()
+        check_seed(seed, weights)
         from ..backends import backend
 
         with undisturbed():
             model: onnx.ModelProto = backend("onnx").model(
-                self, batch=batch, seed=seed, weights=weights, opset=opset, inference=inference, path=path
+                self, batch=batch, seed=seed or 0, weights=weights, opset=opset, inference=inference, path=path
             )
         return model
 
@@ -456,6 +476,12 @@ class Net:
         from .verify import verify
 
         return verify(self, backends, seed, batch, on)
+
+
+def check_seed(seed: int | None, weights: object) -> None:
+    """Refuse a seed beside weights (E0580): nothing is drawn."""
+    if seed is not None and weights is not None:
+        raise usage("E0580", option="seed", other="weights")
 
 
 def _copied(kind: type[Net], _regions: list[Region], graph: Graph, warnings: list[Diagnostic]) -> Net:
@@ -505,7 +531,7 @@ def check(
 ) -> list[Diagnostic]:
     """All diagnostics of a program's text, errors and warnings; empty for a program without remarks.
 
-    A file of declarations only is fine. Never raises for a wrong network.
+    A file of declarations only is fine, an empty one is not (E0317). Never raises for a wrong network.
     """
     try:
         source, limits = Source(text, name), limits or Limits()
@@ -513,7 +539,7 @@ def check(
         result = compile_source(source, read_shape(input), read_params(params), limits, loader)
     except NetworkError as error:
         return error.diagnostics
-    return [d for d in result.diagnostics if d.code not in ("E0317", "E0211")]
+    return to_check(result.diagnostics)
 
 
 def _compile(source: Source, input: ShapeLike, params: Mapping[str, Any] | None, limits: Limits | None) -> Net:

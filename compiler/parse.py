@@ -1,6 +1,7 @@
 """Text to syntax tree: Lark's LALR parser over the built tables, with one callback a rule."""
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -17,17 +18,20 @@ from .syntax_errors import blank_item, explain
 
 OPERAND_ENDS = frozenset({"NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE", "RPAR", "RSQB", "RBRACE"})
 AFTER_OPERAND = {"LPAR": "CALL", "LSQB": "INDEX"}
+BEFORE_SHAPE = frozenset({"INPUT", "COLON"})
+LETTERS = re.compile(r"[A-Z](x([0-9]+|[A-Z]))*")
+"""A shape without a number of channels, which elsewhere is a name."""
 
 
 class TokenFilter:
-    """Tells a bracket or minus that follows an operand from one that begins an expression."""
+    """Tells a bracket or minus that follows an operand from one that begins an expression, and CxHxW from a name."""
 
     always_accept = ()
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         previous = ""
         shape: list[Token] = []  # of `3 x 32 x 32`, which would be read as names and numbers side by side
-        for token in stream:
+        for token in _with_shapes(stream):
             if len(shape) > 2 and not _goes_on(shape, token):
                 raise _spaced(shape)
             if _goes_on(shape, token):
@@ -46,6 +50,22 @@ class TokenFilter:
             yield token
         if len(shape) > 2:
             raise _spaced(shape)
+
+
+def _with_shapes(stream: Iterator[Token]) -> Iterator[Token]:
+    """The tokens, with letters in the place of an input's shape as one; before a colon they are the input's name."""
+    previous = ""
+    for token in stream:
+        if previous in BEFORE_SHAPE and token.type == "NAME" and LETTERS.fullmatch(token):
+            after = next(stream, None)
+            if after is None or after.type != "COLON":
+                token.type = "DIMS"
+            yield token
+            if after is None:
+                return
+            token = after
+        previous = token.type
+        yield token
 
 
 def _goes_on(shape: list[Token], token: Token) -> bool:

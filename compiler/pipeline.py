@@ -70,10 +70,28 @@ def elaborate(
 
         check_graph(graph)
     if graph is None and not sink.has_errors:
-        empty = "the file has only comments" if source.text.strip() else "the file is empty"
-        what = "the file has only declarations" if tree.items else empty
-        sink.add(Diagnostic("E0317", {"what": what}, Span(source, 0, min(1, len(source.text)))))
+        sink.add(Diagnostic("E0317", missing(source, tree), Span(source, 0, min(1, len(source.text)))))
+    if graph is None and shared is None:
+        from .misfits import with_sizes  # only mistakes need it
+
+        def compiled(sizes: dict[str, Shape]) -> Graph | None:
+            with undisturbed():
+                return Program(source, tree, Sink(), limits, loader).run(params, sizes)
+
+        return Result(None, with_sizes(sink.found, program.inputs, compiled), program.params)
     return Result(graph, sink.found, program.params)
+
+
+def missing(source: Source, tree: File) -> dict[str, Any]:
+    """What is said of a text without a network."""
+    if tree.items:
+        return {"what": "the file has only declarations"}
+    return {"what": "the file has only comments" if source.text.strip() else "the file is empty", "empty": True}
+
+
+def to_check(found: list[Diagnostic]) -> list[Diagnostic]:
+    """What matters where a text is checked: a file of declarations is fine, and a bare chain, but not an empty text."""
+    return [d for d in found if d.code != "E0211" and (d.code != "E0317" or "empty" in d.facts)]
 
 
 _pause_lock = threading.Lock()

@@ -10,6 +10,7 @@ from . import syntax as ast
 from .catalogue import CATALOGUE
 from .diagnostics import Sink, similar, usage
 from .elaborate.evaluate import Evaluator
+from .elaborate.foreign import called_here, layer_here
 from .elaborate.names import COMBINATORS
 from .elaborate.plans import Plans
 from .elaborate.scope import Env, Problem, Scope
@@ -83,18 +84,27 @@ def describe_layer(name: str) -> str:
             return f"{name}\n\n{COMBINATORS[name].doc}"
         if training:
             return "\n\n".join(describe_choice(what, found) for what, found in training)
-        close = similar(name, [*NAMES, *COMPOSITES, *COMBINATORS, *chain(*TRAINING.values())], 0.6)
-        raise usage(
-            "E0510", name=name, help=f"did you mean `{close[0]}`?" if close else "`cnnc layers` lists all layers"
-        )
+        raise usage("E0510", name=name, help=_way_out(name))
     lines = [signature(entry), "", entry.doc]
     if entry.aliases:
         lines.append(f"Also written {', '.join(entry.aliases)}.")
+    if entry.known_as:
+        lines.append(f"Elsewhere called {', '.join(entry.known_as)}.")
     lines += describe_params(entry, "arguments, in positional order:")
     if entry.suffix:
         lines += ["", f"A kernel suffix sets {entry.suffix}: {entry.name}3, {entry.name}3x3."]
     lines += ["", "uses (chain @ input shape):", *(f"  {sample}" for sample in entry.samples)]
     return "\n".join(lines)
+
+
+def _way_out(name: str) -> str:
+    """What to ask for instead of an unknown name."""
+    tables = [entry for table in TRAINING.values() for entry in table.values()]
+    here = layer_here(name) or called_here(name, tables)
+    if here:
+        return here
+    close = similar(name, [*NAMES, *COMPOSITES, *COMBINATORS, *chain(*TRAINING.values())], 0.6)
+    return f"did you mean `{close[0]}`?" if close else "`cnnc layers` lists all layers"
 
 
 def describe_params(entry: Any, head: str) -> list[str]:

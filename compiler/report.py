@@ -150,7 +150,7 @@ def layer_dict(row: Row, settings: Settings) -> dict[str, Any]:
 
 def one_or_all(values: tuple[Any, ...]) -> Any:
     """A number where all axes agree, a list where they differ, None for an input without spatial axes."""
-    values = tuple(plain(int(v) if isinstance(v, Fraction) and v == int(v) else v) for v in values)
+    values = tuple([plain(int(v) if type(v) is Fraction and v == int(v) else v) for v in values])
     if not values:
         return None
     return values[0] if len(set(values)) == 1 else list(values)
@@ -158,6 +158,8 @@ def one_or_all(values: tuple[Any, ...]) -> Any:
 
 def plain(value: Any) -> Any:
     """A figure as JSON has it: numbers as they are, formulas as text."""
+    if type(value) is int:  # most are; to ask whether one is a fraction takes long
+        return value
     if isinstance(value, Sym):
         return str(value)
     return float(value) if isinstance(value, Fraction) else value

@@ -6,7 +6,7 @@ from typing import Any
 from .conventions import CONVENTIONS, Convention
 from .diagnostics import Reject, usage
 from .memory import DTYPE_BYTES
-from .ops.base import check_extents
+from .ops.base import check_input
 from .report import Settings
 from .roofline import Device
 from .symbolic import Sym, Whole, symbol
@@ -60,7 +60,7 @@ def read_params(params: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def read_shape(shape: ShapeLike) -> Any:
-    """An input shape, or several by name, as tuples. Raises UsageError for what is no shape."""
+    """An input shape, or several by name, as tuples. Raises UsageError for what is not a shape."""
     if shape is None:
         return None
     if isinstance(shape, Mapping):
@@ -69,9 +69,9 @@ def read_shape(shape: ShapeLike) -> Any:
         extents = tuple(map(_extent, shape.replace("×", "x").split("x") if isinstance(shape, str) else shape))
     except (TypeError, ValueError, OverflowError):
         raise usage("E0505", text=shape) from None
-    if not 1 <= len(extents) <= 4 or any(extent < 1 for extent in extents):
-        raise usage("E0505", text=shape)
     try:
-        return check_extents(extents)
-    except Reject:
+        return check_input(extents)
+    except Reject as reject:
+        if reject.code == "E0240":
+            raise usage("E0240", **reject.facts) from None
         raise usage("E0505", text=shape) from None

@@ -30,10 +30,10 @@ class Floor(NamedTuple):
 
 
 class Gcd(NamedTuple):
-    """The greatest common divisor of a formula and a number."""
+    """The greatest common divisor of a formula and a number, or of two formulas."""
 
     body: "Sym"
-    number: int
+    number: "Whole"
     kind: str = "gcd"  # a floor with equal fields would be an equal tuple, and so the same term of a sum
 
     def __str__(self) -> str:
@@ -249,8 +249,10 @@ def symbols_in(value: Whole) -> set[str]:
         for atom in monomial:
             if isinstance(atom, Symbol):
                 found.add(atom.name)
-            elif isinstance(atom, (Floor, Gcd)):
+            elif isinstance(atom, Floor):
                 found |= symbols_in(atom.body)
+            elif isinstance(atom, Gcd):
+                found |= symbols_in(atom.body) | symbols_in(atom.number)
             else:
                 found |= set().union(*map(symbols_in, atom.choices))
     return found
@@ -301,8 +303,13 @@ def total(values: Iterable[Whole]) -> Whole:
     return _normal(terms)
 
 
-def gcd(a: Whole, n: int) -> Whole:
-    """The greatest common divisor of a number or formula and a number."""
+def gcd(a: Whole, n: Whole) -> Whole:
+    """The greatest common divisor of two numbers or formulas, all positive."""
+    if isinstance(n, Sym):
+        if not isinstance(a, Sym):
+            return gcd(n, a)
+        first, second = sorted((a, n), key=str)  # one atom, however they are asked for
+        return a if a == n else _atom(Gcd(first, second))
     return math.gcd(a, n) if isinstance(a, int) else _atom(Gcd(a, n)) if n > 1 else 1
 
 
@@ -342,7 +349,7 @@ def _value(atom: Atom, values: dict[str, int]) -> int:
     if isinstance(atom, Floor):
         return atom.body.at(values) // atom.divisor
     if isinstance(atom, Gcd):
-        return math.gcd(atom.body.at(values), atom.number)
+        return math.gcd(atom.body.at(values), at(atom.number, values))
     return max(at(choice, values) for choice in atom.choices)
 
 

@@ -1,6 +1,6 @@
 """The syntax tree, exactly as written: groups are kept, nothing is resolved. Every node begins with its offsets."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 Pos: TypeAlias = tuple[int, int]
 
@@ -243,6 +243,29 @@ def names(node: object) -> frozenset[str]:
         elif isinstance(item, tuple):
             stack.extend(item)
     return frozenset(found)
+
+
+def bound_names(node: object) -> frozenset[str]:
+    """Every name that a part of the tree gives to a tensor: inputs, labels, values and outputs."""
+    found = _all(node, (InputShape, As, Define))
+    return frozenset(item.name.id for item in found if item.name is not None)
+
+
+def labels(node: object) -> frozenset[str]:
+    """Every label that a part of the tree sets."""
+    return frozenset(item.name.id for item in _all(node, As))
+
+
+def _all(node: object, kinds: Any) -> list[Any]:
+    """The nodes of some kinds in a part of the tree."""
+    found, stack = [], [node]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, kinds):
+            found.append(item)
+        if isinstance(item, tuple):
+            stack.extend(item)
+    return found
 
 
 def bare(node: Expr) -> Expr:

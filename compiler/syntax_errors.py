@@ -83,7 +83,7 @@ def _way_out(text: str, token: str, start: int, expected: Any) -> dict[str, str]
     if token == "=":
         return {"help": "compare with `==`; `name = …` stands at file level or among arguments"}
     if NAMED_INPUT.search(before) and set(expected) == {"COLON"}:
-        return {"help": "a shape begins with a number of channels, as 3xHxW; a name before it ends with `:`"}
+        return {"help": "a shape begins with its channels, as 3xHxW; a name before it ends with `:`"}
     if AFTER_INPUT.search(before) and OPERANDS & set(expected):
         return {"expected": "an input shape", "help": SHAPES}
     if re.search(r"\bset\s+\w+\s*\Z", before):

@@ -16,6 +16,9 @@ from .public import FORMULA, TEXT, WHOLE, public
 OVERWRITABLE = frozenset({"conv", "dwconv", "bn", "fc", "add", "sub", "avgpool", "adaptive_avgpool", "gap", "concat"})
 """Ops whose backward pass does not read their result, so that the next op may overwrite it."""
 
+PACKING = frozenset({"ln", "concat"})
+"""Ops whose result lies row by row however their operands do."""
+
 OPTIMIZER_STATE = {
     "gd": 0, "sgd": 0, "momentum": 1, "nag": 1, "adagrad": 1, "rmsprop": 1, "adadelta": 2, "adam": 2, "adamw": 2,
 }  # fmt: skip
@@ -228,12 +231,13 @@ class _Walk:
 
 
 def _lies_as_maps(step: Apply, strided: bool) -> bool:
-    """Whether the result is tokens in the memory layout of maps, which elementwise ops keep."""
+    """Whether the result is tokens in the memory layout of maps, which elementwise ops and views keep."""
     if not isinstance(step.out_shape, Tokens):
         return False
     if not isinstance(step.in_shapes[0], Tokens):
         return True
-    return strided and (step.op.shape is same_shape or step.op.operator) and step.op.name != "ln"
+    keeps = step.op.shape is same_shape or step.op.operator or step.op.view
+    return strided and keeps and step.op.name not in PACKING
 
 
 def _backward(step: Apply, x: Shape, out: Shape, use: Use, learns: bool) -> int:

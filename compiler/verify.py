@@ -97,7 +97,7 @@ def _check_request(backends: Sequence[str], batch: int, on: str) -> None:
     if batch < 1:
         raise usage("E0513", text=batch)
     if on not in ("cpu", "cuda"):
-        raise usage("E0515", on=on, reason="only cpu and cuda are known")
+        raise usage("E0515", on=on, reason="only cpu and cuda are known", help="choose cpu or cuda")
 
 
 def check_memory(net: Any, batch: int, on: str) -> None:
@@ -109,18 +109,40 @@ def check_memory(net: Any, batch: int, on: str) -> None:
         )
 
 
-def check_weights(net: Any) -> None:
-    """Refuse to draw weights that cannot fit into memory (E0522), four bytes an element."""
-    needed, there = 4 * (net.params + net.buffers), memory()
+def check_weights(needed: int) -> None:
+    """Refuse to make weights that take more bytes than there is memory (E0522)."""
+    there = memory()
     if needed > there:
         raise usage("E0522", needed=f"{needed / 2**30:,.0f}", there=int(there) >> 30)
 
 
 def memory() -> float:
-    """Bytes of memory of this machine; infinity where the system does not tell."""
+    """Bytes of memory that this process may have: the machine's, or fewer where a limit is set on the process or its
+    container. Infinity where the system does not tell."""
+    return min(_machine(), _process(), _container())
+
+
+def _machine() -> float:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
+        return float("inf")
+
+
+def _process() -> float:
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
+    except ImportError:  # not a Unix system
+        return float("inf")
+    soft, _ = getrlimit(RLIMIT_AS)
+    return float("inf") if soft == RLIM_INFINITY else soft
+
+
+def _container() -> float:
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as file:  # noqa: PTH123
+            return float(file.read())  # "max" is not a number
+    except (OSError, ValueError):
         return float("inf")
 
 

@@ -17,9 +17,9 @@ def check_graph(graph: Graph) -> None:
         for region in regions_of(root):
             _check_region(region)
     for terminal in graph.inputs:
-        _expect(terminal.value in graph.root.inputs, f"input {terminal.name} is no input of the root region")
+        _expect(terminal.value in graph.root.inputs, f"input {terminal.name} is not an input of the root region")
     for terminal in (*graph.outputs, *graph.aux):
-        _expect(terminal.value in graph.root.outputs, f"output {terminal.name} is no output of the root region")
+        _expect(terminal.value in graph.root.outputs, f"output {terminal.name} is not an output of the root region")
 
 
 def _check_region(region: Region) -> None:

@@ -3,7 +3,7 @@
 import os
 import secrets
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +11,8 @@ from typing import BinaryIO
 from .diagnostics import UsageError, usage
 from .files import AnyPath
 
+LARGE = 2**26
+"""Bytes from which on a file takes so long to make that its room is looked at before."""
 OPENED = "/proc/self/fd"
 """Where Linux gives a name to files that have none."""
 
@@ -32,10 +34,11 @@ def create_file(path: AnyPath, data: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: AnyPath, fresh: bool = False) -> Iterator[BinaryIO]:
+def replacing(path: AnyPath, fresh: bool = False, final: Callable[[], Path] | None = None) -> Iterator[BinaryIO]:
     """A file to write a result to piece by piece, which takes the target's place when all is written: `write_file`.
 
-    fresh: there must be no target yet. Until the end the file has no name where the system can do that, so that
+    fresh: there must be no target yet. final: gives the target in the same folder where its name is only known when
+    all is written, as that of a digest. Until the end the file has no name where the system can do that, so that
     nothing is left of it whatever happens to the process; elsewhere it has a hidden one. That name is chosen before
     the file is made, so that it is removed at whatever point an interrupt comes.
     """
@@ -43,14 +46,14 @@ def replacing(path: AnyPath, fresh: bool = False) -> Iterator[BinaryIO]:
     check_target(path, fresh)
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(6)}")
     try:
-        with _in_place(path, temporary, fresh) as file:
+        with _in_place(path, temporary, fresh, final or (lambda: path)) as file:
             yield file
     finally:  # once more: an interrupt may have come just when it was to be removed
         _remove(temporary)
 
 
 @contextmanager
-def _in_place(path: Path, temporary: Path, fresh: bool) -> Iterator[BinaryIO]:
+def _in_place(path: Path, temporary: Path, fresh: bool, final: Callable[[], Path]) -> Iterator[BinaryIO]:
     """A file that takes the target's place at the end; what has the temporary name by then is removed."""
     try:
         mode = _mode(path)
@@ -67,7 +70,7 @@ def _in_place(path: Path, temporary: Path, fresh: bool) -> Iterator[BinaryIO]:
         if fresh and named:
             os.link(temporary, path)
         elif not fresh:
-            temporary.replace(path)
+            temporary.replace(final())
         _sync_folder(path.parent)
     except FileExistsError:
         raise usage("E0503", path=str(path), reason="it exists already") from None
@@ -129,10 +132,35 @@ def check_target(path: Path, fresh: bool = False) -> None:
         if path.is_symlink():
             raise usage("E0503", path=str(path), reason="it is a symbolic link")
         if path.exists() and not path.is_file():
-            raise usage("E0503", path=str(path), reason="it is no regular file")
+            raise usage("E0503", path=str(path), reason="it is not a regular file")
         path.parent.stat()
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from None
+
+
+def check_room(path: AnyPath, needed: int) -> None:
+    """Refuse to begin a large file for which the disk has no room, or that is larger than files may be here (E0547).
+
+    With a small one nothing is lost when the disk turns out to be full while it is written.
+    """
+    if needed < LARGE:
+        return
+    from shutil import disk_usage  # brings compression along
+
+    folder = Path(path).parent
+    try:
+        free: float = disk_usage(folder).free
+    except OSError:  # it is found when the file is made
+        return
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
+
+        largest = getrlimit(RLIMIT_FSIZE)[0]
+        free = free if largest == RLIM_INFINITY else min(free, largest)
+    except ImportError:  # not a Unix system
+        pass
+    if needed > free:
+        raise usage("E0547", path=str(path), needed=f"{needed / 2**30:,.1f}", there=f"{free / 2**30:,.1f}")
 
 
 def _unwritable(path: Path, error: Exception) -> UsageError:

@@ -39,7 +39,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "train examples/train/siamese.cnn --data digits",
         "train examples/train/siamese.cnn --data cats",
     ),
-    "weights": ("weights examples/lenet5.cnn --from lenet5.safetensors",),
+    "weights": (
+        "weights examples/lenet5.cnn --from lenet5.safetensors",
+        "weights examples/lenet5.cnn --from backbone.pth --partial",
+        "weights -e '(conv3x3(4) -> relu) * 3' --input 4x32x32 --from unclear.pth",
+        "weights -e '(conv3x3(4) -> relu) * 3' --input 4x32x32 --from unclear.pth --accept-order",
+    ),
     "fmt": ("fmt wrong.cnn",),
     "new": ("new mynet --template unet",),
     "layers": ("layers conv", "layers"),
@@ -51,6 +56,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 def prepare(folder: Path) -> None:
     """What the examples work on."""
     import cnnc
+    import torch
     from PIL import Image
     from safetensors.torch import save_file
 
@@ -59,6 +65,10 @@ def prepare(folder: Path) -> None:
     Image.linear_gradient("L").save(folder / "grey.png")
     state = cnnc.load(ROOT / "examples/lenet5.cnn").to_torch(seed=0).state_dict()
     save_file(state, str(folder / "lenet5.safetensors"))
+    backbone = {f"module.features.{name}": tensor for name, tensor in state.items() if name.startswith("conv")}
+    torch.save(backbone, folder / "backbone.pth")
+    layers = torch.nn.ModuleDict({name: torch.nn.Conv2d(4, 4, 3) for name in ("first", "next", "end")})
+    torch.save({"epoch": 9, "state_dict": layers.state_dict()}, folder / "unclear.pth")
 
 
 def cnnc_says(folder: Path, words: list[str]) -> str:

@@ -27,6 +27,16 @@ def of_rule(found: Advised, rule: str) -> list[Advice]:
     return [one for one in found.advice if one.proposal.rule == rule]
 
 
+@pytest.mark.parametrize(
+    ("layer", "idle"),
+    [("softplus", True), ("softplus(threshold=0)", True), ("softplus(threshold=-1)", False), ("sigmoid", True),
+     ("softplus(beta=2, threshold=-0.5)", False), ("tanh", False)],
+)  # fmt: skip
+def test_a_relu_on_what_is_never_negative(layer: str, idle: bool) -> None:
+    """Below a threshold under 0, softplus gives negative inputs back."""
+    assert len(of_rule(advised(f"{layer} -> relu", (5,)), "idle-layer")) == idle
+
+
 def judge(found: Advised, shape: tuple[int, ...] | None) -> None:
     """Each rewrite compiles to what its savings say, is canonical, and keeps comments; exact ones compute the same."""
     for one in found.advice:
@@ -223,7 +233,7 @@ def test_every_rewrite_saves_what_it_promises(name: str, tmp_path: Path, capsys:
     report = json.loads(capsys.readouterr().out)
     assert report["advice"]
     for one in report["advice"]:
-        assert cli.run(["advise", path, "--apply", str(one["number"]), "-o", str(out)]) == 0
+        assert cli.run(["advise", path, "--apply", str(one["number"]), "-o", str(out), "--force"]) == 0
         net, savings = api.load(out), one["savings"]
         assert (net.params, net.macs) == (savings["params"]["after"], savings["macs"]["after"])
         assert net.params == report["totals"]["params"] - savings["params"]["saved"]

@@ -154,6 +154,61 @@ def test_a_pipe(name: str, folder: Path) -> None:
     assert CASES[name].printed in result.stdout and "\x1b" not in result.stdout
 
 
+PROGRAMS = [name for name in COMMANDS if "-" in CASES[name].piped and name != "sweep"]
+"""Commands that take a program; `sweep` takes a space, which names one."""
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_text_on_the_command_line(name: str, folder: Path) -> None:
+    """The same as from standard input, but for what the program is called."""
+    piped = CASES[name].piped
+    at = piped.index("-")
+    result = cnnc(name, *piped[:at], "-e", program(name), *piped[at + 1 :], cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert CASES[name].printed.replace("-: ok", "<command line>: ok") in result.stdout
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("form", ["-", "-e", "file"])
+def test_a_program_without_a_network(name: str, form: str, folder: Path) -> None:
+    """Every command but `fmt` says so, however it gets the program, and `check` of no other than an empty one."""
+    piped = CASES[name].piped
+    at = piped.index("-")
+    for text in ("", " \n\t\n", "# nothing\n"):
+        (folder / "empty.cnn").write_text(text, encoding="utf-8")
+        given = {"-": ("-",), "-e": ("-e", text), "file": ("empty.cnn",)}[form]
+        result = cnnc(name, *piped[:at], *given, *piped[at + 1 :], cwd=folder, stdin=text)
+        if name == "fmt":
+            assert (result.returncode, result.stderr) == (0, "")
+        else:
+            assert result.returncode == 1 and result.stderr.startswith("error[E0317]"), result.stderr
+
+
+def test_several_programs(folder: Path) -> None:
+    """Files and texts in the order in which they stand; standard input once."""
+    mixed = ("-e", "input 3x8x8 -> nothere", "tiny.cnn", "-e", NET)
+    result = cnnc("check", *mixed, cwd=folder)
+    assert result.returncode == 1
+    assert result.stdout.splitlines() == ["<command line>: 1 error", "tiny.cnn: ok", "<command line>: ok"]
+    result = cnnc("fmt", "-e", "input 3x8x8->relu", "-e", "input 3x8x8->tanh", cwd=folder)
+    assert result.stdout == "input 3x8x8 -> relu\ninput 3x8x8 -> tanh\n"
+    assert cnnc("fmt", "--check", "-e", "relu->bn", cwd=folder).stdout == "would format <command line>\n"
+    text = ("-e", "net other\ninput 3x8x8 -> relu")
+    for order, heads in ((("tiny.cnn", *text), "A: tiny, B: other"), ((*text, "tiny.cnn"), "A: other, B: tiny")):
+        result = cnnc("diff", *order, cwd=folder)
+        assert result.returncode == 0 and result.stdout.startswith(heads), result.stdout
+    for command in (("check", "-", "-"), ("check",), ("fmt",), ("diff", "tiny.cnn"), ("diff", "-e", NET)):
+        result = cnnc(*command, cwd=folder)
+        assert result.returncode == 2 and "error[E0501]" in result.stderr and "give a file" in result.stderr
+
+
+def test_a_file_of_declarations_is_fine(folder: Path) -> None:
+    for text in ("block f = relu", "set conv(p=same)", "net n(c=3)", 'use "other.cnn"', "shared f = conv1x1(3)"):
+        (folder / "other.cnn").write_text("block other = relu", encoding="utf-8")
+        (folder / "blocks.cnn").write_text(text, encoding="utf-8")
+        assert cnnc("check", "blocks.cnn", cwd=folder).returncode == 0
+
+
 def program(name: str) -> str:
     """What a command reads from a pipe."""
     return {"train": TAUGHT, "sweep": SPACE}.get(name, NET)

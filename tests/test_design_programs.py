@@ -110,7 +110,6 @@ USES = {
     "mbconv without expansion": ("8x7x7 -> mbconv(8, t=1)", (8, 7, 7), separable(8, 8, 1)),
     "mbconv without skip": ("8x7x7 -> mbconv(12, 2, 3)", (12, 4, 4), separable(8, 12, 3)),
     "mixed": ("12x9x9 -> mixed([3, 5, 7])", (12, 9, 9), 4 * 9 + 4 * 25 + 4 * 49),
-    "mixed unevenly": ("11x9x9 -> mixed([3, 5, 7])", (11, 9, 9), 4 * 9 + 4 * 25 + 3 * 49),
     "dense": (
         "6x5x5 -> dense(4) * 3",
         (18, 5, 5),

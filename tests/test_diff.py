@@ -159,7 +159,9 @@ def test_forms_and_pipes() -> None:
         ((RESNET18, RESNET50, "--convention", "mine"), 2, "E0517"),
         ((RESNET18, RESNET50, "--b-define", "oops"), 2, "E0506"),
         ((RESNET18, RESNET50, "-D", "nothing=1"), 1, "E0322"),
-        ((RESNET18,), 2, "usage"),
+        ((RESNET18,), 2, "E0501"),
+        ((), 2, "E0501"),
+        ((RESNET18, RESNET18, RESNET50), 2, "E0501"),
     ],
 )
 def test_wrong_requests(args: tuple[str, ...], status: int, code: str) -> None:

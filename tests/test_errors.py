@@ -38,6 +38,7 @@ BY_REQUEST = {
     "E0501": "test_a_file_that_cannot_be_read",
     "E0503": "test_a_file_that_cannot_be_written",
     "E0504": "test_an_unknown_target",
+    "E0555": "test_a_file_of_somebody_else",
     "E0505": "test_a_wrong_input_shape",
     "E0506": "test_a_wrong_parameter_value",
     "E0507": "test_a_missing_package",
@@ -48,9 +49,12 @@ BY_REQUEST = {
     "E0512": "test_an_unsupported_opset",
     "E0513": "test_a_wrong_batch_size",
     "E0514": "test_an_unknown_input",
+    "E0524": "test_a_shape_without_its_input",
     "E0515": "test_a_place_to_run_that_is_not_there",
     "E0516": "test_weights_that_cannot_be_mapped",
     "E0517": "test_an_unknown_convention",
+    "E0527": "test_weights_that_fit_in_several_ways",
+    "E0528": "test_an_order_that_is_not_accepted",
     "E0518": "test_an_unknown_grouping_type_or_form",
     "E0519": "test_a_wrong_size",
     "E0520": "test_weights_outside_of_the_project",
@@ -59,6 +63,7 @@ BY_REQUEST = {
     "E0532": "test_a_device_with_a_wrong_field",
     "E0533": "test_a_type_that_a_device_has_no_rate_for",
     "E0572": "test_a_number_that_is_no_advice",
+    "E0573": "test_a_module_without_parameters",
     "E0571": "test_a_page_of_too_many_layers",
     "E0570": "test_a_network_too_large_to_draw",
     "E0540": "test_nothing_to_scale",
@@ -77,6 +82,8 @@ BY_REQUEST = {
     "E0581": "test_two_shapes_for_an_input",
     "E0523": "test_names_too_long_for_a_model",
     "E0522": "test_weights_larger_than_memory",
+    "E0546": "test_weights_larger_than_a_message",
+    "E0547": "test_weights_larger_than_the_disk",
     "E0521": "test_a_machine_that_is_not_there",
     "E0585": "test_a_wrong_argument",
     "E0586": "test_two_values_of_a_build_parameter",
@@ -239,13 +246,23 @@ def test_a_file_that_cannot_be_read(cnnc: CLI) -> None:
     assert_refused(cnnc("analyze", "a\x1b[31m.cnn"), "E0501", "a\\u001b[31m.cnn")
 
 
+def test_a_file_of_somebody_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "net.py"
+    path.write_text("import this")
+    assert run(["compile", "-e", "relu", "--input", "3x8x8", "-o", str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error[E0555]: `{path}` is there, and cnnc did not write it\n"
+        "  = help: --force replaces it; -o names another file\n"
+    )
+
+
 def test_a_file_that_cannot_be_written(cnnc: CLI) -> None:
     assert_refused(
         cnnc("compile", "good.cnn", "-o", "no/such/folder/net.py"), "E0503", "cannot write no/such/folder/net.py"
     )
     assert_refused(cnnc("compile", "good.cnn", "--to", "torch", "-o", "good.cnn"), "E0503", "it is the program itself")
     Path("net.py").mkdir()
-    assert_refused(cnnc("compile", "good.cnn", "-o", "net.py"), "E0503", "it is no regular file")
+    assert_refused(cnnc("compile", "good.cnn", "-o", "net.py"), "E0503", "it is not a regular file")
     Path("link.py").symlink_to("elsewhere.py")
     assert_refused(cnnc("compile", "good.cnn", "-o", "link.py"), "E0503", "it is a symbolic link")
     assert Path("good.cnn").read_text(encoding="utf-8") == GOOD
@@ -300,13 +317,13 @@ def test_an_unknown_target(cnnc: CLI) -> None:
 )
 def test_a_wrong_input_shape(cnnc: CLI, shape: str) -> None:
     assert_refused(
-        cnnc("analyze", "good.cnn", f"--input={shape}"), "E0505", f"`{shape}` is no shape", "--input 3x224x224"
+        cnnc("analyze", "good.cnn", f"--input={shape}"), "E0505", f"`{shape}` is not a shape", "--input 3x224x224"
     )
 
 
 @pytest.mark.parametrize("value", ["classes", "=3", "3=4", "n=", "n=1+", "n=relu(", "n=1 m=2"])
 def test_a_wrong_parameter_value(cnnc: CLI, value: str) -> None:
-    assert_refused(cnnc("analyze", "good.cnn", "-D", value), "E0506", "is no parameter value", "-D name=value")
+    assert_refused(cnnc("analyze", "good.cnn", "-D", value), "E0506", "is not a parameter value", "-D name=value")
 
 
 def hide_package(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
@@ -373,7 +390,27 @@ def test_weights_that_cannot_be_mapped(cnnc: CLI) -> None:
     write_weights()
     assert cnnc(*command)[0] == 0
     write_weights(conv1__bias=None)
-    assert_refused(cnnc(*command), "E0516", "nothing in the file is like conv1", "--order name")
+    assert_refused(cnnc(*command), "E0516", "nothing in the file is like conv1 (weight 4×3×3×3, bias 4)", "--partial")
+
+
+def test_weights_that_fit_in_several_ways(cnnc: CLI) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    save_file({f"{name}.weight": np.ones((3, 3, 1, 1), np.float32) for name in ("one", "other")}, "w.safetensors")
+    text = "conv1x1(3, bias=false) -> conv1x1(3, bias=false)"
+    command = ("weights", "-e", text, "--input", "3x4x4", "--from", "w.safetensors")
+    result = cnnc(*command)
+    assert result[0] == 1
+    assert "E0527" in result[1] and "conv1 and conv2 may each be one or other" in result[1]
+    assert "--accept-order" in result[1]
+    assert cnnc(*command, "--accept-order")[0] == 0
+
+
+def test_an_order_that_is_not_accepted(cnnc: CLI) -> None:
+    write_weights()
+    result = cnnc("weights", "good.cnn", "--from", "w.safetensors", "--order", "name")
+    assert_refused(result, "E0528", "`--order` has no effect without `--accept-order`", "give both")
 
 
 def test_weights_that_cannot_be_read(cnnc: CLI) -> None:
@@ -422,7 +459,14 @@ def test_an_unsupported_opset(cnnc: CLI) -> None:
 @pytest.mark.parametrize("batch", ["0", "-1", "two", "1.5", "", "99999999999", "9" * 5000])
 def test_a_wrong_batch_size(cnnc: CLI, batch: str) -> None:
     for command in (("analyze", "good.cnn"), ("compile", "good.cnn", "-o", "net.onnx")):
-        assert_refused(cnnc(*command, f"--batch={batch}"), "E0513", f"`{batch[:99]}", "is no batch size")
+        assert_refused(cnnc(*command, f"--batch={batch}"), "E0513", f"`{batch[:99]}", "is not a batch size")
+
+
+def test_a_shape_without_its_input(cnnc: CLI) -> None:
+    two = "input a: 3x8x8, b: 3x8x8\noutput y = a -> (relu + b)"
+    assert_refused(
+        cnnc("analyze", "-e", two, "--input", "3x9x9"), "E0524", "3x9x9", "--input a=3x9x9", "inputs are a, b"
+    )
 
 
 def test_an_unknown_input(cnnc: CLI) -> None:
@@ -484,7 +528,7 @@ def test_a_type_that_a_device_has_no_rate_for(cnnc: CLI) -> None:
 @pytest.mark.parametrize("number", ["0", "99", "-1", "x", ""])
 def test_a_number_that_is_no_advice(cnnc: CLI, number: str) -> None:
     refused = cnnc("advise", "good.cnn", f"--apply={number}", "-o", "out.cnn")
-    assert_refused(refused, "E0572", f"`{number or 'no number'}` is no advice", "numbers go from 1 to 1")
+    assert_refused(refused, "E0572", f"advice `{number or 'no number'}` does not exist", "numbers go from 1 to 1")
     assert_refused(cnnc("advise", "-e", "relu", "--input", "3x8x8", "-o", "out.cnn"), "E0572", "there is none")
     assert not Path("out.cnn").exists()
 
@@ -511,11 +555,11 @@ def test_a_parameter_that_cannot_be_scaled(cnnc: CLI) -> None:
 
 def test_a_wrong_range(cnnc: CLI) -> None:
     refused = cnnc("fit", "good.cnn", "--params", "1M", "--vary", "input=9..3")
-    assert_refused(refused, "E0542", "`input=9..3:1` is no range", "NAME=LOW..HIGH")
+    assert_refused(refused, "E0542", "`input=9..3:1` is not a range", "NAME=LOW..HIGH")
 
 
 def test_a_wrong_budget(cnnc: CLI) -> None:
-    assert_refused(cnnc("fit", "good.cnn", "--peak", "many"), "E0543", "`many` is no budget", "--peak 256K")
+    assert_refused(cnnc("fit", "good.cnn", "--peak", "many"), "E0543", "`many` is not a budget", "--peak 256K")
 
 
 def test_an_impossible_budget(cnnc: CLI) -> None:
@@ -544,7 +588,7 @@ def test_an_image_that_cannot_be_read(cnnc: CLI) -> None:
     write_weights()
     weights = ("--weights", "w.safetensors")
     assert_refused(cnnc("run", "good.cnn", "--input", "no.png", *weights), "E0551", "no.png", "no such file")
-    assert_refused(cnnc("run", "good.cnn", "--input", "good.cnn", *weights), "E0551", "good.cnn", "it is no image")
+    assert_refused(cnnc("run", "good.cnn", "--input", "good.cnn", *weights), "E0551", "good.cnn", "it is not an image")
 
 
 def test_results_that_cannot_be_written(cnnc: CLI) -> None:
@@ -575,7 +619,7 @@ def test_a_recipe_without_what_is_asked_for() -> None:
     assert raised.value.code == "E0358" and "train { loss = cross_entropy }" in str(raised.value)
     with pytest.raises(CnncError) as raised:
         api.compile(f"{GOOD} train {{ loss = mse }}").optimizer([])
-    assert raised.value.code == "E0358" and "nothing of the optimizer" in str(raised.value)
+    assert raised.value.code == "E0358" and "has no optimizer" in str(raised.value)
 
 
 def test_a_schedule_in_steps_without_their_number() -> None:
@@ -617,6 +661,13 @@ def test_a_shared_layer_that_is_not_one_module(layer: str) -> None:
             net.torch_source()
         (found,) = raised.value.diagnostics
         assert found.code == "E0365" and found.span is not None and found.span.line == 2 and found.span.column > 40
+
+
+def test_a_module_without_parameters() -> None:
+    net = api.compile("input 1x8x8 -> relu -> maxpool2 train { loss = mse, optimizer = adam(decay=weights) }")
+    with pytest.raises(CnncError) as raised:
+        net.optimizer(net.to_torch())
+    assert raised.value.code == "E0573" and "this module has no parameters" in str(raised.value)
 
 
 def test_a_network_that_no_script_can_train() -> None:
@@ -721,7 +772,7 @@ def test_two_shapes_for_an_input(cnnc: CLI, argv: tuple[str, ...], which: str) -
 def test_two_values_of_a_build_parameter(cnnc: CLI) -> None:
     net = ("analyze", "-e", "net n(c)\n" + GOOD.replace("3x3(4)", "3x3(c)"))
     assert_refused(cnnc(*net, "-D", "c=4", "-D", "c=5"), "E0586", "`c` is given two values", "once")
-    assert_refused(cnnc(*net, "-D", "c="), "E0506", "`c=` is no parameter value")
+    assert_refused(cnnc(*net, "-D", "c="), "E0506", "`c=` is not a parameter value")
     assert cnnc(*net, "-D", "c=4") == (0, "")
 
 
@@ -738,11 +789,23 @@ def test_names_too_long_for_a_model(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) 
     assert ir.path_length(net.graph) == sum(len(path) for path, _, _ in ir.expand(net.graph.root))
 
 
-def test_weights_larger_than_memory(cnnc: CLI) -> None:
-    """Of more elements than NumPy can address, and of less than that."""
+def test_weights_larger_than_the_disk(cnnc: CLI) -> None:
+    """Of more elements than NumPy can address, and of less than that: known before anything is drawn."""
     for channels in ("9223372036854775807", "2000000000 * 1000000"):
         text = f"input 3x1x1 -> conv1x1({channels})"
-        assert_refused(cnnc("compile", "-e", text, "-o", "x.onnx"), "E0522", "GiB", "fewer channels")
+        assert_refused(cnnc("compile", "-e", text, "-o", "x.onnx"), "E0547", "GiB", "fewer channels")
+    assert [path.name for path in Path().iterdir()] == ["good.cnn"]
+
+
+def test_weights_larger_than_a_message(cnnc: CLI) -> None:
+    result = cnnc("compile", "--to", "onnx", "-e", "input 30000 -> fc(30000)", "-o", "-")
+    assert_refused(result, "E0546", "3.4 GiB", "-o net.onnx")
+
+
+def test_weights_larger_than_memory(cnnc: CLI, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine with a hundred bytes."""
+    monkeypatch.setattr("cnnc.compiler.verify.memory", lambda: 100)
+    assert_refused(cnnc("compile", "-e", "input 30 -> fc(30)", "-o", "x.onnx"), "E0522", "GiB", "fewer channels")
     assert [path.name for path in Path().iterdir()] == ["good.cnn"]
 
 

@@ -1,107 +1,24 @@
 """`analyze --explain`: every formula that is printed is true, and gives the report's figure."""
 
-import math
-import re
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cnnc
 import pytest
 from cnnc.compiler.cli import run
-from cnnc.compiler.explain import Explained, equation, explanations
+from cnnc.compiler.explain import explanations
 from cnnc.compiler.ops import REGISTRY
-from cnnc.compiler.ops.formula import Line, axis_names, text
-from cnnc.compiler.report import Row, rows
-from cnnc.compiler.symbolic import Sym
 from conftest import ROOT
+from formulas import check, check_text, check_true, values
 from test_every_op import SAMPLES, compiled
 from test_imports import HEAVY, loaded_after
 
 GOLDEN = Path(__file__).with_name("golden") / "lenet5" / "explain.txt"
-SIGNS = {"·": "*", "−": "-", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")"}
-FUNCTIONS = {
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "min": min,
-    "max": max,
-    "gcd": lambda a, b: math.gcd(int(a), int(b)),
-    "F": Fraction,
-}
 SYMBOLIC = (
     "input 3xHxW -> conv3x3(8, s=2, p=1) -> bn -> relu -> maxpool(3, s=2, p=1, ceil=true) -> softmax -> gap -> fc(10)",
     "input 4xHxW -> dwconv3x3(m=2, p=same_upper, s=2) -> lppool2 -> adaptive_avgpool(3) -> ln(axes=all) -> flatten",
     "input 4xHxW -> upsample2 -> pixelunshuffle(2) -> deconv3(6, s=2) -> pad(1) -> crop(p=2) -> tokens -> mhsa(2)",
     "input 6xLx1 -> nonlocal(3, sub=1) -> ([id, relu] + [id, id]) -> gn(3) -> cmean -> gmp",
 )
-
-
-def evaluate(expression: str, **symbols: int) -> Fraction:
-    """The value of a printed expression, in exact arithmetic."""
-    source = re.sub(r"(?<=\d),(?=\d)", "", expression)
-    for sign, python in SIGNS.items():
-        source = source.replace(sign, python)
-    assert re.fullmatch(r"[\w+*/(), -]+", source), expression
-    source = re.sub(r"\d+", r"F(\g<0>)", source)
-    return Fraction(eval(source, {"__builtins__": {}}, {**FUNCTIONS, **symbols}))
-
-
-def equations(layer: Explained) -> list[Line]:
-    return [line for line in layer.lines if line.value is not None]
-
-
-def check_true(layer: Explained, **symbols: int) -> None:
-    """Each formula has its value, and what is printed for the value has it too."""
-    for line in equations(layer):
-        want = line.value.at(symbols) if isinstance(line.value, Sym) else line.value
-        assert evaluate(line.expression, **symbols) == want, f"{layer.path}: {equation(line)}"
-        assert evaluate(text(line.value), **symbols) == want, f"{layer.path}: {equation(line)}"
-
-
-def values(layer: Explained, label: str, before: str = "") -> list[Any]:
-    return [line.value for line in equations(layer) if line.label == label and before in line.before]
-
-
-def check_row(layer: Explained, row: Row) -> None:
-    """Every figure of the report is there, and as the value of a formula."""
-    assert (layer.path, layer.op, layer.times) == (row.name, row.op, row.times)
-    params, buffers = values(layer, "parameters"), values(layer, "buffers")
-    assert (params[:1] or [0]) == [row.params] and (buffers or [0]) == [row.buffers]
-    assert (values(layer, "MACs") or [0]) == [row.macs]
-    assert (values(layer, "other ops") or [0]) == [row.work.other]
-    fields = [line for line in equations(layer) if line.label.startswith("field")]
-    found = [line.value for line in fields if "jump" not in line.before]
-    jumps = [line.value for line in fields if "jump" in line.before]
-    expected = (row.receptive_field, row.jump)
-    if len(found) == 1:
-        expected = tuple(each[:1] for each in expected)
-        assert len({*zip(row.receptive_field, row.jump, strict=True)}) == 1
-    assert (tuple(found), tuple(jumps)) == expected
-
-
-def check_shape(layer: Explained, row: Row) -> None:
-    """Formulas for extents give the output's; each axis has one, or words say where it comes from."""
-    spoken = [line for line in layer.lines if line.label == "shape"]
-    given = {
-        name: line.value
-        for line in equations(layer)
-        for name in line.label.split(", ")
-        if line.before.startswith("N = ")
-    }
-    assert spoken or given or values(layer, "elements") or values(layer, "channels")
-    if given:
-        assert tuple(given[name] for name in axis_names(len(given))) == row.output[1:]
-    if values(layer, "channels"):
-        assert values(layer, "channels") == [row.output[1 if row.op == "tokens" else 0]]
-    assert not any("as the input" in line.expression for line in spoken) or row.inputs[0] == row.output
-
-
-def check(net: cnnc.Net, **symbols: int) -> None:
-    found = explanations(net.graph, folded=False)
-    for layer, row in zip(found, rows(net.graph), strict=True):
-        check_true(layer, **symbols)
-        check_row(layer, row)
-        check_shape(layer, row)
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
@@ -120,15 +37,6 @@ def test_symbols(program: str) -> None:
     net = cnnc.compile(program)
     for size in (64, 67, 93, 256):
         check(net, H=size, W=size + 13, L=size)
-
-
-def check_text(printed: str) -> None:
-    """What stands left and right of every = sign in the text itself is equal; `N = ` is a name."""
-    printed = printed.split("\n", 2)[2].replace("N = ", "N: ")
-    sides = re.findall(r"((?:min|max|[\d+·−/⌊⌋⌈⌉ ()]|,(?=\d)|, (?=[^)]*\)))+) = ([\d,/]*\d)", printed)
-    assert len(sides) == printed.count(" = ")
-    for expression, value in sides:
-        assert evaluate(expression.strip()) == evaluate(value), f"{expression} = {value}"
 
 
 def lines_of(program: str, layer: str, shape: str | None = None) -> list[str]:

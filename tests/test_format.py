@@ -614,6 +614,4 @@ def test_wrong_files_do_not_stop_the_others(tmp_path: Path, capsys: pytest.Captu
     assert run(["fmt", str(good)]) == 1
     good.write_text("relu -> bn")
     assert run(["fmt", str(good), "--max-bytes", "3"]) == 2
-    with pytest.raises(SystemExit) as status:
-        run(["fmt"])
-    assert status.value.code == 2
+    assert run(["fmt"]) == 2

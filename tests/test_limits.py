@@ -73,7 +73,7 @@ HOSTILE = {
     "names of sums": (chained("relu", "(@ + @)"), "E0404"),
     "names of formulas": (chained("hin + win", "@ * @"), "E0366"),
     "names of powers": (chained("hin + win", "@ ** 8"), "E0366"),
-    "names of coefficients": (chained("hin", "2 * @", 1100), "E0406"),
+    "names of coefficients": (chained("hin", "2 ** 500 * @", 4), "E0406"),
     "recursion with formulas": (
         "block b(n, x) = b(n - 1, (x * 3 + n) // 2) if n > 0 else conv1x1(x)\ninput 3xHxW -> b(999, hin)",
         "E0366",

@@ -281,3 +281,67 @@ def test_heads_of_a_network_with_several_outputs() -> None:
         expected = cross_entropy(parts["a"], t["a"].numpy()) + ((y["b"] - t["b"]) ** 2).mean().item()
         expected += cross_entropy(parts["side"], t["a"].numpy()) if training else 0.0
         assert net.loss()(y, t).item() == pytest.approx(expected, rel=1e-12)
+
+
+# Sums and counts
+
+
+@pytest.mark.parametrize(("name", "text", "body"), CASES, ids=[f"{n}({t})@{b.split()[0]}" for n, t, b in CASES])
+def test_a_loss_is_a_sum_over_a_count(name: str, text: str, body: str) -> None:
+    """Sums and counts of uneven parts of a batch, one of which may hold nothing that counts, add up to the batch's, and
+    so does the gradient of what each part adds to the mean: that is how processes share a batch."""
+    net = program(f"{name}({text})" if text else name, body, LOSSES[name].operands)
+    shape = tuple(net.graph.outputs[0].value.shape or ())
+    outputs, target = samples(name, shape, LOSSES[name].operands, options(text))
+    if "ignore" in text:
+        target[:2] = int(options(text)["ignore"])
+    space: dict[str, Any] = {}
+    exec(source(net.graph, "loss"), space)
+
+    def parts(*places: slice) -> tuple[Any, Any, list[Any]]:
+        """The mean's sums and counts over parts, and its gradient for each output."""
+        tensors = [torch.from_numpy(y).requires_grad_() for y in outputs]
+        found = []
+        for place in places:
+            y = [tensor[place] for tensor in tensors]
+            t = [torch.from_numpy(target)[place]] if REFERENCES[name].target else []
+            found.append(space["loss_sums"](y[0] if len(y) == 1 else {f"y{i}": x for i, x in enumerate(y)}, *t))
+        counts = sum(count for _, count in found)
+        for i, (sums, _) in enumerate(found):
+            space["mean_loss"](sums, counts).backward(retain_graph=i + 1 < len(found))
+        return sum(sums for sums, _ in found), counts, [tensor.grad for tensor in tensors]
+
+    whole, shared = parts(slice(0, N)), parts(slice(0, 2), slice(2, 3), slice(3, N))
+    assert torch.equal(whole[1], shared[1])
+    torch.testing.assert_close(shared[0], whole[0], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(shared[2], whole[2], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "nll"])
+@pytest.mark.parametrize("ignore", ["", "ignore=1", "ignore=255"])
+@pytest.mark.parametrize("body", [VECTOR, MAP])
+def test_a_batch_of_which_nothing_counts(name: str, ignore: str, body: str) -> None:
+    """0 of 0: the loss is 0 and so is its gradient, no nan."""
+    dense = "dense=true" if body == MAP else ""
+    net = program(f"{name}({', '.join(filter(None, (dense, ignore)))})", body)
+    y = torch.randn(N, *(net.graph.outputs[0].value.shape or ()), requires_grad=True)
+    t = torch.full((N, *y.shape[2:]), int(ignore.rpartition("=")[2] or -100))
+    loss = net.loss()(y, t)
+    loss.backward()
+    assert loss.item() == 0 and y.grad is not None and not y.grad.any()
+
+
+def test_shares_of_classes_all_count() -> None:
+    """Targets that are mixed are averaged over samples, not over classes."""
+    net, y = program("cross_entropy", VECTOR), torch.randn(N, 5)
+    t = torch.rand(N, 5).softmax(1)
+    torch.testing.assert_close(net.loss()(y, t), torch.nn.functional.cross_entropy(y, t))
+
+
+@pytest.mark.parametrize("other", ["hinge", "cross_entropy", "nll(ignore=3)"])
+def test_losses_of_one_target_leave_out_the_same(other: str) -> None:
+    text = "input 3x4x4 -> gap -> fc(5) train { loss = cross_entropy(ignore=4) + %s }"
+    with pytest.raises(cnnc.CnncError) as caught:
+        cnnc.compile(text % other)
+    assert caught.value.code == "E0537"
+    assert cnnc.compile("input 3x4x4 -> gap -> fc(5) train { loss = cross_entropy(ignore=4) + nll(ignore=4) }").loss()

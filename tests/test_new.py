@@ -95,9 +95,12 @@ def test_help(command: str) -> None:
 @pytest.mark.parametrize(
     ("shell", "files"),
     [
-        ("bash", "_shtab_cnnc_diff_pos_1_COMPGEN=_shtab_compgen_files"),
-        ("zsh", '"*:program to rewrite, - for stdin to stdout:_files"'),  # every file of several, not the first alone
-        ("fish", "'_shtab_cnnc_using diff; and test $_shtab_cnnc_npos -eq 1' -ka \"(__fish_complete_path"),
+        ("bash", "_shtab_cnnc_diff_pos_0_COMPGEN=_shtab_compgen_files"),
+        (
+            "zsh",
+            '"*::program to rewrite\\; - and -e go to stdout:_files"',
+        ),  # every file of several, not the first alone
+        ("fish", "'_shtab_cnnc_using diff; and test $_shtab_cnnc_npos -ge 0' -ka \"(__fish_complete_path"),
     ],
 )
 def test_completion_names_commands_and_offers_files(shell: str, files: str) -> None:

@@ -281,3 +281,59 @@ def test_what_decays(name: str) -> None:
     plain = cnnc.compile(f"input 3x8x8 -> conv3x3(4) -> bn train {{ optimizer = {name}, weight_decay = 0.25 }}")
     (group,) = plain.optimizer(plain.to_torch()).param_groups
     assert group["weight_decay"] == 0.25 and len(group["params"]) == 4
+
+
+GROUPED = (
+    "input 3x8x8 -> conv3x3(4) -> bn -> relu -> gap -> fc(5) train { optimizer = %s(decay=weights, weight_decay=0.25) }"
+)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("form", ["lists", "generators", "names"])
+def test_groups_of_which_weights_decay(name: str, form: str) -> None:
+    """Each group becomes two, the options of both are the group's, but that biases and norms do not decay."""
+    net = cnnc.compile(GROUPED % name)
+    module = net.to_torch()
+    body, head = list(module.conv1.parameters()) + list(module.bn1.parameters()), module.fc
+    given: dict[str, Any] = {
+        "lists": [{"params": body, "lr": 0.5}, {"params": list(head.parameters()), "weight_decay": 0.125}],
+        "generators": [{"params": iter(body), "lr": 0.5}, {"params": head.parameters(), "weight_decay": 0.125}],
+        "names": [
+            {"params": [(f"p{i}", p) for i, p in enumerate(body)], "lr": 0.5},
+            {"params": list(head.named_parameters()), "weight_decay": 0.125},
+        ],
+    }
+    made = net.optimizer(given[form])
+    found = {id(p): (g["lr"], g["weight_decay"]) for g in made.param_groups for p in g["params"]}
+    usual = OPTIMIZERS[name].params["lr"].default
+    wanted = {id(p): (0.5, 0.25 if p.ndim > 1 else 0.0) for p in body}
+    wanted |= {id(head.weight): (usual, 0.125), id(head.bias): (usual, 0.0)}
+    assert found == wanted and len(made.param_groups) == 4
+    module(torch.randn(2, 3, 8, 8)).sum().backward()
+    before = [p.clone() for p in module.parameters()]
+    made.step()
+    assert all((p != b).any() for p, b in zip(module.parameters(), before, strict=True))
+
+
+def test_groups_of_which_all_decay() -> None:
+    net = cnnc.compile((GROUPED % "adam").replace("weights", "all"))
+    module = net.to_torch()
+    groups = [{"params": module.conv1.parameters()}, {"params": module.fc.weight, "lr": 0.5}]
+    found = net.optimizer(groups).param_groups
+    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in found] == [(2, 0.001, 0.25), (1, 0.5, 0.25)]
+
+
+@pytest.mark.parametrize("decay", ["all", "weights"])
+@pytest.mark.parametrize("wrong", ["twice", "mixed", "empty", "nothing"])
+def test_groups_that_are_wrong(decay: str, wrong: str) -> None:
+    net = cnnc.compile((GROUPED % "adam").replace("decay=weights", f"decay={decay}"))
+    w = net.to_torch().fc.weight
+    given: dict[str, list[Any]] = {
+        "twice": [{"params": [w]}, {"params": [w]}],
+        "mixed": [{"params": [w]}, torch.nn.Parameter(w.clone())],
+        "empty": [],
+        "nothing": [{"lr": 1.0}],
+    }
+    with pytest.raises(cnnc.CnncError) as caught:
+        net.optimizer(given[wrong])
+    assert caught.value.code == "E0585"

@@ -79,7 +79,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Target]:
         (net.train_source, {"data": "synthetic"}),
         (net.optimizer, {"params": net.to_torch()}),
         (net.schedule, {"optimizer": torch.optim.SGD(net.to_torch().parameters(), 0.1), "steps_per_epoch": 3}),
-        (net.import_weights, {"path": str(folder / "w.pth"), "order": "name"}),
+        (net.import_weights, {"path": str(folder / "w.pth"), "order": "name", "accept_order": True, "partial": False}),
         (
             net.to_onnx,
             {"path": str(folder / "a.onnx"), "batch": 2, "seed": 0, "weights": None, "opset": 20, "inference": True},

@@ -8,6 +8,7 @@ import pytest
 from cnnc.backends import numpy as reference
 from cnnc.backends.onnx import ops as onnx_lower
 from cnnc.backends.torch.ops import base as torch_lower
+from cnnc.compiler import explain, report, table
 from cnnc.compiler.ops import REGISTRY
 from cnnc.compiler.ops.base import Work
 from conftest import ROOT
@@ -83,6 +84,34 @@ def test_a_wrong_shape_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(REGISTRY["gap"], "shape", lambda a, x: (x[0], 2, 2))
     with pytest.raises(Disagreement, match="the reference gives another shape"):
         judge(Program("input 3x6x6 -> gap"))
+
+
+def test_a_command_that_faults_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(explain, "_field_lines", broken)
+    assert failure_of(WITH_RELU, 0) == "InternalError"
+
+
+def test_sums_that_differ_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of layers and totals, and of groups and layers."""
+    plain = report.group_dict
+    monkeypatch.setattr(report, "group_dict", lambda group, s: {**plain(group, s), "macs": 1})
+    with pytest.raises(Disagreement, match="groups do not add up to the layers"):
+        judge(WITH_RELU, 1)
+    monkeypatch.undo()
+    layer = report.layer_dict
+    monkeypatch.setattr(report, "layer_dict", lambda row, s: {**layer(row, s), "other_ops": 0})
+    with pytest.raises(Disagreement, match="layers do not add up to the total"):
+        judge(WITH_RELU, 1)
+
+
+def test_a_table_that_lacks_a_line_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = table.Table
+    monkeypatch.setattr(table, "Table", lambda *cells: plain(*cells[:3], cells[3][1:], *cells[4:]))
+    with pytest.raises(Disagreement, match="CSV does not add up"):
+        judge(WITH_RELU, 1)
 
 
 def test_a_constant_map_is_not_excused() -> None:

@@ -173,7 +173,7 @@ def test_what_is_no_file_is_refused(folder: Path, capsys: pytest.CaptureFixture[
 
 def test_a_pipe_as_devices_and_as_used_blocks(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["analyze", "good.cnn", "--device", "pipe.toml"]) == 2
-    assert "it is no regular file" in capsys.readouterr().err
+    assert "it is not a regular file" in capsys.readouterr().err
     assert run(["check", "folder.cnn"]) == 2
     (found,) = [d for d in cnnc.check('use "/proc/kmsg"\ninput 3x8x8 -> relu') if d.is_error]
     assert found.code == "E0341"

@@ -249,7 +249,7 @@ def test_every_type_of_the_command_line_is_a_peak() -> None:
         ("", "E0531", "it is empty"),
         ("[edge]\nmemory 5", "E0531", "at line 2"),
         ("memory = 5", "E0531", "`memory` stands outside"),
-        ('["a b"]', "E0531", "is no name"),
+        ('["a b"]', "E0531", "is not a name"),
         ("x = " + "[" * 100_000, "E0531", "nested too deeply"),
         ("[edge]\nmemory = " + "9" * 5000, "E0531", ""),
         (table("a") + table("b"), "E0531", "choose one: my.toml:a"),

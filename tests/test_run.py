@@ -11,11 +11,12 @@ import pytest
 import torch
 from cnnc.backends import images
 from cnnc.backends.inference import Result, last_op
+from cnnc.backends.readings import Reading
 from PIL import Image
 from safetensors.torch import save_file
 
 NET = "input 3x32x32 -> conv3x3(8, s=2) -> bn -> relu -> gap -> fc(10)"
-DENSE = "input 3x32x32 -> conv3x3(8, s=2, p=1) -> relu -> upsample2 -> conv1x1(3)"
+DENSE = "input 3x32x32 -> conv3x3(8, s=2, p=1) -> relu -> upsample2 -> conv1x1(3) -> softmax"
 
 
 def run(*args: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -160,6 +161,98 @@ def test_masks(folder: Path) -> None:
     assert Result("y", single, "sigmoid").classes().tolist() == [[0, 0, 1]]
 
 
+IMAGES = {
+    "input 3x16x16 -> id": "normalised as the input is",
+    "input 3x16x16 -> res(scale(0, learn=false))": "normalised as the input is",
+    "input 1x16x16 -> res(scale(0, learn=false))": "normalised as the input is",
+    "input 1x16x16 -> upsample2": "normalised as the input is",
+    "input 3x16x16 -> upsample2(mode=nearest) train { loss = mse }": "normalised as the input is",
+    "input 1x16x16 -> id train { loss = l1 }": "normalised as the input is",
+}
+"""Networks that give back the image, once and twice as large."""
+
+
+@pytest.mark.parametrize("text", IMAGES)
+@pytest.mark.parametrize("options", [(), ("--no-normalize",), ("--mean", "0.5", "--std", "0.25")])
+def test_images_come_out_as_they_went_in(folder: Path, text: str, options: tuple[str, ...]) -> None:
+    """However the input was normalised: it is undone, pixel by pixel."""
+    result = run("-e", text, "--input", "a.png", "-o", "out.png", *options, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    told = "from 0 to 1, as the input is" if "--no-normalize" in options else IMAGES[text]
+    assert told in result.stdout and "beyond" not in result.stdout
+    grey = "1x16x16" in text
+    wanted = 255 * images.load(folder / "a.png", (1 if grey else 3, 16, 16))[0].transpose(1, 2, 0).squeeze()
+    found = Image.open(folder / "out.png")
+    assert found.mode == ("L" if grey else "RGB")
+    if "upsample2" in text:
+        wanted = wanted.repeat(2, 0).repeat(2, 1)
+    assert np.abs(np.asarray(found, float) - wanted).max() <= 1
+
+
+RANGED = {
+    "tanh": ("an image from -1 to 1, between which tanh keeps it", -1, 1),
+    "softsign": ("an image from -1 to 1", -1, 1),
+    "sigmoid": ("an image from 0 to 1, between which sigmoid keeps it", 0, 1),
+    "hardsigmoid": ("an image from 0 to 1", 0, 1),
+    "hardtanh(-2, 3)": ("an image from -2 to 3", -2, 3),
+    "tanh -> pixelshuffle(2)": ("an image from -1 to 1", -1, 1),
+}
+
+
+@pytest.mark.parametrize("last", RANGED)
+def test_images_in_the_range_of_the_last_layer(folder: Path, last: str) -> None:
+    told, low, high = RANGED[last]
+    head = "conv3x3(12, p=1)" if "shuffle" in last else "conv3x3(3, p=1)"
+    for out in ("out.png", "out.npy"):
+        result = run("-e", f"input 3x16x16 -> {head} -> {last}", "--input", "a.png", "-o", out, cwd=folder)
+        assert f"read as {told}" in result.stdout, result.stdout + result.stderr
+    values = np.load(folder / "out.npy").transpose(1, 2, 0)
+    shown = np.asarray(Image.open(folder / "out.png"), float)
+    assert shown.shape == values.shape and np.abs(shown - 255 * (values - low) / (high - low)).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("conv1x1(3) -> softmax", "the class with the highest score"),
+        ("conv1x1(3) train { loss = cross_entropy(dense=true) }", "the class with the highest score"),
+        ("conv1x1(3) -> logsoftmax train { loss = nll(dense=true) }", "the class with the highest score"),
+        ("conv1x1(3) train { loss = bce_logits }", "the class with the highest score"),
+        ("conv1x1(4)", "the class with the highest score"),
+        ("conv1x1(2) -> tanh", "the class with the highest score"),
+        ("conv1x1(1)", "1 where it is above 0"),
+        ("conv1x1(1) train { loss = bce_logits }", "1 where it is above 0"),
+        ("conv1x1(1) -> sigmoid", "1 where it is above 0.5"),
+        ("conv1x1(1) -> hardsigmoid", "1 where it is above 0.5"),
+    ],
+)
+def test_maps_of_classes_stay_masks(folder: Path, text: str, told: str) -> None:
+    result = run("-e", f"input 3x8x8 -> {text}", "--input", "a.png", "-o", "out.png", cwd=folder)
+    assert f"read as {told}" in result.stdout, result.stdout + result.stderr
+    assert Image.open(folder / "out.png").mode == "P"
+
+
+def test_each_output_has_its_reading(folder: Path) -> None:
+    text = "input 3x8x8 -> conv3x3(8, p=1) as t\n"
+    text += "output image = t -> conv1x1(3) -> tanh, mask = t -> conv1x1(3), n = t -> gap\n"
+    text += "train { loss = mse(image) + cross_entropy(mask, dense=true) + mse(n) }"
+    result = run("-e", text, "--input", "a.png", "-o", "out.png", cwd=folder)
+    assert result.returncode == 2 and "E0552" in result.stderr  # n is not a map
+    assert "read as an image from -1 to 1" in result.stdout and "read as the class with the highest" in result.stdout
+    assert Image.open(folder / "out-image.png").mode == "RGB" and Image.open(folder / "out-mask.png").mode == "P"
+
+
+def test_what_lies_beyond_the_range_is_told(folder: Path) -> None:
+    """And what is no number is black."""
+    text = "input 3x8x8 -> scale(2, learn=false) -> scale(2, learn=false)"
+    result = run("-e", text, "--input", "a.png", "--no-normalize", "-o", "out.png", cwd=folder)
+    assert "of the values lie beyond and are cut off" in result.stdout
+    reading = Reading(True, "")
+    array = np.array([[[np.nan, -1.0, 0.5, 2.0, np.inf, -np.inf]]])
+    assert reading.pixels(array)[0, :, 0].tolist() == [0, 0, 128, 255, 255, 0]
+    assert reading.outside(array) == pytest.approx(5 / 6)
+
+
 def test_a_folder_with_a_broken_image(folder: Path) -> None:
     """The others are run; the status tells that one could not be."""
     picture(folder / "c.jpg", 40, 60)
@@ -212,7 +305,7 @@ def test_huge_images_are_refused(folder: Path) -> None:
     ("args", "code", "told"),
     [
         (("-e", NET, "--input", "missing.png"), "E0551", "no such file"),
-        (("-e", NET, "--input", "w.safetensors"), "E0551", "it is no image"),
+        (("-e", NET, "--input", "w.safetensors"), "E0551", "it is not an image"),
         (("-e", NET, "--input", "cut.png"), "E0551", "cut.png"),
         (("-e", NET, "--input", "empty"), "E0551", "no file with the ending of an image"),
         (("-e", "input 4x8x8 -> gap", "--input", "a.png"), "E0550", "its input is 4×8×8"),

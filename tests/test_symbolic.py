@@ -184,6 +184,17 @@ def test_arguments_out_of_range(layer: str) -> None:
         assert "``" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "size", ["(win, hin)", "(hin - 2, 3)", "(3, hin)", "(hin, win)", "(2 * win, win + 1)", "(win // 2, 7)"]
+)
+@pytest.mark.parametrize("pool", ["adaptive_avgpool", "adaptive_maxpool"])
+def test_bins_of_open_extents(pool: str, size: str) -> None:
+    """Bins that overlap are counted with the common divisor of two formulas."""
+    text = f"input 3xHxW -> {pool}({size})"
+    for height, width in ((4, 6), (12, 8), (9, 9), (7, 30)):
+        assert report_at(cnnc.compile(text), height, width) == report(text, height, width)
+
+
 @pytest.mark.parametrize("size", ["(max(hin, win), min(hin, win))", "(min(hin, win), min(hin, win) + 2)"])
 def test_a_minimum_in_a_peak(size: str) -> None:
     """A minimum is stored as the maximum of what is below 0, which must not make the other moments seem larger."""

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
@@ -137,10 +138,16 @@ def test_a_run_that_is_ended(tmp_path: Path, number: int, all_of_them: bool, sta
     assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
 
 
-def test_resume_without_a_checkpoint(tmp_path: Path) -> None:
-    result = train(tmp_path, str(TRAIN / "digits.cnn"), "--data", "digits", "--resume")
-    assert result.returncode == 1 and "there is no checkpoint to go on from" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_a_run_killed_before_its_first_checkpoint_goes_on_exactly(tmp_path: Path) -> None:
+    """It begins anew, and is the run that was not killed."""
+    (tmp_path / "net.cnn").write_text(RESTLESS)
+    args = ("net.cnn", "--data", "digits", "--max-steps", "60")
+    assert train(tmp_path, *args, "--out", "whole").returncode == 0
+    killed_at(tmp_path, 49, *args, "--out", "killed")
+    assert not (tmp_path / "killed/checkpoint.pt").exists()
+    resumed = train(tmp_path, *args, "--out", "killed", "--resume")
+    assert resumed.returncode == 0 and "has no checkpoint to go on from" in resumed.stdout, resumed.stderr
+    assert column(tmp_path / "killed/log.csv") == column(tmp_path / "whole/log.csv")
 
 
 def test_processes_that_load_data_change_nothing(tmp_path: Path) -> None:
@@ -165,6 +172,45 @@ def test_two_processes_equal_one(optimizer: str, tmp_path: Path) -> None:
     one, two = (list(map(float, column(tmp_path / f"of{n}/log.csv"))) for n in (1, 2))
     assert len(one) == len(two) == 24
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) <= 1e-5
+
+
+LEFT_OUT = """
+input 3x8x8 -> conv3x3(8, p=1) -> relu as t -> conv1x1(3)
+aux h = t -> conv1x1(3)
+train {
+    loss = cross_entropy(dense=true, ignore=255) + 0.5 * cross_entropy(h, dense=true, ignore=255, label_smoothing=0.1)
+    optimizer = sgd(lr=0.1)
+    schedule = plateau(patience=0, factor=0.5)
+    batch = 7
+    epochs = 3
+    l1 = 0.001
+}
+"""
+
+
+def test_processes_share_what_counts(tmp_path: Path) -> None:
+    """Masks of which more or less is left out, some of them all; batches of 7, the last of 5, then with one sample for
+    three processes. Losses, rates, which follow the test's loss, and metrics are those of one process."""
+    (tmp_path / "net.cnn").write_text(LEFT_OUT)
+    rng = np.random.default_rng(0)
+    for count in (40, 36):
+        masks = rng.integers(0, 3, (count + 11, 8, 8))
+        for mask in masks:
+            mask.flat[: rng.integers(0, 65)] = 255
+        masks[: count // 3] = 255
+        x = rng.integers(0, 256, (count + 11, 3, 8, 8), dtype=np.uint8)
+        np.savez(tmp_path / "d.npz", x_train=x[:count], y_train=masks[:count], x_test=x[count:], y_test=masks[count:])
+        told = []
+        for n in (1, 2, 3):
+            args = ("net.cnn", "--data", "d.npz", "--out", f"{count}_{n}", "--processes", str(n))
+            result = train(tmp_path, *args)
+            assert result.returncode == 0, result.stderr
+            told.append([line for line in result.stdout.splitlines() if line.startswith("epoch")])
+        assert len(told[0]) == 3 and told[0] == told[1] == told[2]
+        for name in ("loss", "lr"):
+            one, *others = (list(map(float, column(tmp_path / f"{count}_{n}/log.csv", name))) for n in (1, 2, 3))
+            for other in others:
+                assert one == pytest.approx(other, abs=1e-5) and len(one) == 18
 
 
 def test_two_processes_finish(tmp_path: Path) -> None:

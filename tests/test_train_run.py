@@ -1,6 +1,7 @@
 """Training scripts run: every kind of data and option, and that each learns what it is given."""
 
 import csv
+import io
 import json
 import re
 import runpy
@@ -177,11 +178,13 @@ def test_several_inputs_and_targets_from_arrays(run: Run) -> None:
     assert len(losses()) == 1
 
 
-@pytest.mark.parametrize("kind", [np.int32, np.uint8, np.uint64])
-def test_labels_in_a_column(kind: type, run: Run) -> None:
-    """N×1 labels of any whole type are N labels: the run is the same."""
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, np.uint16, np.uint32, np.uint64])
+@pytest.mark.parametrize("form", ["column", "one-hot"])
+def test_forms_of_labels(form: str, kind: type, run: Run) -> None:
+    """N×1 labels of any whole type are N labels, and so are N vectors with a single 1: the run is the same."""
     x, y = images(40, 8, 8), np.arange(40) % 3
-    for name, labels in (("row", y), ("column", y[:, None].astype(kind))):
+    other = y[:, None] if form == "column" else np.eye(3)[y]
+    for name, labels in (("row", y), ("column", other.astype(kind))):
         np.savez("data.npz", x=x, y=labels)
         run(cnnc.compile(SMALL % "1x8x8"), "--data=data.npz", f"--out={name}")
     assert losses(Path("row/log.csv")) == losses(Path("column/log.csv"))
@@ -222,6 +225,12 @@ WRONG = {
     "negative": ({"x": images(9, 8, 8), "y": np.arange(9) % 3 - 1}, "class -1, the network tells 3 apart"),
     "fractions": ({"x": images(9, 8, 8), "y": np.arange(9) / 4}, "label must hold a whole number for each sample"),
     "one-hot": ({"x": images(9, 8, 8), "y": np.eye(9, 3)}, "label must hold a whole number for each sample"),
+    "two-hot": ({"x": images(9, 8, 8), "y": np.ones((9, 3))}, "or vectors with a single 1"),
+    "classes of one-hot": ({"x": images(9, 8, 8), "y": np.eye(9)}, "label must hold a whole number for each sample"),
+    "ignored": ({"x": images(9, 8, 8), "y": np.arange(9) % 3 - 100}, "class -99, the network tells 3 apart"),
+    "number": ({"x": images(9, 8, 8), "y": np.float32(3)}, "is a single number"),
+    "text": ({"x": np.array(["a"] * 9), "y": np.arange(9) % 3}, "input must hold numbers"),
+    "size": ({"x": ARRAYS.normal(size=(9, 1, 9, 9)), "y": np.arange(9) % 3}, "of 1×9×9, the network takes 1×8×8"),
     "words": ({"x": images(3, 8, 8), "y": np.array(["a", "b", "c"])}, "label must hold a whole number"),
     "empty": ({"x": images(0, 8, 8), "y": np.zeros(0, int)}, "the arrays are empty"),
     "few": ({"x": images(2, 8, 8), "y": np.zeros(2, int)}, "too few samples"),
@@ -248,11 +257,203 @@ def test_more_classes_than_the_network_knows(run: Run) -> None:
         run(cnnc.compile(text), "--data=data.npz")
 
 
-def test_a_damaged_image(run: Run) -> None:
+def damaged(kind: str) -> bytes:
+    """A file that is not an image, or only part of one."""
+    data = io.BytesIO()
+    Image.fromarray(images(40, 40, 3)).save(data, "JPEG" if kind == "jpeg" else "PNG")
+    whole = data.getvalue()
+    return {"empty": b"", "text": b"zz", "chunk": whole[:60] + b"broken" + whole[66:]}.get(
+        kind, whole[: len(whole) // 2]
+    )
+
+
+@pytest.mark.parametrize("kind", ["empty", "text", "chunk", "png", "jpeg"])
+def test_a_damaged_image(kind: str, run: Run) -> None:
+    """One line with its name, in the folders of classes and among images and masks."""
     write_folder_of_classes()
-    Path("data/cat/3.png").write_bytes(b"zz")
-    with pytest.raises(SystemExit, match="cannot identify image file"):
+    Path("data/cat/3.png").write_bytes(damaged(kind))
+    with pytest.raises(SystemExit, match=r"^data/cat/3\.png: .+$"):
         run(cnnc.compile(SMALL % "3x8x8"), "--data=data")
+    text = "input 3x8x8 -> conv1x1(3) train { loss = cross_entropy(dense=true), optimizer = adam, epochs = 1 }"
+    for part in ("images", "masks"):
+        save_images(Path(f"masks_{part}/images"), 5)
+        save_images(Path(f"masks_{part}/masks"), 5, "1")
+        Path(f"masks_{part}/{part}/0.png").write_bytes(damaged(kind))
+        with pytest.raises(SystemExit, match=rf"^masks_{part}/{part}/0\.png: .+$"):
+            run(cnnc.compile(text), f"--data=masks_{part}")
+
+
+def test_a_damaged_image_in_a_process_that_loads(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line is the same without the traceback that the process adds: here none is read before the training."""
+    write_folder_of_classes()
+    for path in Path("data/cat").glob("*.png"):
+        path.write_bytes(damaged("png"))
+    text = cnnc.compile(SMALL % "3x8x8").train_source("data").replace("range(0, len(samples), ", "range(7, 8, ")
+    monkeypatch.setattr(cnnc.Net, "train_source", lambda self, where: text)
+    with pytest.raises(SystemExit, match=r"^data/cat/\d\.png: image file is truncated[^\n]*$"):
+        run(cnnc.compile(SMALL % "3x8x8"), "--data=data", "--workers=1")
+
+
+def test_no_data(run: Run) -> None:
+    net = cnnc.compile(SMALL % "1x8x8")
+    with pytest.raises(SystemExit, match="--data is empty; there is digits"):
+        run(net, "--data=")
+    with pytest.raises(cnnc.CnncError) as caught:
+        net.train_source("")
+    assert caught.value.code == "E0590" and "it is empty" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["onnxscript", "onnx"])
+def test_what_is_missing_at_the_end_is_told_at_the_start(
+    missing: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(SystemExit, match=f"{missing}.*the trained model is exported with it"):
+        run(cnnc.compile(SMALL % "1x8x8"), "--data=synthetic")
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "model.pth", "model.onnx", "preprocessing.json"])
+def test_a_folder_where_a_file_is_to_be(name: str, run: Run) -> None:
+    Path("run", name).mkdir(parents=True)
+    with pytest.raises(SystemExit, match=f"run/{name}|run has a checkpoint"):
+        run(cnnc.compile(SMALL % "1x8x8"), "--data=synthetic")
+    assert not Path("run/log.csv").exists()
+
+
+def test_a_damaged_checkpoint(run: Run) -> None:
+    net = cnnc.compile(SMALL % "1x8x8")
+    Path("run").mkdir()
+    for data in (b"", b"zz", None):
+        if data is None:
+            torch.save({"epoch": 1}, "run/checkpoint.pt")
+        else:
+            Path("run/checkpoint.pt").write_bytes(data)
+        with pytest.raises(SystemExit, match=r"run/checkpoint\.pt is not a checkpoint, or it is damaged"):
+            run(net, "--data=synthetic", "--resume")
+
+
+def test_a_run_that_ended_before_its_first_checkpoint(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """Resumed, it begins at its start, and says so."""
+    net = cnnc.compile(SMALL % "1x8x8")
+    run(net, "--data=synthetic", "--max-steps=3", "--out=whole")
+    Path("run").mkdir()
+    Path("run/log.csv").write_text("step,loss,lr\n1,7.0,1.0\n2,7.0,1.0\n")
+    run(net, "--data=synthetic", "--max-steps=3", "--resume")
+    assert "run has no checkpoint to go on from: the run begins at its start" in capsys.readouterr().out
+    assert losses() == losses(Path("whole/log.csv")) and Path("run/checkpoint.pt").exists()
+
+
+# Arrays as they are
+
+
+def test_numbers_are_taken_as_they_are(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first loss is that of the raw numbers; bytes are images, which are standardised."""
+    x, y = ARRAYS.normal(3, 20, (40, 8, 8)).astype(np.float32), np.arange(40) % 3
+    net = cnnc.compile((SMALL % "1x8x8").replace("batch = 8", "batch = full"))
+    for name, array in (("floats", x), ("wide", x.astype(np.int64)), ("bytes", images(40, 8, 8))):
+        np.savez("data.npz", x=array, y=y)
+        space = run(net, "--data=data.npz", f"--out={name}")
+        scales = json.loads(Path(name, "preprocessing.json").read_text())
+        told = capsys.readouterr().out
+        if name == "bytes":
+            assert scales[0]["mean"][0] == pytest.approx(0.5, abs=0.05) and "images, standardised" in told
+            continue
+        assert scales == [{"mean": [0.0], "std": [1.0]}] and "input: taken as it is" in told
+        torch.manual_seed(0)
+        kept = space["split"](space["Arrays"]([array[:, None]], {"label": y}), y)[0].indices
+        raw = torch.from_numpy(array[kept, None].astype(np.float32))
+        wanted = torch.nn.functional.cross_entropy(space["Net"]()(raw), torch.from_numpy(y[kept]))
+        assert losses(Path(name, "log.csv"))[0] == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_an_array_of_images_to_reach(run: Run) -> None:
+    """Of an autoencoder the target is the image, or what `y` has where that is an image; labels are not."""
+    x = ARRAYS.normal(size=(40, 1, 8, 8)).astype(np.float32)
+    text = "input 1x8x8 -> scale train { loss = mse, optimizer = sgd(lr=0), epochs = 1, batch = full%s }"
+    for name, y, wanted in (("image", x + 2, 4.0), ("labels", np.arange(40) % 3, 0.0)):
+        np.savez("data.npz", x=x, y=y)
+        run(cnnc.compile(text % ""), "--data=data.npz", f"--out={name}")
+        assert losses(Path(name, "log.csv"))[0] == pytest.approx(wanted, rel=1e-5)
+    np.savez("data.npz", x=x, y=x + 2)
+    with pytest.raises(SystemExit, match="`flip` would move the images and not y"):
+        run(cnnc.compile(text % ", augment = [noise, flip]"), "--data=data.npz")
+
+
+def test_colours_of_what_is_not_an_image(run: Run) -> None:
+    """Changing colours cuts values off at 0 and 1, which would spoil numbers that go further."""
+    np.savez("data.npz", x=ARRAYS.normal(size=(40, 1, 8, 8)), y=np.arange(40) % 3)
+    with pytest.raises(SystemExit, match="`jitter` changes images, whose values go from 0 to 1"):
+        run(cnnc.compile((SMALL % "1x8x8").replace("epochs", "augment = [flip, jitter], epochs")), "--data=data.npz")
+
+
+def test_targets_beyond_what_the_loss_takes(run: Run) -> None:
+    np.savez("data.npz", x=images(40, 8, 8), y=255 * (np.arange(40) % 2))
+    text = "input 1x8x8 -> flatten -> fc(1) -> sigmoid train { loss = bce, optimizer = adam, epochs = 1 }"
+    with pytest.raises(SystemExit, match="label has values from 0 to 255, the loss takes 0 to 1"):
+        run(cnnc.compile(text), "--data=data.npz")
+    np.savez("data.npz", x=images(40, 8, 8), y=ARRAYS.normal(size=(40, 1)))
+    with pytest.raises(SystemExit, match="label must hold"):
+        run(cnnc.compile((SMALL % "1x8x8").replace("cross_entropy", "mse")), "--data=data.npz")
+
+
+# What is left out
+
+
+@pytest.mark.parametrize("ignore", [-100, 255, 2])
+def test_ignored_labels(ignore: int, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """They pass the checks and count in neither loss nor accuracy; a batch of nothing else is 0 of 0."""
+    y = np.where(np.arange(100) % 10 == 0, np.arange(100) // 10 % 2, ignore)
+    np.savez("data.npz", x=images(100, 8, 8), y=y)
+    text = (
+        (SMALL % "1x8x8").replace("batch = 8", "batch = 3").replace("cross_entropy", f"cross_entropy(ignore={ignore})")
+    )
+    space = run(cnnc.compile(text), "--data=data.npz")
+    assert np.isfinite(losses()).all() and 0.0 in losses() and max(losses()) > 0
+    assert "nan" not in capsys.readouterr().out
+    t = torch.tensor([0, ignore, 1, ignore])
+    right = torch.eye(3)[[0, 1, 0, 0]]
+    assert space["measure"](right, t)["accuracy"].tolist() == [[1], [2]]
+
+
+@pytest.mark.parametrize("part", ["all", "test"])
+def test_an_epoch_in_which_nothing_counts(part: str, run: Run) -> None:
+    arrays = {"x_train": images(20, 8, 8), "y_train": np.arange(20) % 3, "x_test": images(5, 8, 8)}
+    arrays |= {"y_test": np.full(5, -100), **({"y_train": np.full(20, -100)} if part == "all" else {})}
+    np.savez("data.npz", **arrays)
+    with pytest.raises(
+        SystemExit, match=f"{'epoch 1' if part == 'all' else 'the test samples'}: the loss leaves out every"
+    ):
+        run(cnnc.compile(SMALL % "1x8x8"), "--data=data.npz")
+
+
+@pytest.mark.parametrize("augment", ["crop(4)", "rotate(180)", "shift(0.5)", "[crop(3), rotate(30), shift(0.2)]"])
+@pytest.mark.parametrize(
+    ("loss", "value"),
+    [("cross_entropy(dense=true, ignore=255)", 255), ("cross_entropy(dense=true)", -100), ("bce_logits", None)],
+)
+def test_borders_of_moved_masks(augment: str, loss: str, value: int | None, run: Run) -> None:
+    """What comes in from beyond the border is left out; where the loss leaves out nothing, the edge is repeated."""
+    head = "conv3x3(1, p=1)" if "bce" in loss else "conv3x3(3, p=1)"
+    text = f"input 3x12x10 -> {head} train {{ loss = {loss}, optimizer = adam, augment = {augment}, epochs = 1 }}"
+    space = run(cnnc.compile(text), "--data=synthetic", "--max-steps=1")
+    seen: set[int] = set()
+    for _ in range(30):
+        image, mask = space["AUGMENT"](torch.ones(3, 12, 10), space["tv_tensors"].Mask(torch.ones(12, 10).long()))
+        assert image.shape == (3, 12, 10) and mask.shape == (12, 10)
+        assert value is None or torch.equal(mask == 1, image[0] == 1)
+        assert value is not None or (image == 1).all()
+        seen |= set(mask.flatten().tolist())
+    assert seen == ({1} if value is None else {1, value})
+
+
+def test_overlap_of_an_ignored_class() -> None:
+    """A class that is left out has no overlap that could be measured, however often it is found."""
+    space: dict[str, Any] = {}
+    exec("import math\nimport torch\nfrom torch.nn import functional as F\n" + _functions(), space)
+    found, mask = torch.tensor([[0, 1, 0, 2]]), torch.tensor([[0, 1, 1, 2]])
+    assert space["overlap"](found, mask, 3, 0).tolist() == [[0, 1, 1], [0, 2, 1]]
+    assert np.isnan(space["auc"](torch.ones(3), torch.ones(0)))
 
 
 def test_damaged_data(run: Run) -> None:

@@ -32,6 +32,15 @@ CHAINS = (
     "conv1(4) -> relu6 -> conv1(4) -> selu -> conv1(3) -> mish -> conv1(3) -> hardswish -> conv1(3) -> silu @ 3x6",
     "conv1(4) -> hardsigmoid -> conv1(3) -> lrelu -> conv1(3) -> hardtanh -> conv1(3) -> elu -> conv1(3) @ 3x6",
     "conv1(4) -> relu6 -> conv1(4) -> lrelu(-0.1) -> conv1(3) @ 3x6",
+    "conv1(4) -> tokens -> slice(0, 2) -> fc(3) @ 3x6",
+    "conv1(4) -> tokens -> [id, relu] -> ((gelu -> fc(3)) + fc(3)) @ 3x6",
+    "conv1(4) -> tokens -> (([id, relu] -> gelu -> fc(3)) + ([fc(2), relu] -> ((gelu -> fc(3)) + fc(3)))) @ 3x6",
+    "tokens -> fc(4) -> [id, relu] -> ((gelu -> fc(3)) + fc(3)) @ 3x6",
+    "conv1(4) -> tokens -> split([id, sigmoid]) -> ln -> fc(3) @ 3x6",
+    "tokens -> fc(8) -> split([id, tanh]) -> relu -> fc(3) @ 4x2x3",
+    "tokens -> fc(8) -> slice(0, 4) -> mhsa(2) -> ln @ 4x2x3",
+    "conv1(8) -> tokens -> slice(2, 6) -> mhsa(2) -> fc(3) @ 4x5",
+    "tokens -> fc(4) -> [id, id] -> mhsa(2) -> scale @ 4x5",
     "conv3x3(4) -> tanh -> maxpool2 as p -> conv1x1(4) -> unpool(p) -> bn @ 3x8x8",
 )
 SAMPLES = [*(sample for entry in entries().values() for sample in entry.samples), *CHAINS]

@@ -1,4 +1,4 @@
-"""Foreign weights: mapped by name, else by order and shape, and refused where something is left over or alike."""
+"""Foreign weights: read from files, and mapped onto networks or refused; how names are told is in test_mapping.py."""
 
 import os
 import pickle
@@ -59,7 +59,7 @@ def test_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_by_order_and_shape(tmp_path: Path, wrapped: bool) -> None:
+def test_by_shape(tmp_path: Path, wrapped: bool) -> None:
     """Other names and other axes of extent 1; a checkpoint's own state_dict is found."""
     model = Foreign()
     state = model.state_dict()
@@ -69,7 +69,7 @@ def test_by_order_and_shape(tmp_path: Path, wrapped: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", "googlenet", "shufflenetv2"])
-def test_torchvision_by_order(tmp_path: Path, name: str) -> None:
+def test_torchvision_under_other_names(tmp_path: Path, name: str) -> None:
     known = {"mobilenetv2": "mobilenet_v2", "shufflenetv2": "shufflenet_v2_x1_0"}
     options = {"init_weights": False} if name == "googlenet" else {}
     model = torchvision.models.get_model(known.get(name, name), weights=None, **options)
@@ -82,27 +82,48 @@ def test_torchvision_by_order(tmp_path: Path, name: str) -> None:
 
 
 def test_a_file_without_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Safetensors are sorted by name. Layers that are alike need --order name, others do not."""
+    """Safetensors are sorted by name. Layers that are alike are told by their numbers, as numbers."""
     path = program(tmp_path, "(conv3x3(3, p=0) -> relu) * 5 -> conv1x1(3)")
     model = nn.Sequential(*(nn.Conv2d(3, 3, 3) for _ in range(5)), nn.Conv2d(3, 3, 1))
     save_file(model.state_dict(), tmp_path / "w.safetensors")
-    command = ["weights", str(path), "--from", str(tmp_path / "w.safetensors")]
-    assert run(command) == 2
-    error = capsys.readouterr().err
-    assert "E0516" in error and "are alike" in error and "--order name" in error
-    assert run([*command, "--order", "name"]) == 0
-    assert capsys.readouterr().out.split()[:3] == ["stack1.0.0.weight", "<-", "0.weight"]
+    assert run(["weights", str(path), "--from", str(tmp_path / "w.safetensors")]) == 0
+    assert capsys.readouterr().out.split()[:5] == ["stack1.0.0.weight", "<-", "0.weight", "3x3x3x3", "numbers"]
     unique = Foreign()
     save_file(unique.state_dict(), tmp_path / "u.safetensors")
     net = cnnc.load(program(tmp_path))
     agree(net, net.import_weights(tmp_path / "u.safetensors"), unique)
 
 
+def test_the_order_decides_where_it_may(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Names that say nothing: refused, unless order is accepted; a file that is sorted is taken in natural order."""
+    path = program(tmp_path, "(conv3x3(3, p=0) -> relu) * 3")
+    layers = [nn.Conv2d(3, 3, 3) for _ in range(3)]
+    state = nn.ModuleDict({"first": layers[0], "next": layers[1], "end": layers[2]}).state_dict()
+    source = saved(state, tmp_path / "w.pth")
+    command = ["weights", str(path), "--from", str(source)]
+    assert run(command) == 1
+    error = capsys.readouterr().err
+    assert "E0527" in error and "stack1.0.0, stack1.1.0 and stack1.2.0 may each be first, next or end" in error
+    assert run([*command, "--accept-order"]) == 0
+    assert capsys.readouterr().out.count("  order") == 6
+    net = cnnc.load(path)
+    model = nn.Sequential(*(part for layer in layers for part in (layer, nn.ReLU())))
+    agree(net, net.import_weights(source, accept_order=True), model)
+    by_name = net.import_weights(source, order="name", accept_order=True)
+    assert np.array_equal(by_name["stack1.0.0.bias"], layers[2].bias.detach().numpy())
+    save_file(state, tmp_path / "w.safetensors")
+    taken = net.import_weights(tmp_path / "w.safetensors", accept_order=True)
+    assert np.array_equal(taken["stack1.0.0.bias"], layers[2].bias.detach().numpy())
+    with pytest.raises(cnnc.UsageError) as caught:
+        net.import_weights(source, order="name")
+    assert caught.value.code == "E0528"
+
+
 def test_names_are_in_natural_order(tmp_path: Path) -> None:
     model = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(12)))
     save_file(model.state_dict(), tmp_path / "w.safetensors")
     net = cnnc.load(program(tmp_path, "conv1x1(3) * 12"))
-    agree(net, net.import_weights(tmp_path / "w.safetensors", order="name"), model)
+    agree(net, net.import_weights(tmp_path / "w.safetensors"), model)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +183,7 @@ def test_what_is_no_dense_array_of_real_numbers(change: Callable[[Any], Any], tm
     net = cnnc.compile("fc(4)", input=(3,))
     torch.save({"fc.weight": change(torch.ones(4, 3)), "fc.bias": torch.ones(4)}, tmp_path / "w.pth")
     for read in (net.import_weights, lambda path: net.to_torch(weights=path)):
-        with pytest.raises(cnnc.UsageError, match="no dense tensor of real numbers") as caught:
+        with pytest.raises(cnnc.UsageError, match="not a dense tensor of real numbers") as caught:
             read(tmp_path / "w.pth")
         assert caught.value.code == "E0509"
 
@@ -186,7 +207,7 @@ def test_parameters_that_need_gradients(tmp_path: Path) -> None:
 
 def test_text_is_no_pickle(tmp_path: Path) -> None:
     (tmp_path / "w.pth").write_text("hello\n", encoding="utf-8")
-    with pytest.raises(cnnc.UsageError, match="no file of tensors"):
+    with pytest.raises(cnnc.UsageError, match="not a file of tensors"):
         cnnc.compile("fc(4)", input=(3,)).import_weights(tmp_path / "w.pth")
 
 

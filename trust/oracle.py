@@ -20,9 +20,11 @@ from cnnc.compiler.symbolic import at
 from cnnc.compiler.verify import TOLERANCE, difference, random_inputs, random_weights
 from cnnc.compiler.verify_ir import check_graph
 from counting import Counting
+from every_command import check_commands
 from generate import Program
 from generate.draft import compiled
 from rounding import DOUBLE_ROUNDING, LARGEST, SCALE, reference_run, spread_of_rounding
+from verdicts import Disagreement, demand
 
 Arrays = dict[str, np.ndarray]
 Made = TypeVar("Made")
@@ -30,14 +32,6 @@ Made = TypeVar("Made")
 BATCH = 2
 DOUBLE_TOLERANCE = 1e-9
 """Of PyTorch in double precision, where rounding is 10⁻¹⁶."""
-
-
-class Disagreement(Exception):
-    """Something that must hold does not. `kind` says what, without figures, so that equal faults have one kind."""
-
-    def __init__(self, kind: str, detail: str = "") -> None:
-        super().__init__(f"{kind}: {detail}" if detail else kind)
-        self.kind = kind
 
 
 class Verdict(NamedTuple):
@@ -53,15 +47,18 @@ class Verdict(NamedTuple):
 
 def judge(program: Program, seed: int = 0) -> Verdict:
     """Hold the program to all that must hold. Raises Disagreement."""
-    net = program.compiled()
+    net = asked = program.compiled()
     check_text(program, net)
+    whole = program
     if program.sizes:
         program, net = at_sizes(program, net)
     check_graph(net.graph)
     check_shapes(program, net)
     weights, inputs = random_weights(net.graph, seed), random_inputs(net.graph, seed, BATCH)
     check_repeatable(program, net, weights)
-    return check_results(net, weights, inputs)
+    verdict = check_results(net, weights, inputs)
+    check_commands(whole, asked, seed)
+    return verdict
 
 
 # The text
@@ -292,8 +289,3 @@ def check_declared(model: onnx.ModelProto) -> None:
 
 def _extents(value: onnx.ValueInfoProto) -> list[int | str]:
     return [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
-
-
-def demand(condition: bool, kind: str, detail: str = "") -> None:
-    if not condition:
-        raise Disagreement(kind, detail)

@@ -34,22 +34,26 @@ class Output(NamedTuple):
 
 
 JOURNAL = ("out.csv.sweep*", "out.parquet.sweep*", "swept.csv.sweep*")
+FORCE = ("--force",)
+"""Replaces the target's old content, which does not look like a result of cnnc."""
 OUTPUTS = (
-    Output("PyTorch source", ("compile", "net.cnn", "-o", "net.py"), "net.py"),
-    Output("training script", ("compile", "taught.cnn", "--to", "train", "-o", "taught.py"), "taught.py"),
-    Output("ONNX", ("compile", "net.cnn", "-o", "net.onnx"), "net.onnx"),
-    Output("large ONNX", ("compile", "big.cnn", "-o", "big.onnx"), "big.onnx"),
-    Output("ONNX with external data", ("compile", "net.cnn", "-o", "ext.onnx"), "ext.onnx", external=True),
-    Output("HTML", ("analyze", "net.cnn", "--format", "html", "-o", "net.html"), "net.html"),
-    Output("JSON", ("analyze", "net.cnn", "--format", "json", "-o", "net.json"), "net.json"),
-    Output("drawing", ("draw", "net.cnn", "-o", "net.svg"), "net.svg"),
-    Output("weights", ("weights", "net.cnn", "--from", "w.safetensors", "-o", "o.safetensors"), "o.safetensors"),
+    Output("PyTorch source", ("compile", "net.cnn", "-o", "net.py", *FORCE), "net.py"),
+    Output("training script", ("compile", "taught.cnn", "--to", "train", "-o", "taught.py", *FORCE), "taught.py"),
+    Output("ONNX", ("compile", "net.cnn", "-o", "net.onnx", *FORCE), "net.onnx"),
+    Output("large ONNX", ("compile", "big.cnn", "-o", "big.onnx", *FORCE), "big.onnx"),
+    Output("ONNX with external data", ("compile", "net.cnn", "-o", "ext.onnx", *FORCE), "ext.onnx", external=True),
+    Output("HTML", ("analyze", "net.cnn", "--format", "html", "-o", "net.html", *FORCE), "net.html"),
+    Output("JSON", ("analyze", "net.cnn", "--format", "json", "-o", "net.json", *FORCE), "net.json"),
+    Output("drawing", ("draw", "net.cnn", "-o", "net.svg", *FORCE), "net.svg"),
+    Output(
+        "weights", ("weights", "net.cnn", "--from", "w.safetensors", "-o", "o.safetensors", *FORCE), "o.safetensors"
+    ),
     Output("layout", ("fmt", "ragged.cnn"), "ragged.cnn", RAGGED.encode()),
-    Output("advice", ("advise", "idle.cnn", "--apply", "1", "-o", "less.cnn"), "less.cnn"),
+    Output("advice", ("advise", "idle.cnn", "--apply", "1", "-o", "less.cnn", *FORCE), "less.cnn"),
     Output("new program", ("new", "fresh"), "fresh.cnn", None),
-    Output("mask", ("run", "net.cnn", "--input", "a.png", "--on", "numpy", "-o", "mask.png"), "mask.png"),
-    Output("sweep as CSV", ("sweep", "space.toml", "-o", "out.csv"), "out.csv", kept=JOURNAL),
-    Output("sweep as Parquet", ("sweep", "space.toml", "-o", "out.parquet"), "out.parquet", kept=JOURNAL),
+    Output("mask", ("run", "net.cnn", "--input", "a.png", "--on", "numpy", "-o", "mask.png", *FORCE), "mask.png"),
+    Output("sweep as CSV", ("sweep", "space.toml", "-o", "out.csv", *FORCE), "out.csv", kept=JOURNAL),
+    Output("sweep as Parquet", ("sweep", "space.toml", "-o", "out.parquet", *FORCE), "out.parquet", kept=JOURNAL),
 )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import torch
+from every_command import RARE
 from generate import misfits, program
 from generate.coverage import all_features, features
 from oracle import Disagreement, judge
@@ -120,7 +121,8 @@ def section(results: list[Found], seconds: float) -> str:
         "",
         "Valid programs over the whole language, drawn link by link; each is formatted, printed, read back, compiled "
         "twice, and run in every backend on the same random weights and inputs, and its operations, parameters and "
-        "shapes are held against those of what ran.",
+        "shapes are held against those of what ran. Reports, formulas, drawings, comparisons and texts are made of "
+        f"each by the commands; compile, advise, verify, weights, run, fit and sweep each of {RARE:.0%}, by the seed.",
         "",
         "| | |",
         "|---|---:|",

@@ -1,5 +1,6 @@
 """Failing programs made small: parts are taken away as long as the failure stays the same."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ def plain(program: Program, fails: Callable[[Program], bool]) -> Program:
 
 
 def remaining(sizes: dict[str, int], text: str) -> dict[str, int]:
-    return {name: n for name, n in sizes.items() if f"x{name}" in text}
+    return {name: n for name, n in sizes.items() if re.search(rf"(?<![A-Za-z_]){name}[x×]|[x×]{name}\b", text)}
 
 
 def accepted(program: Program) -> bool:

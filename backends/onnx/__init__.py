@@ -1,6 +1,6 @@
 """The ONNX target: the expanded graph with weights as initializers, the same bytes on every run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from ...compiler.diagnostics import usage
 from ...compiler.ir import Apply, Call, Graph, Region, Value, join, known, path_length
 from ...compiler.requests import read_batch
 from ...compiler.verify import check_weights
-from ...compiler.writing import write_file
-from ..weights import draw, read_weights
+from ...compiler.writing import check_room, check_target, write_file
+from ..tensors import Drawn, Given, Tensor
+from ..weights import read_weights
 from .builder import Builder
-from .external import tidy, write_external
+from .external import inline, tidy, write_external
 from .ops import LOWERINGS
 from .run import place, prepare, run
 
@@ -24,7 +25,14 @@ OPSETS = range(18, onnx.defs.onnx_opset_version() + 1)
 MOST_NAMES = 16 * 2**20
 """Characters in the paths of all layers, which a model names tensors and nodes by. No flag: a reader of such a model
 would need gigabytes for names alone."""
-INLINE_LIMIT = 2**31 - 2**20  # a protobuf message cannot exceed 2 GiB
+MESSAGE_LIMIT = 2**31 - 1
+"""Bytes that one protobuf message can hold."""
+INLINE_LIMIT = MESSAGE_LIMIT - 2**20
+"""Bytes of a model above which its weights go to a second file."""
+COPIES = 3
+"""How often weights are in memory at once at most: as drawn, in the message, and as its bytes."""
+Finished = Callable[[list[onnx.TensorProto]], onnx.ModelProto]
+"""Gives the model with its initializers."""
 
 
 def model(
@@ -42,18 +50,49 @@ def model(
     opset = OPSET if opset is None else opset
     if opset not in OPSETS:
         raise usage("E0512", op=f"opset {opset}", backend="ONNX", reason=f"{OPSETS[0]} to {OPSETS[-1]} are supported")
-    check_weights(net)
     if (length := path_length(graph)) > MOST_NAMES:
         raise usage("E0523", length=length, most=MOST_NAMES)
-    arrays = draw(graph, seed) if weights is None else read_weights(weights, graph)
+    arrays = Drawn(graph, seed) if weights is None else Given(read_weights(weights, graph))
     leading: Any = "N" if batch == "dynamic" else read_batch(batch)
     if leading != "N" and not isinstance(leading, int):
         raise usage("E0513", text=batch)
     builder = Builder(leading, opset, arrays, inference)
-    result = _emit(graph, builder)
-    proto = _model(result, opset)
-    if path is not None:
-        _write(proto, Path(path))
+    _emit(graph, builder)
+
+    def finished(tensors: list[onnx.TensorProto]) -> onnx.ModelProto:
+        return _model(builder.graph(graph.name, tensors), opset)
+
+    if path is None:
+        return _in_memory(builder.stored, finished)
+    return _written(builder.stored, finished, Path(path))
+
+
+def _in_memory(stored: dict[str, Tensor], finished: Finished) -> onnx.ModelProto:
+    """The model with its weights. Raises UsageError for more than a message can hold (E0546) or memory (E0522)."""
+    total = sum(tensor.nbytes for tensor in stored.values())
+    if total > MESSAGE_LIMIT:
+        raise usage("E0546", needed=f"{total / 2**30:,.1f}")
+    check_weights(COPIES * total)
+    return finished(inline(stored))
+
+
+def _written(stored: dict[str, Tensor], finished: Finished, path: Path) -> onnx.ModelProto:
+    """The model, written to a file; weights go to a second one beside it where one message cannot hold them.
+
+    Raises UsageError before anything is drawn for what the disk (E0547) or memory (E0522) has no room for.
+    """
+    check_target(path)
+    total = sum(tensor.nbytes for tensor in stored.values())
+    check_room(path, total)
+    if total > INLINE_LIMIT:
+        check_weights(COPIES * max((tensor.nbytes for tensor in stored.values() if tensor.blocks is None), default=0))
+        return write_external(stored, finished, path)
+    check_weights(COPIES * total)
+    proto = finished(inline(stored))
+    if proto.ByteSize() > INLINE_LIMIT:
+        return write_external(stored, finished, path)
+    write_file(path, proto.SerializeToString(deterministic=True))
+    tidy(path)
     return proto
 
 
@@ -63,7 +102,8 @@ def _model(graph: onnx.GraphProto, opset: int) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=imports, ir_version=version, producer_name="cnnc")
 
 
-def _emit(graph: Graph, builder: Builder) -> onnx.GraphProto:
+def _emit(graph: Graph, builder: Builder) -> None:
+    """Give the builder all inputs, nodes and outputs of a graph."""
     names: dict[Value, str] = {}
     builder.reserve([t.name for t in graph.outputs])
     for terminal in graph.inputs:
@@ -73,7 +113,6 @@ def _emit(graph: Graph, builder: Builder) -> onnx.GraphProto:
     for terminal in graph.outputs:
         tensor = renamed.get(names[terminal.value], names[terminal.value])
         renamed[names[terminal.value]] = builder.output(terminal.name, tensor, known(terminal.value))
-    return builder.graph(graph.name)
 
 
 def _region(region: Region, steps: list[Apply | Call], prefix: str, names: dict[Value, str], builder: Builder) -> None:
@@ -92,15 +131,6 @@ def _region(region: Region, steps: list[Apply | Call], prefix: str, names: dict[
             _region(step.region, step.region.steps, path, inner, builder)
             tensors = [inner[value] for value in step.region.outputs]
         names.update(zip(step.outputs, tensors, strict=True))
-
-
-def _write(proto: onnx.ModelProto, path: Path) -> None:
-    """Write the model; weights go to a second file beside it where one message cannot hold them."""
-    if proto.ByteSize() > INLINE_LIMIT:
-        write_external(proto, path)
-    else:
-        write_file(path, proto.SerializeToString(deterministic=True))
-        tidy(path)
 
 
 __all__ = ["model", "place", "prepare", "run"]

@@ -7,8 +7,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from ...compiler.ir import Apply, Region, Value
+from ...compiler.namespace import Namespace
 from ...compiler.ops import Shape
 from ..reparam import weight_from
+from ..tensors import Drawn, Given, Tensor, at_hand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,15 +22,15 @@ KINDS = {"float": TensorProto.FLOAT, "int64": TensorProto.INT64, "bool": TensorP
 class Builder:
     """One graph under construction. Tensors are named by the path of the layer that makes them."""
 
-    def __init__(self, batch: Extent, opset: int, arrays: "dict[str, NDArray[Any]]", inference: bool) -> None:
+    def __init__(self, batch: Extent, opset: int, arrays: Drawn | Given, inference: bool) -> None:
         self.batch, self.opset, self.arrays, self.inference = batch, opset, arrays, inference
         self.nodes: list[onnx.NodeProto] = []
         self.inputs: list[onnx.ValueInfoProto] = []
         self.outputs: list[onnx.ValueInfoProto] = []
-        self.stored: dict[str, NDArray[Any]] = {}
+        self.stored: dict[str, Tensor] = {}
         self.shapes: dict[str, tuple[Extent, ...]] = {}
         self.kinds: dict[str, str] = {}
-        self.taken: set[str] = set()
+        self.names = Namespace(joint="_")
         self.path, self.doc = "", ""
         self.step: Apply | None = None
         self.uses: dict[Value, int] = {}
@@ -41,7 +43,7 @@ class Builder:
 
     def reserve(self, names: list[str]) -> None:
         """Keep names for graph outputs and weights, so that no inner tensor takes them."""
-        self.taken.update(names, self.arrays)
+        self.names.reserve((*names, *self.arrays))
 
     def input(self, name: str, shape: Shape) -> str:
         name = self.unique(name)
@@ -120,28 +122,29 @@ class Builder:
     def weight(self, name: str) -> str:
         """The initializer of this layer's weight of that name; shared layers meet theirs again."""
         full = f"{self.path}.{name}" if self.path else name
-        if full not in self.arrays and name == "weight" and self.step is not None:
-            transposed = self.step.op.initial == "deconv"
-            self.arrays[full] = weight_from(self.arrays, self.path, axis=int(transposed))
-            self.taken.add(full)
-        self.stored.setdefault(full, self.arrays[full])
+        if full not in self.stored:
+            self.stored[full] = self.arrays.tensor(full) if full in self.arrays else self.expressed(full)
         return full
 
+    def expressed(self, full: str) -> Tensor:
+        """The weight of this layer that other tensors express."""
+        assert self.step is not None
+        self.names.reserve([full])
+        path, axis = self.path, int(self.step.op.initial == "deconv")
+        (shape,) = {w.shape for w in self.step.weights() if w.name.endswith(("original", "original1"))}
+        return Tensor(shape, np.dtype(np.float32), lambda: weight_from(self.arrays, path, axis))
+
     def constant(self, part: str, array: "NDArray[Any]") -> str:
-        """An initializer that is no weight."""
+        """An initializer that is not a weight."""
         name = self.unique(f"{self.path}.{part}")
-        self.stored[name] = array
+        self.stored[name] = at_hand(array)
         return name
 
     def ints(self, part: str, values: list[int]) -> str:
         return self.constant(part, np.array(values, np.int64))
 
     def unique(self, name: str) -> str:
-        candidate, n = name or "layer", 2
-        while candidate in self.taken:
-            candidate, n = f"{name}_{n}", n + 1
-        self.taken.add(candidate)
-        return candidate
+        return self.names.take(name or "layer")
 
     def times(self, elements: int) -> Extent:
         """The extent of that many elements for each sample of the batch, flattened."""
@@ -150,19 +153,12 @@ class Builder:
     def kind(self, name: str) -> int:
         return int(KINDS[self.kinds.get(name, "float")])
 
-    def graph(self, name: str) -> onnx.GraphProto:
-        """The finished graph, with a shape for every tensor between inputs and outputs."""
+    def graph(self, name: str, tensors: list[TensorProto]) -> onnx.GraphProto:
+        """The finished graph with its initializers, and a shape for every tensor between inputs and outputs."""
         for node in self.nodes if self.renamed else ():
             for names in (node.input, node.output):
                 for i, old in enumerate(names):
                     if old in self.renamed:
                         names[i] = self.renamed[old]
-        initializers = [_tensor(key, array) for key, array in self.stored.items()]
         infos = [helper.make_tensor_value_info(key, self.kind(key), shape) for key, shape in self.shapes.items()]
-        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, initializers, value_info=infos)
-
-
-def _tensor(name: str, array: "NDArray[Any]") -> TensorProto:
-    tensor = TensorProto(name=name, data_type=helper.np_dtype_to_tensor_dtype(array.dtype), dims=array.shape)
-    tensor.raw_data = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    return tensor
+        return helper.make_graph(self.nodes, name, self.inputs, self.outputs, tensors, value_info=infos)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ...compiler.ir import Apply
+from ..tensors import Tensor
 from .builder import Builder
 
 
@@ -31,16 +32,21 @@ def fold_norm(b: Builder, a: Any, step: Apply, x: str) -> str | None:
         return x
     scale, shift = _affine(b, a, step.in_shapes[0][0])
     kernel = b.stored[weight]
-    b.stored[weight] = (kernel * scale.reshape(-1, *(1,) * (kernel.ndim - 1))).astype(np.float32)
-    bias = b.stored[maker.input[2]] if len(maker.input) > 2 else np.float32(0)
-    folded = (bias * scale + shift).astype(np.float32)
-    if len(maker.input) > 2:
-        b.stored[maker.input[2]] = folded
-    else:
-        b.stored[bias_name] = folded
+    bias = b.stored[maker.input[2]] if len(maker.input) > 2 else None
+    b.stored[weight] = kernel._replace(array=lambda: _scaled(kernel, scale), blocks=None)
+    if bias is None:
         maker.input.append(bias_name)
+    b.stored[maker.input[2]] = Tensor(scale.shape, np.dtype(np.float32), lambda: _shifted(bias, scale, shift))
     b.folded.add(weight)
     return x
+
+
+def _scaled(kernel: Tensor, scale: Any) -> Any:
+    return (kernel.array() * scale.reshape(-1, *(1,) * (len(kernel.shape) - 1))).astype(np.float32)
+
+
+def _shifted(bias: Tensor | None, scale: Any, shift: Any) -> Any:
+    return ((np.float32(0) if bias is None else bias.array()) * scale + shift).astype(np.float32)
 
 
 def _affine(b: Builder, a: Any, channels: int) -> tuple[Any, Any]:

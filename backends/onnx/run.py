@@ -41,7 +41,7 @@ def prepare(net: Any, weights: "Arrays", on: str = "cpu") -> "Callable[[Arrays],
         with running():
             session = onnxruntime.InferenceSession(path, options, providers=[*providers, "CPUExecutionProvider"])
     if on == "cuda" and CUDA not in session.get_providers():  # then it has fallen back to the CPU
-        raise usage("E0515", on=on, reason="ONNX Runtime cannot use the GPU")
+        raise usage("E0515", on=on, reason="ONNX Runtime cannot use the GPU", help="use --on cpu")
     names = [terminal.name for terminal in net.graph.outputs]
 
     def call(inputs: "Arrays") -> "Arrays":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Call, Graph, regions_of
+from ...compiler.namespace import Namespace
 from .classes import ClassCode, Classes
 from .emit import Writer
 from .initial import initial_lines
@@ -90,12 +91,10 @@ def net_class(graph: Graph, taken: frozenset[str] = frozenset()) -> str:
 
 
 def _name(classes: Classes, graph: Graph, names: frozenset[str]) -> None:
-    taken = {*TAKEN, *names, *classes.helpers}
+    scope = Namespace({*TAKEN, *names, *classes.helpers})
     net = classes.of[id(graph.root)]
-    last: dict[str, int] = {}
     for code in (net, *(c for c in classes.order if c is not net)):
-        code.name = _unique(camel(code.region.title), taken, last)
-        taken.add(code.name)
+        code.name = scope.take(camel(code.region.title))
 
 
 def camel(title: str) -> str:
@@ -104,15 +103,6 @@ def camel(title: str) -> str:
     name = "".join(word[0].upper() + word[1:] for word in words) or "Block"
     name = f"Block{name}" if name[0].isdigit() else name
     return f"{name}_" if keyword.iskeyword(name) else name
-
-
-def _unique(name: str, taken: set[str], last: dict[str, int]) -> str:
-    """The name itself, or with the lowest number from 2 on that is free; `last` has the last one for each name."""
-    candidate = name
-    while candidate in taken:
-        last[name] = last.get(name, 1) + 1
-        candidate = f"{name}{last[name]}"
-    return candidate
 
 
 def module(net: Any, seed: int | None, weights: "str | Path | Mapping[str, Any] | None") -> "torch.nn.Module":

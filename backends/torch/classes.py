@@ -5,10 +5,14 @@ written as a literal, elsewhere as an argument, named after the block's own para
 step that only some instances have, such as the projection of a skip connection, becomes optional behind a flag.
 """
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from ...compiler.diagnostics import Diagnostic, NetworkError
+from ...compiler.elaborate.build import RESERVED
 from ...compiler.ir import Apply, Call, Graph, Region, Value, known, regions_of
+from ...compiler.namespace import Namespace
+from ...compiler.ops.base import channel_axis, channels_of
 from ...compiler.training import may_overwrite, use_counts
 from .ops import Code, New, literal, lower
 
@@ -104,6 +108,11 @@ class ClassCode:
         self.params: list[Any] = []
         self.texts: dict[tuple[int, int], str] = {}
         self.flags: dict[int, str] = {}
+
+    @cached_property
+    def attributes(self) -> Namespace:
+        """Names on `self`: those of modules, and what `forward` keeps of the constructor's arguments."""
+        return Namespace({*RESERVED, *self.owned, *(step.name for step in self.steps if step.constructor is not None)})
 
     def values_for(self, region: Region) -> tuple[tuple[Any, Any], ...]:
         """The constructor's arguments for one of the instances."""
@@ -204,7 +213,7 @@ class Classes:
             code.kind, code.label, code.hint = step.kind, step.label, results[0].hint
             code.result_shape = known(results[0])
             if shares > 1:
-                code.code = Code(template=f"{{x}}.chunk({shares}, 1)")
+                code.code = Code(template=f"{{x}}.chunk({shares}, {1 + channel_axis(known(step.inputs[0]))})")
             elif isinstance(step, Apply):
                 self.apply_code(code, step, region, uses)
             else:
@@ -297,7 +306,7 @@ def _even_shares(steps: list[Apply | Call]) -> int:
         if not isinstance(step, Apply) or step.op.name != "slice" or step.inputs != [source]:
             break
         bounds.append((step.attrs.a, step.attrs.b))
-    channels = known(source)[0]
+    channels = channels_of(known(source))
     for count in range(2, len(bounds) + 1):
         width = channels // count
         if width * count == channels and bounds[:count] == [(i * width, i * width + width) for i in range(count)]:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from ...compiler.elaborate.build import safe_name
 from .classes import ClassCode, Leaf, Repeat, StepCode
 from .forward import Forward
 from .ops import literal
@@ -42,7 +41,7 @@ class Writer:
         forward, after = Forward(code, self.count_text), []
         if not code.plain:
             after = forward.lines()
-            body += [f"        self.{safe_name(name)} = {name}" for name in sorted(forward.counts)]
+            body += [f"        self.{kept} = {name}" for name, kept in sorted(forward.counts.items())]
         lines = [f"class {code.name}({base}):"]
         if body:
             lines += [*self.signature(), *body]

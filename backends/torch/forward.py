@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...compiler.elaborate.build import safe_name
+from ...compiler.namespace import Namespace
 from .classes import ClassCode, Repeat, StepCode
 from .text import OWN_NAMES, WIDTH, bracketed, signature, wrap
 
@@ -31,7 +31,8 @@ class Forward:
         self.letters: list[str] = []  # those of `live` that are reused first, in the order in which they came
         self.lowest: dict[str, int] = {}  # by the beginning of a name, the first number that may be free
         self.offsets: list[tuple[int, tuple[str, ...]]] = []  # before each step so far: modules, counts as text
-        self.counts: set[str] = set()  # arguments of the constructor that are read here, and so kept
+        self.counts: dict[str, str] = {}  # arguments of the constructor that are read here, with their attributes
+        self.modules: dict[str, str] = {}  # shared modules among the arguments of `forward`
         for step in self.code.steps:
             for value in step.operands:
                 self.uses[value] = self.uses.get(value, 0) + 1
@@ -71,22 +72,22 @@ class Forward:
         for i, name in enumerate(wanted):
             self.text["in", i] = name
             self.hold(name, ("in", i))
-            if name in map(_module, self.code.needs):
+            if name in self.modules.values():
                 self.uses["in", i] = len(self.code.steps) + 1  # a module, never overwritten
         return wanted
 
     def wanted_names(self) -> list[str]:
-        count = len(self.code.region.inputs)
-        terminals = self.code.input_names
-        if terminals:
-            return [_local(name) for name in terminals]
-        names = ["x"]
-        for i in range(1, count):
+        """The arguments of `forward`: tensors, then the shared modules that it calls."""
+        scope = Namespace()
+        if self.code.input_names:
+            return [scope.take(_local(name)) for name in self.code.input_names]
+        names = [scope.take("x")]
+        self.modules = {name: scope.take(_local(name)) for name in self.code.needs}
+        for i in range(1, len(self.code.region.inputs)):
             hints = {region.inputs[i].hint for region in self.code.regions}
             hint = hints.pop() if len(hints) == 1 else None
-            taken = {*names, *map(_module, self.code.needs)}
-            names.append(_local(hint) if hint and _local(hint) not in taken else f"tap{i}")
-        return [*names, *map(_module, self.code.needs)]
+            names.append(scope.take(_local(hint) if hint and _local(hint) not in scope else f"tap{i}"))
+        return [*names, *self.modules.values()]
 
     def step(self, index: int, step: StepCode) -> None:
         flag = self.code.flags.get(index)
@@ -137,8 +138,9 @@ class Forward:
         """An argument of the constructor as `forward` reads it."""
         if name[0] not in {param.name for param in self.code.params}:
             return name[0]
-        self.counts.add(name[0])
-        return f"self.{safe_name(name[0])}"
+        if name[0] not in self.counts:
+            self.counts[name[0]] = self.code.attributes.take(name[0])
+        return f"self.{self.counts[name[0]]}"
 
     def offset(self, index: int) -> str:
         """How many modules a numbered class holds before a step."""
@@ -161,7 +163,7 @@ class Forward:
         return [self.shared_text(name) for name in step.passed]
 
     def shared_text(self, name: str) -> str:
-        return f"self.{name}" if name in self.code.owned else _module(name)
+        return f"self.{name}" if name in self.code.owned else self.modules[name]
 
     def express(self, index: int, step: StepCode) -> None:
         """The step as an expression, kept for the next step if only that reads it."""
@@ -204,7 +206,7 @@ class Forward:
             return f"{holder}({', '.join(operands)})"
         assert code is not None
         if code.concat:
-            return f"torch.cat([{', '.join(operands)}], 1)"
+            return f"torch.cat([{', '.join(operands)}], {code.concat})"
         if code.infix is not None:
             return f"{operands[0]} {code.infix} {operands[1]}"
         if code.template is not None:
@@ -357,8 +359,3 @@ def _local(name: str) -> str:
     if name.startswith("__"):  # such names mean something to Python
         return f"n{name}"
     return f"{name}_" if keyword.iskeyword(name) or name in OWN_NAMES else name
-
-
-def _module(name: str) -> str:
-    """A shared module as an argument of `forward`, beside the tensor x."""
-    return "x_" if name == "x" else _local(name)

@@ -4,7 +4,8 @@ import keyword
 from typing import Any, NamedTuple
 
 from ...compiler.ir import known
-from .classes import ClassCode
+from ...compiler.namespace import Namespace
+from .classes import ClassCode, StepCode
 from .ops import literal
 from .text import OWN_NAMES
 
@@ -34,6 +35,7 @@ class _Namer:
         channels = [known(r.inputs[0])[0] for r in code.regions if r.inputs]
         if len(channels) == self.count and not any(_equal(values, channels) for values in self.known.values()):
             self.known.setdefault("cin", channels)
+        self.names = Namespace(self.known)
         self.used: dict[str, list[Any]] = {}
         self.flags: dict[str, list[Any]] = {}
 
@@ -104,38 +106,35 @@ class _Namer:
         present = [v for v in column if v is not None]
         values = [present[0] if v is None else v for v in column]
         candidate = _identifier(name or step)
-        if candidate in self.known:
+        if candidate in self.names:
             candidate = _identifier(f"{step}_{name}")
-        base, n = candidate, 2
-        while candidate in self.known:
-            candidate, n = f"{base}{n}", n + 1
+        candidate = self.names.take(candidate)
         self.known[candidate] = values
         return self.use(candidate)
 
     def flag(self, step: Any, presence: list[bool]) -> str:
+        """The argument that says whether an instance has a step.
+
+        It is called like the layer, unless `forward` reads it: then it is kept on `self`, beside the layers.
+        """
         for name, values in self.flags.items():
             if values == presence:
                 return name
-        name = self.flag_name(step, presence)
-        while name in self.flags or name in self.known:
-            name += "_"
+        steps = [s for s, present in zip(self.code.steps, self.code.present, strict=True) if present == presence]
+        stored = [s for s in steps if s.constructor is None]
+        wanted = _identifier(step.name)
+        if stored:
+            wanted = "residual" if any(map(_adds, stored)) else f"with_{_identifier(step.name or 'part')}"
+        name = self.names.take(wanted)
+        while stored and name in self.code.attributes:
+            name = self.names.take(wanted)
+        self.code.attributes.reserve([name] if stored else [])
         self.flags[name] = presence
         return name
 
-    def flag_name(self, step: Any, presence: list[bool]) -> str:
-        """The layer's own name, unless `forward` reads the flag: then it is stored, and must not be a layer's name."""
-        steps = [s for s, present in zip(self.code.steps, self.code.present, strict=True) if present == presence]
-        stored = [s for s in steps if s.constructor is None]
-        if not stored:
-            return _identifier(step.name)
-        if any(s.code is not None and s.code.infix == "+" for s in stored):
-            name = "residual"
-        else:
-            name = f"with_{_identifier(step.name or 'part')}"
-        taken = {s.name for s in self.code.steps} | set(self.code.owned)
-        while name in taken:
-            name += "_"
-        return name
+
+def _adds(step: StepCode) -> bool:
+    return step.code is not None and step.code.infix == "+"
 
 
 def name_params(code: ClassCode) -> None:

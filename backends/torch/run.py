@@ -19,7 +19,7 @@ def place(on: str) -> str:
     import torch
 
     if on == "cuda" and not torch.cuda.is_available():
-        raise usage("E0515", on=on, reason="PyTorch finds no GPU")
+        raise usage("E0515", on=on, reason="PyTorch finds no GPU", help="use --on cpu")
     return on
 
 

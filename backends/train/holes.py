@@ -1,8 +1,11 @@
 """What the parts of the training script leave open: the lines that depend on the network and its recipe."""
 
+from math import prod
+
 from ...compiler.ir import Graph, expand
 from ...compiler.recipe.options import AUGMENTS
-from ...compiler.recipe.recipe import Chosen, Recipe
+from ...compiler.recipe.recipe import Chosen, Recipe, Target
+from ...compiler.recipe.samples import ignored, is_vector, mixes
 from .. import torch as model
 from .parts import Holes, part
 from .schedules import check_lines
@@ -24,7 +27,8 @@ def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "WRAP": "Tuples" if task.tuples else "Samples",
         "IMAGE_SHAPES": "SHAPES[:1]" if task.tuples else "SHAPES",
     }
-    values |= array_holes(task)
+    values |= array_holes(task, recipe)
+    values |= count_holes(task, recipe)
     values |= class_holes(task, recipe)
     values |= tuple_holes(task, recipe)
     values |= model_holes(graph, recipe, task)
@@ -34,43 +38,93 @@ def holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
     return values
 
 
-def array_holes(task: Task) -> Holes:
-    """By which names arrays are found."""
-    targets = ("label",) if task.tuples else tuple(map(task.key, task.wants))
-    others = ("y", "labels", "target", *(name for name in task.wants if name != "label")) if len(targets) == 1 else ()
+def array_holes(task: Task, recipe: Recipe) -> Holes:
+    """By which names arrays are found, and what is asked of them."""
+    wants = array_wants(task)
+    others = ("y", "labels", "target", *(name for name in task.wants if name != "label")) if len(wants) == 1 else ()
     inputs = ("images",) if task.tuples else task.inputs
     alike = tuple(name for name in ("x", "images", "image", "data") if name not in inputs)
+    checks = [] if task.kind == "dense" else [line for name in wants for line in array_check(task, recipe, name)]
     return {
-        "NAMES": ", ".join((*inputs, *targets)),
+        "NAMES": ", ".join((*inputs, *wants)),
         "INPUT_NAMES": strings(inputs),
         "OTHER_INPUTS": strings(alike if len(inputs) == 1 else ()),
-        "TARGET_NAMES": strings(targets),
+        "TARGET_NAMES": strings(tuple(wants)),
         "OTHER_TARGETS": strings(others),
+        "OWN_TARGETS": [line for name in own_names(task) for line in own_target(task, recipe, name)],
+        "CHECK_ARRAYS": checks,
+        "TOLD_NAMES": strings(inputs) if task.tuples else "INPUTS",
     }
+
+
+def array_wants(task: Task) -> dict[str, Target]:
+    """The targets that arrays must have, by their keys: all but the image itself."""
+    if task.tuples:
+        return {"label": Target("index", (), 2**31)}
+    return {task.key(name): want for name, want in task.wants.items() if not task.is_input(want)}
+
+
+def array_check(task: Task, recipe: Recipe, key: str) -> list[str]:
+    """The check of an array of targets."""
+    want, place = array_wants(task)[key], f'targets["{key}"]'
+    given = f'path, "{key}", {place}'
+    if want.kind == "index":
+        shape = f", {want.shape}" if want.shape else ""
+        name = next((name for name in task.wants if task.key(name) == key), key)
+        spared = ignored(recipe, name)
+        return [
+            f"{place} = class_numbers({given}, {want.classes}{shape}{'' if spared is None else f', ignored={spared}'})"
+        ]
+    most = ", 1" if want.kind == "binary" else ""
+    if is_vector(want.shape) and want.shape[0] > 1:
+        return [
+            f"if {place}.size == len({place}):",
+            f"    {place} = class_numbers({given}, {want.shape[0]})",
+            "else:",
+            f"    {place} = numbers({given}, {want.shape}{most})",
+        ]
+    return [f"{place} = numbers({given}, {want.shape}{most})"]
+
+
+def own_names(task: Task) -> list[str]:
+    """The targets that are the image itself, unless arrays say otherwise."""
+    return [name for name, want in task.wants.items() if task.is_input(want)]
+
+
+def own_target(task: Task, recipe: Recipe, name: str) -> list[str]:
+    """The lines that look for an array of images to reach, where a target is otherwise the input itself."""
+    want = task.wants[name]
+    names = (name, *(other for other in ("target", "y") if len(task.wants) == 1 and other != name))
+    moving = [choice.name for choice in recipe.augment if AUGMENTS[choice.name].moves]
+    stop = f'raise SystemExit(f"{{path}}: `{moving[0]}` would move the images and not {{other}}")' if moving else ""
+    lines = [
+        f"for other in {strings(names)}:  # images to reach; without them it is the input itself",
+        "    array = found.get(other + ending)",
+        f'    if array is not None and (other == "{name}" or array.size == len(array) * {prod(want.shape)}):',
+    ]
+    if moving:
+        return [*lines, f"        {stop}"]
+    most = ", 1" if want.kind == "binary" else ""
+    return [*lines, f'        targets["{name}"] = numbers(path, other, array, {want.shape}{most})', "        break"]
 
 
 def class_holes(task: Task, recipe: Recipe) -> Holes:
-    """Checks that labels are classes that the network knows."""
-    empty: list[str] = []
-    values: Holes = {
-        "CHECK": empty,
-        "CHECK_ARRAYS": empty,
-        "CHECK_MASK": empty,
-        "LEAST_CLASSES": str(least_classes(task)),
-    }
+    """Checks that labels and masks have classes that the network knows, or that the loss leaves out."""
+    values: Holes = {"CHECK": [], "CHECK_MASK": [], "IGNORED_DOC": "", "KEEP_IGNORED": []}
+    values["LEAST_CLASSES"] = str(least_classes(task))
     if task.kind == "labelled" and least_classes(task):
-        values["CHECK"] = ["check_classes(train)"]
-    counts = {task.key(name): w.classes for name, w in task.wants.items() if w.kind == "index" and not w.shape}
-    counts |= {"label": 2**31} if task.tuples else {}
-    values["CHECK_ARRAYS"] = [
-        f'targets["{key}"] = class_numbers(path, "{key}", targets["{key}"], {count})' for key, count in counts.items()
-    ]
+        values["CHECK"] = ["for samples in (train, test):", "    check_classes(samples)"]
+        spared = {ignored(recipe, name) for name, want in task.wants.items() if not task.is_input(want)}
+        if len(spared) == 1 and None not in spared:
+            values["IGNORED_DOC"] = "; what the loss leaves out is no class"
+            values["KEEP_IGNORED"] = [f"wrong = wrong[wrong != {spared.pop()}]"]
     if task.kind == "dense":
-        ignore = recipe.terms[0].loss.of("ignore")
-        known = f"mask[mask != {ignore}]" if ignore is not None else "mask"
+        spare = ignored(recipe, next(iter(task.wants)))
         values["CHECK_MASK"] = [
-            f"if (({known} < 0) | ({known} >= {task.classes})).any():",
-            f'    raise SystemExit(f"a mask has a class {{mask.max()}}, the network tells {task.classes} apart")',
+            f"found = mask[mask != {spare}]" if spare is not None else "found = mask",
+            f"if ((found < 0) | (found >= {task.classes})).any():",
+            "    wrong = found.min() if found.min() < 0 else found.max()",
+            f'    raise BadData(f"a mask has a class {{wrong}}, the network tells {task.classes} apart")',
         ]
     return values
 
@@ -129,17 +183,18 @@ def model_holes(graph: Graph, recipe: Recipe, task: Task) -> Holes:
         "    for buffer in model.buffers():",
         "        torch.distributed.broadcast(buffer, 0)",
     ]
-    whole = any(AUGMENTS[choice.name].batch for choice in recipe.augment)
+    whole = mixes(recipe.augment)
     each = any(not AUGMENTS[choice.name].batch for choice in recipe.augment)
     return {
         "X": "x" if many else "x[0]",
-        "FIRST": "x[0]" if many else "x",
         "CALL": f"self.{call}",
         "EVAL": call,  # in full precision, whatever the steps of training are in
         "EVALUATED": "self.module" if recipe.ema is None else "self.average.module",
+        "LAST_BATCH": LAST_BATCH[batchnorm],
+        "HAS_LAST": "(rest >= 2 * self.world if self.shuffle else rest > 0)" if batchnorm else "(rest > 0)",
         "SYNC": sync if batchnorm else [],
         "SHARE_STATISTICS": share if batchnorm else [],
-        "AUGMENT": augment_lines(task) if each else [],
+        "AUGMENT": augment_lines(task, recipe) if each else [],
         "FIT_MASK": ['found["label"] = fit_mask(found["label"])'] if task.kind == "dense" else [],
         "PLACE": ["epoch, i = place" if each else "_, i = place"],
         "MIX": ["x, t = MIX(x, t)"] if whole else [],
@@ -181,13 +236,39 @@ def state_holes(recipe: Recipe) -> Holes:
     }
 
 
-def augment_lines(task: Task) -> list[str]:
+def count_holes(task: Task, recipe: Recipe) -> Holes:
+    """Where it is checked that a loss which leaves targets out has some left."""
+    if not any(term.loss.of("ignore") is not None for term in recipe.terms):
+        return {"CHECK_TRAIN_COUNTS": [], "CHECK_TEST_COUNTS": []}
+    train = [
+        "if self.order.start == 0:",
+        '    check_counts(self.counts, f"epoch {self.epoch + 1}")',
+    ]
+    return {"CHECK_TRAIN_COUNTS": train, "CHECK_TEST_COUNTS": ['check_counts(counts, "the test samples")']}
+
+
+LAST_BATCH = (
+    "A process without a sample in the last batch gets one that does not count.",
+    "In training, a last batch with fewer than two samples for each process is left out.",
+)
+"""What becomes of a last batch that is not full, without batch normalisation and with it."""
+
+
+def augment_lines(task: Task, recipe: Recipe) -> list[str]:
     """Augmentation of one sample by random numbers of its own, the same for any number of workers."""
     apply = "images = [AUGMENT(image) for image in images]"
     if task.kind == "dense":
         apply = 'images[0], found["label"] = AUGMENT(images[0], tv_tensors.Mask(found["label"]))'
+    coloured = [choice.name for choice in recipe.augment if AUGMENTS[choice.name].colours]
+    wrong = f"`{'`, `'.join(coloured)}` changes images, whose values go from 0 to 1: give bytes (uint8)"
+    check = [
+        "    outside = any(image.min() < 0 or image.max() > 1 for image in images)",
+        "    if outside and not all(images_of(self.samples)):",
+        f'        raise BadData("{wrong}")',
+    ]
     return [
         "if self.training:",
+        *(check if coloured else []),
         "    with torch.random.fork_rng(devices=[]):",
         "        torch.default_generator.manual_seed(hash((SEED, epoch, i)))  # the same for any number of workers",
         f"        {apply}",

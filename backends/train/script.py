@@ -22,7 +22,7 @@ from .text import BOUND
 WIDTH = 120
 """Columns of the script."""
 
-STANDARD = ("argparse", "io", "json", "math", "os", "random", "signal", "sys", "warnings")
+STANDARD = ("argparse", "contextlib", "importlib", "io", "json", "math", "os", "random", "signal", "sys", "warnings")
 """The modules of the standard library that scripts use."""
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
@@ -47,11 +47,12 @@ def source(graph: Graph, where: str | None = None) -> str:
         *(["\n".join(schedules.lines(recipe))] if recipe.schedule else []),
         *data_parts(task, found, values),
         "\n".join(metric_lines(graph, recipe, task)),
+        *([part("counts", values)] if values["CHECK_TRAIN_COUNTS"] else []),
         *(part(name, values) for name in ("sampler", "checkpoint", "log", "trainer")),
     ]
     constants = [
         *constant_lines(recipe, task, described(found)),
-        *augment.constants(recipe.augment, task.shapes[0], task.classes),
+        *augment.constants(recipe, task),
     ]
     deep = "\n".join(model.recursion_lines(graph)[1:])
     body = "\n\n\n".join([*([deep] if deep else []), "\n".join(constants), *blocks])
@@ -109,11 +110,11 @@ def data_parts(task: Task, found: tuple[DataSource, ...], values: Holes) -> list
         parts += [ONE_HOT.strip()] if any(re.search(r"(?<!F\.)one_hot\(", line) for line in make) else []
         parts += ["\n".join(make), part("wrap", values)]
     first: list[str] = []
-    for name in ("labels_of", "split", "array_samples", "as_image", "class_numbers"):
+    for name in ("labels_of", "split", "array_samples", "as_image", "read_image", "class_numbers", "numbers"):
         defined = {"array_samples": "Arrays"}.get(name, name)
         if any(re.search(rf"\b{defined}\(", text) for text in (*parts, *first)):
             first.insert(0, part(name, values))
-    return [*first, *parts]
+    return [part("bad_data", values), *first, *parts]
 
 
 def free_names(text: str) -> set[str]:

@@ -90,7 +90,9 @@ def sources(task: Task, where: str | None) -> tuple[DataSource, ...]:
     if where is None:
         return serving
     path = Path(where.partition(":")[2] if where.partition(":")[0] in TORCHVISION else where)
-    if where not in ("digits", "synthetic") and not (where and _is_there(path)):
+    if not where:
+        raise usage("E0590", where=where, what="it is empty", way=described(serving))
+    if where not in ("digits", "synthetic") and not _is_there(path):
         raise usage("E0590", where=where, what="there is no such file or folder", way=described(serving))
     found = next((source for source in serving if source.is_it(where, path)), None)
     if found is None:
@@ -115,4 +117,5 @@ def load_lines(found: tuple[DataSource, ...]) -> list[str]:
     text = "\n".join(lines)
     path = ["    path = Path(where)"] if "path" in text else []
     end = '    raise SystemExit(f"{where}: no such data; there is {SOURCES}")'
-    return ["def load(where):", '    """Training and test samples of `--data`."""', *path, *lines, end]
+    empty = ["    if not where:", '        raise SystemExit(f"--data is empty; there is {SOURCES}")']
+    return ["def load(where):", '    """Training and test samples of `--data`."""', *empty, *path, *lines, end]

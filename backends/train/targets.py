@@ -2,14 +2,18 @@
 
 from ...compiler.ir import Graph, known
 from ...compiler.recipe.recipe import Recipe, Target, Term
-from .task import Task, is_mask, is_vector
+from ...compiler.recipe.samples import is_mask, is_vector
+from .task import Task
 
 OVERLAP = '''
 def overlap(found, wanted, classes, ignore):
     """Intersection and union of each class."""
     found, wanted = found[wanted != ignore], wanted[wanted != ignore]
     counts = [torch.bincount(part, minlength=classes) for part in (found[found == wanted], found, wanted)]
-    return torch.stack([counts[0], counts[1] + counts[2] - counts[0]]).double()
+    both = torch.stack([counts[0], counts[1] + counts[2] - counts[0]]).double()
+    if 0 <= ignore < classes:
+        both[:, ignore] = 0  # no place is of that class, so it has no overlap to be measured
+    return both
 '''
 SHARE = '''
 def share(right):
@@ -35,6 +39,8 @@ def one_hot(target, classes):
 AUC = '''
 def auc(same, different):
     """Area under the ROC curve: how often a pair of one class is closer than a pair of two, ties counting half."""
+    if not len(same) or not len(different):
+        return math.nan
     different = different.double().sort().values
     closer = torch.searchsorted(different, same.double()), torch.searchsorted(different, same.double(), right=True)
     return 1 - (closer[0] + closer[1]).double().mean().item() / 2 / len(different)
@@ -53,15 +59,16 @@ def target_lines(task: Task) -> list[str]:
 def _target(task: Task, name: str, want: Target) -> str:
     """A target in the shape and type that its loss takes; of labelled images, from the class or the image itself."""
     if task.is_input(want):
-        return f'found.get("{name}", image)'
+        return f'found["{name}"].float().reshape({want.shape}) if "{name}" in found else image'
     key = task.key(name)
     found = f'found["{key}"]' if key == "label" or task.kind == "plain" else f'found.get("{key}", found.get("label"))'
     if task.kind == "dense":
         return _mask(task, want, found)
     if want.kind == "index":
         return f"{found}.long()"
-    if is_vector(want.shape) and want.shape[0] > 1 and len(want.shape) == 1:
-        return f"one_hot({found}, {want.shape[0]})"
+    if is_vector(want.shape) and want.shape[0] > 1:
+        vector = f"one_hot({found}, {want.shape[0]})"
+        return vector if len(want.shape) == 1 else f"{vector}.reshape({want.shape})"
     return f"{found}.float().reshape({want.shape})"
 
 
@@ -109,7 +116,11 @@ def _metric(term: Term, shapes: dict[str, tuple[int, ...]], one: bool, single: b
         return f"{prefix}iou", f"overlap({y}.argmax(1), {t}, {want.classes}, {term.loss.of('ignore')})"
     if want.kind == "index":
         found = f"({y}.flatten() > 0)" if shapes[name][0] == 1 else f"{y}.flatten(1).argmax(1)"
-        return f"{prefix}accuracy", f"share({found} == {t})"
+        ignore = term.loss.of("ignore")
+        return (
+            f"{prefix}accuracy",
+            f"share({found} == {t})" if ignore is None else f"share(({found} == {t})[{t} != {ignore}])",
+        )
     if is_mask(want):
         return f"{prefix}iou", f"flags({y} > {zero}, {t} > 0.5)"
     if want.kind == "binary":

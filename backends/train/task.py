@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from ...compiler.diagnostics import usage
 from ...compiler.ir import Graph, known
-from ...compiler.recipe.recipe import Recipe, Target, Term
+from ...compiler.recipe.recipe import Recipe, Target
+from ...compiler.recipe.samples import augment_misfit, kind_of, wants_of
 
 
 class Task(NamedTuple):
@@ -35,8 +36,8 @@ class Task(NamedTuple):
         return "labelled" if self.tuples else self.kind
 
     def key(self, target: str) -> str:
-        """What samples call a target: one by itself is the label."""
-        return "label" if len(self.wants) == 1 else target
+        """What samples call a target: one by itself is the label, unless it is the image."""
+        return "label" if len(self.wants) == 1 and not self.is_input(self.wants[target]) else target
 
     def is_input(self, want: Target) -> bool:
         """Whether a target is the image itself, as for an autoencoder."""
@@ -44,45 +45,19 @@ class Task(NamedTuple):
 
 
 def task_of(graph: Graph, recipe: Recipe) -> Task:
-    """The task of a network. Raises UsageError (E0362) for losses that no samples fit."""
+    """The task of a network. Raises UsageError where no samples fit its losses (E0362) or augmentations (E0354)."""
     inputs = tuple(terminal.name for terminal in graph.inputs)
     shapes = tuple(tuple(known(terminal.value)) for terminal in graph.inputs)
     outputs = tuple(terminal.name for terminal in graph.outputs)
-    wants = {term.target: term.wants for term in recipe.terms if term.target is not None and term.wants is not None}
-    kind = _kind(recipe.terms, shapes, list(wants.values()))
+    wants = wants_of(recipe.terms)
+    kind = kind_of(recipe.terms, shapes)
     if kind == "tuples" and (len(recipe.terms) > 1 or len(set(shapes)) > 1):
         reason = "a loss of embeddings stands beside another, or its inputs differ in shape"
         raise usage("E0362", reason=reason, way="train on that loss alone, with inputs of one shape")
+    misfit = augment_misfit(recipe.augment, shapes, recipe.terms)
+    if misfit:
+        raise usage("E0354", what=f"`{misfit[0]}` {misfit[1]}", way=misfit[2])
     return Task(kind, inputs, shapes, outputs, wants, _classes(kind, shapes, list(wants.values())))
-
-
-def _kind(terms: tuple[Term, ...], shapes: tuple[tuple[int, ...], ...], wants: list[Target]) -> str:
-    if any(term.inputs for term in terms):
-        return "tuples"
-    if len(shapes) > 1:
-        return "plain"
-    spatial = shapes[0][1:]
-    if len(spatial) == 2 and all(is_mask(target) for target in wants) and len(wants) == 1:
-        return "dense"
-    labels = [target for target in wants if tuple(target.shape) != shapes[0]]
-    if len(labels) > 1 and any(t.kind != "index" or t.classes != labels[0].classes for t in labels):
-        return "plain"  # one class of a sample cannot be several targets
-    return "labelled" if all(of_label(target) for target in labels) else "plain"
-
-
-def is_mask(target: Target) -> bool:
-    """Whether a target has a class or a flag for each position of a map."""
-    flags = target.kind == "binary" and len(target.shape) == 3 and target.shape[1:] != (1, 1)
-    return flags or (target.kind == "index" and len(target.shape) == 2)
-
-
-def of_label(target: Target) -> bool:
-    """Whether a target follows from the class of a sample."""
-    return (target.kind == "index" and not target.shape) or (target.kind != "index" and is_vector(target.shape))
-
-
-def is_vector(shape: tuple[int, ...]) -> bool:
-    return all(extent == 1 for extent in shape[1:])
 
 
 def _classes(kind: str, shapes: tuple[tuple[int, ...], ...], wants: list[Target]) -> int:

@@ -37,7 +37,22 @@ BOUND = frozenset(
     (
         *("Arrays", "AveragedModel", "Batches", "DataLoader", "Dataset", "Fabric", "Folder", "Log", "Masks", "Path"),
         *("Sampler", "Samples", "Subset", "SummaryWriter", "Trainer", "Tuples"),
-        *("AUGMENT", "BATCH", "DATA", "EMA", "EPOCHS", "INPUTS", "L1", "MIX", "OUTPUTS", "PRECISION", "SEED", "SHAPES"),
+        *(
+            "AUGMENT",
+            "BATCH",
+            "BORDER",
+            "BadData",
+            "DATA",
+            "EMA",
+            "EPOCHS",
+            "INPUTS",
+            "L1",
+            "MIX",
+            "OUTPUTS",
+            "PRECISION",
+            "SEED",
+            "SHAPES",
+        ),
         *("SOURCES", "TARGETS", "TORCHVISION"),
     )
 )

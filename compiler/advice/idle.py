@@ -9,7 +9,7 @@ from .flat import Place
 from .program import Program, Site
 from .proposal import Proposal
 
-NOT_NEGATIVE = frozenset({"relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "abs", "softplus"})
+NOT_NEGATIVE = frozenset({"relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "abs"})
 
 
 def _is_identity(name: str, a: Any, x: tuple[int, ...], out: tuple[int, ...]) -> bool:
@@ -44,7 +44,12 @@ def idle_layers(program: Program) -> Iterator[Proposal]:
 def _is_repeated(program: Program, site: Site) -> bool:
     """Whether this is a ReLU on what is not negative."""
     sources = [program.flat.source(i) for i in site.places]
-    return site.op.name == "relu" and all(i is not None and program.flat.places[i].op in NOT_NEGATIVE for i in sources)
+    return site.op.name == "relu" and all(i is not None and _not_negative(program.flat.places[i]) for i in sources)
+
+
+def _not_negative(place: Place) -> bool:
+    """Whether a layer gives nothing below 0. Beyond its threshold softplus gives its input, which may be below one."""
+    return place.op in NOT_NEGATIVE or (place.op == "softplus" and place.step.attrs.threshold >= 0)
 
 
 def _without(program: Program, site: Site) -> list[Edit]:

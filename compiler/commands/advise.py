@@ -6,7 +6,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..diagnostics import usage
-from .shared import add_network, definitions_of, limits_of, network_source, refuse_idle, shapes_of, show_diagnostics
+from .shared import (
+    add_force,
+    add_network,
+    definitions_of,
+    limits_of,
+    network_source,
+    refuse_idle,
+    shapes_of,
+    show_diagnostics,
+)
 
 if TYPE_CHECKING:
     from ..advice.advise import Advised
@@ -20,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network(parser)
     parser.add_argument("--apply", metavar="N", help="write the program rewritten by advice N instead")
     parser.add_argument("-o", "--output", metavar="OUT", help="with --apply: file to write (default: stdout)")
+    add_force(parser)
     parser.add_argument("--exact", action="store_true", help="only what keeps the function exactly")
     parser.add_argument(
         "--verify", action="store_true", help="run what keeps the function with the same weights in float64"
@@ -29,9 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from ..advice.show import advice_text
+    from ..ours import keep_others
 
     if args.apply is not None:
         refuse_idle(args, ("format", "verify", "exact"), "--apply")
+    keep_others(args.output, args.force)
     found = read_advice(args)
     if args.apply is not None or args.output is not None:
         return write_rewritten(args, found)

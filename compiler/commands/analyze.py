@@ -7,7 +7,7 @@ from typing import Any
 
 from ..diagnostics import usage
 from ..ir import Graph
-from .shared import add_network, batch_size, read_net, refuse_idle, set_defaults, write_result
+from .shared import add_force, add_network, batch_size, read_net, refuse_idle, set_defaults, write_result
 
 HELP = "Print shapes, parameters, operations and memory."
 FORMATS = "default: table; html is a page for a browser, with the graph"
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--print-ir", action="store_true", help="print the intermediate representation instead")
     parser.add_argument("--format", choices=("table", "json", "csv", "md", "html"), help=FORMATS)
     parser.add_argument("-o", "--output", metavar="OUT", help="file to write instead of stdout")
+    add_force(parser)
     parser.add_argument("--at", metavar="H=N,W=N", help="numbers for the symbols of an input such as 3xHxW")
     parser.add_argument(
         "--batch",
@@ -49,9 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     settle(args)
     if args.output is not None:
+        from ..ours import keep_others
         from ..writing import keep_sources
 
         keep_sources(args.output, program=args.file, device=args.device)
+        keep_others(args.output, args.force)
     if args.watch:
         from .watching import watch
 

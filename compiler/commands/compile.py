@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import usage
-from .shared import add_network, batch_size, given_weights, read_net, refuse_idle, set_defaults, write_result
+from .shared import add_force, add_network, batch_size, given_weights, read_net, refuse_idle, set_defaults, write_result
 
 HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
     )
+    add_force(parser)
     parser.add_argument("--data", metavar="DATA", help="train: read this data alone, not all that fits")
     parser.add_argument("--batch", metavar="N", help="ONNX: batch size, or dynamic (default)")
     parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
@@ -40,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
         refuse_idle(args, ("weights",), "a training script; it begins with fresh ones")
     else:
         refuse_idle(args, ("data",), f"{NOUNS[target]}; --to train writes a training script")
-    set_defaults(args, {"batch": "dynamic", "seed": 0})
+    if args.weights is not None:
+        refuse_idle(args, ("seed",), "--weights; nothing is drawn")
+    set_defaults(args, {"batch": "dynamic"})
     net = read_net(args)
     if target == "onnx":
         data = onnx_bytes(args, net, out)
@@ -83,6 +86,7 @@ def onnx_bytes(args: argparse.Namespace, net: Any, out: str) -> bytes:
 
 def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[str, str]:
     """The target and the output path: from --to, from the ending of -o, else PyTorch beside nobody's file."""
+    from ..ours import keep_others
     from ..writing import keep_sources
 
     target, out = args.to, args.output
@@ -97,4 +101,5 @@ def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[st
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file).stem
         out = f"{stem}{targets[target]}"
     keep_sources(out, program=args.file, weights=args.weights)
+    keep_others(out, args.force)
     return target, out

@@ -6,7 +6,7 @@ import sys
 HELP = "Print a script that completes commands and options in a shell."
 EXAMPLE = 'eval "$(cnnc completion bash)"'
 SHELLS = ("bash", "zsh", "fish")
-FILES = ("a", "b", "file", "files", "image", "labels", "output", "plot", "source", "weights")
+FILES = ("file", "files", "image", "labels", "output", "plot", "source", "weights")
 """The arguments, by where they are stored, that name files."""
 
 

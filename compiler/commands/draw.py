@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..diagnostics import usage
-from .shared import add_network, read_net, write_result
+from .shared import add_force, add_network, read_net, write_result
 
 HELP = "Draw the network as SVG, Mermaid or DOT."
 EXAMPLE = "cnnc draw googlenet.cnn -o googlenet.svg --depth 1"
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="OUT", help="file to write, - for stdout (default: the program's name)"
     )
+    add_force(parser)
     parser.add_argument(
         "--depth", type=whole, metavar="N", help="open so many levels of blocks, 0 for none (default: all)"
     )
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
 def choose_form(args: argparse.Namespace) -> tuple[str, str]:
     """The form and the output path: from --to, from the ending of -o, else SVG."""
     from ..drawing import ENDINGS
+    from ..ours import keep_others
     from ..writing import keep_sources
 
     form, out = args.to, args.output
@@ -56,6 +58,7 @@ def choose_form(args: argparse.Namespace) -> tuple[str, str]:
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file or "net").stem
         out = f"{stem}{ENDINGS[form]}"
     keep_sources(out, program=args.file)
+    keep_others(out, args.force)
     return form, out
 
 

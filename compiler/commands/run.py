@@ -7,7 +7,16 @@ from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
 from ..files import open_file
-from .shared import add_limits, given_weights, positive, read_net, refuse_idle, show_diagnostics
+from .shared import (
+    add_force,
+    add_limits,
+    given_weights,
+    positive,
+    read_net,
+    refuse_idle,
+    set_defaults,
+    show_diagnostics,
+)
 
 HELP = "Run a network on an image, or on all images of a folder."
 EXAMPLE = "cnnc run resnet50.cnn --input cat.jpg --weights resnet50.safetensors --labels imagenet.txt"
@@ -29,9 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-D", dest="define", action="append", metavar="NAME=VALUE", help="value of a build parameter")
     parser.add_argument("--weights", metavar="FILE", help="take weights from a .safetensors or .pth file")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of random weights without --weights (default 0)"
-    )
+    parser.add_argument("--seed", type=int, metavar="N", help="of random weights without --weights (default 0)")
     parser.add_argument(
         "--on", choices=("cpu", "cuda", "onnx", "numpy"), default="cpu", help="what runs it (default: cpu)"
     )
@@ -40,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mean", metavar="A,B,C", help="of pixels between 0 and 1 (default: ImageNet's)")
     parser.add_argument("--std", metavar="A,B,C", help="their standard deviation (default: ImageNet's)")
     parser.add_argument("--no-normalize", action="store_true", help="leave pixels between 0 and 1")
-    parser.add_argument("-o", "--output", metavar="OUT", help="store outputs as .npy, or maps as .png masks")
+    parser.add_argument(
+        "-o", "--output", metavar="OUT", help="store outputs as .npy, or images and maps of classes as .png"
+    )
+    add_force(parser)
     parser.add_argument("--profile", action="store_true", help="show the time of each layer beside its share of MACs")
     add_limits(parser)
 
@@ -51,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.no_normalize:
         refuse_idle(args, ("mean", "std"), "--no-normalize")
+    if args.weights is not None:
+        refuse_idle(args, ("seed",), "--weights; nothing is drawn")
+    set_defaults(args, {"seed": 0})
     net = read_network(args)
     with packages():
         from ...backends.images import find_images
@@ -61,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         images = find_images(Path(args.image or "''"))  # an empty name would be this folder
     labels, targets = read_labels(args.labels), output_paths(args.output, images)
     keep_inputs(targets, images, args)
+    keep_results(targets, net, args.force)
     runner = Runner(net, args.on, given_weights(args), args.seed, args.profile)
     if args.weights is None:
         show_diagnostics([Diagnostic("W0610", {"seed": args.seed}, None)])
@@ -92,26 +106,34 @@ def run_one(
     pixels = load(image, shape, *normal)
     if runner.times is not None:
         print("\n".join(profile_lines(runner.net, *runner.profile(pixels))), end="\n\n")
-    found = results(runner.net, runner(pixels))
+    found = results(runner.net, runner(pixels), *normal)
     for result in found:
         print(show(image) if len(found) == 1 else f"{show(image)}: {result.name}")
         print("\n".join(result_lines(result, labels, args)))
         if target is not None:
-            store(result, target if len(found) == 1 else target.with_stem(f"{target.stem}-{result.name}"))
+            store(result, result_path(target, result.name, len(found)))
     sys.stdout.flush()
 
 
 def result_lines(result: Any, labels: Labels, args: argparse.Namespace) -> list[str]:
-    """The best classes, or what a map is like."""
+    """The best classes, or what a map is like and how it is read."""
     if not result.is_vector:
         shape, low, high = "×".join(map(str, result.array.shape)), result.array.min(), result.array.max()
-        return [f"  {shape}, from {low:.4g} to {high:.4g}" + ("" if args.output else "; -o out.png stores the mask")]
+        lines = [f"  {shape}, from {low:.4g} to {high:.4g}" + ("" if args.output else "; -o out.png stores it")]
+        return [*lines, *reading_lines(result)] if result.array.ndim == 3 else lines
     if labels is not None and len(labels) != result.array.size:
         reason = f"it has {len(labels):,} lines, {result.name} {result.array.size:,} classes"
         raise usage("E0554", path=args.labels, reason=reason)
     best = result.best(args.top)
     names = [show(labels[i]) if labels else "" for i, _ in best]
     return [f"  {p:8.4f}  {i:>5}  {name}".rstrip() for (i, p), name in zip(best, names, strict=True)]
+
+
+def reading_lines(result: Any) -> list[str]:
+    """How a map is read, and how much of an image does not fit that."""
+    outside = result.reading.outside(result.array) if result.reading.image else 0.0
+    beyond = f"; {outside:.1%} of the values lie beyond and are cut off" if outside >= 0.0005 else ""
+    return [f"  read as {result.reading.why}{beyond}"]
 
 
 def store(result: Any, target: Path) -> None:
@@ -146,6 +168,22 @@ def keep_inputs(targets: list[Path] | list[None], images: list[Path], args: argp
         keep_sources(target, program=args.file, weights=args.weights, labels=args.labels)
         for image in images:
             keep_sources(target, image=image)
+
+
+def result_path(target: Path, name: str, outputs: int) -> Path:
+    """Where an output goes: the file asked for, with the output's name in it where there are several."""
+    return target if outputs == 1 else target.with_stem(f"{target.stem}-{name}")
+
+
+def keep_results(targets: list[Path] | list[None], net: Any, force: bool) -> None:
+    """Refuse, before anything is run, to write over what is there (E0555)."""
+    from ..ours import keep_others
+
+    names = [terminal.name for terminal in net.graph.outputs]
+    for target in targets:
+        if target is not None:
+            for name in names:
+                keep_others(result_path(target, name, len(names)), force)
 
 
 # Requests

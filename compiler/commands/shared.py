@@ -4,13 +4,17 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..diagnostics import Diagnostic, usage
 from ..limits import Limits
 from ..render import render_text
+from ..source import Source
 from ..streams import typed
 
+GIVE = "give a file, `-` for standard input, or -e TEXT"
+TEXT_NAME = "<command line>"
+"""What a text that stands on the command line is called."""
 OUTSIDE = "read files outside of the project, and such with several hard links"
 
 
@@ -26,6 +30,49 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", metavar="FILE", help="program to read, - for stdin")
     parser.add_argument("-e", dest="text", metavar="TEXT", help="the program itself instead of a file")
     add_settings(parser)
+
+
+class Program(NamedTuple):
+    """One of several programs of a command line: a file's name, or the text itself."""
+
+    file: str | None
+    text: str | None
+
+    @property
+    def name(self) -> str:
+        return self.file if self.file is not None else TEXT_NAME
+
+    def source(self, limits: Limits) -> Source:
+        from ..files import read_source
+
+        return Source(typed(self.text), TEXT_NAME) if self.text is not None else read_source(self.file or "", limits)
+
+
+class AddPrograms(argparse.Action):
+    """Collects files and texts in the order in which they stand."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option: str | None = None) -> None:
+        more = [Program(None, values)] if option else [Program(file, None) for file in values]
+        namespace.programs = [*(getattr(namespace, "programs", None) or ()), *more]
+
+
+def add_programs(parser: argparse.ArgumentParser, metavar: str | tuple[str, ...], help: str) -> None:
+    """Any number of programs, in `programs`."""
+    parser.add_argument("files", nargs="*", action=AddPrograms, metavar=metavar, help=help)
+    parser.add_argument(
+        "-e", action=AddPrograms, dest="text", metavar="TEXT", help="a program itself instead of a file"
+    )
+
+
+def programs_of(args: argparse.Namespace) -> list[Program]:
+    """The programs that the arguments name. Raises UsageError (E0501) for none, and for standard input twice."""
+    programs: list[Program] = getattr(args, "programs", None) or []
+    if not programs:
+        raise usage("E0501", path="the network", reason="none is given", help=GIVE)
+    if sum(program.file == "-" for program in programs) > 1:
+        way = "leave one `-` out, or give a file"
+        raise usage("E0501", path="-", reason="standard input can be read only once", help=way)
+    return programs
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +103,8 @@ def positive(text: str) -> int:
 def check_source(args: argparse.Namespace) -> None:
     """Refuse a command line that names no network, or two (E0501)."""
     if (args.text is None) == (args.file is None):
-        raise usage("E0501", path="the network", reason="give a file, `-`, or -e TEXT")
+        reason = "none is given" if args.text is None else "a file and a text are given"
+        raise usage("E0501", path="the network", reason=reason, help=GIVE)
 
 
 def refuse_idle(args: argparse.Namespace, names: Iterable[str], beside: str) -> None:
@@ -76,11 +124,8 @@ def set_defaults(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
 
 def network_source(args: argparse.Namespace) -> Any:
     """The text of the network that the arguments name."""
-    from ..files import read_source
-    from ..source import Source
-
     check_source(args)
-    return read_source(args.file, limits_of(args)) if args.text is None else Source(typed(args.text), "<command line>")
+    return Program(args.file, args.text).source(limits_of(args))
 
 
 def read_net(args: argparse.Namespace) -> Any:
@@ -90,7 +135,7 @@ def read_net(args: argparse.Namespace) -> Any:
     check_source(args)
     shapes, values, limits = shapes_of(args), definitions_of(args), limits_of(args)
     if args.text is not None:
-        net = compile(typed(args.text), shapes, values, name="<command line>", limits=limits)
+        net = compile(typed(args.text), shapes, values, name=TEXT_NAME, limits=limits)
     else:
         net = load(args.file, shapes, values, limits=limits)
     show_diagnostics(net.warnings)
@@ -153,6 +198,10 @@ def root_of_import(args: argparse.Namespace, path: str) -> str | None:
     except OSError:  # without a current folder it is not there anyway
         inside = True
     return root if inside else None
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="replace a file that cnnc did not write")
 
 
 def write_result(out: str, data: bytes, net: Any) -> None:

@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from .shared import add_limits, limits_of
+from .shared import add_force, add_limits, limits_of
 
 HELP = "Evaluate a space of networks, up to millions, and find the best trade-offs."
 EXAMPLE = "cnnc sweep examples/sweep/mobilenet_mcu.toml -o results.csv --workers all"
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--restart", action="store_true", help="do not go on with the unfinished sweep of OUT")
     parser.add_argument("--plot", metavar="OUT", help="a picture of the points and the front: .svg, .png or .pdf")
+    add_force(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table", help="of the front (default: table)")
     add_limits(parser)
 
@@ -51,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
 def check(args: argparse.Namespace) -> None:
     """Refuse now what would fail at the end, or have no effect."""
     from ..diagnostics import usage
+    from ..ours import keep_others
     from ..writing import keep_sources
 
     if args.cluster is not None and args.workers != "1":
@@ -62,6 +64,8 @@ def check(args: argparse.Namespace) -> None:
 
         check_plot(args.plot)
         keep_sources(args.plot, space=args.file)
+    for path in (args.output, args.plot):
+        keep_others(path, args.force)
 
 
 def swept(args: argparse.Namespace, progress: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..diagnostics import usage
 from ..signals import ENDING, held
-from .shared import add_network, positive, read_net
+from .shared import add_force, add_network, positive, read_net, refuse_idle
 
 HELP = "Train a network as its train section says."
 EXAMPLE = "cnnc train examples/train/digits.cnn --data digits"
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="digits, synthetic, or a path: a folder of images, of MNIST or CIFAR-10, of arrays, a .npz file",
     )
     parser.add_argument("--out", metavar="DIR", help="folder of script, logs, checkpoint and model (runs/NAME)")
+    add_force(parser)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     parser.add_argument("--workers", type=count, default=0, metavar="N", help="processes that load data (default 0)")
@@ -49,12 +50,15 @@ def count(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """The script's exit status; 1 where it ended with an error, 130 where it was interrupted."""
     from ...backends import require
+    from ..ours import keep_others
     from ..writing import write_file
 
     if not 0 <= args.node_rank < args.nodes:
         raise usage("E0521", rank=args.node_rank, nodes=args.nodes)
     if args.nodes > 1 and args.rendezvous is None:
         raise usage("E0591", nodes=args.nodes)
+    if args.nodes == 1:
+        refuse_idle(args, ("rendezvous",), "one machine; --nodes says how many there are")
     net = read_net(args)
     text = net.train_source(args.data)
     require(packages_of(text))
@@ -67,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise usage("E0503", path=str(out), reason=error.strerror) from None
     script = out / "train.py"
+    keep_others(script, args.force)
     write_file(script, text.encode())
     print(f"wrote {script}", flush=True)
     share = max(1, (os.cpu_count() or 1) // args.processes)

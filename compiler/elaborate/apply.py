@@ -41,7 +41,7 @@ class Applier(Uses):
             return x
         if layer is UNKNOWN:
             return self.unknown(node, env)
-        raise self.problem("E0308", node, env, got=describe(layer))
+        raise self.problem("E0308", node, env, got=describe(layer), **self.way_from_word(layer, env))
 
     def apply_evaluated(self, node: ast.Expr, env: Env, x: Value, tag: Tag) -> Value:
         return self.apply_value(self.evaluate(node, env), node, env, x, tag)
@@ -94,9 +94,12 @@ class Applier(Uses):
             except Fatal:
                 raise
             except Problem as problem:
-                self.report(problem)
-                x = self.unknown(link, env)
+                x = self.failed(problem, link, env)
         return x
+
+    def look_through(self, links: tuple[ast.Expr, ...], env: Env) -> None:
+        if links:
+            self.links(links, env, self.unknown(links[0], env), True)
 
     def check_link(self, link: ast.Expr, env: Env, after_arrow: bool, before_arrow: bool) -> None:
         """Refuse `x -> b + c` and `b if t -> c`: readers disagree on what they mean."""

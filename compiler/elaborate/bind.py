@@ -3,7 +3,7 @@
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Reject, show, similar
+from ..diagnostics import Label, Reject, show, similar
 from ..ir import Value
 from ..ops import Op
 from ..ops.composite import Composite
@@ -38,17 +38,17 @@ class Given:
             elif name not in names:
                 facts = {"name": name, "layer": ref.name, "see": suggest(name, names, ref.name)}
                 raise evaluator.problem("E0302", argument, env, **facts)
+            if name in self.by_name and names.count(name) > 1:
+                continue  # the declaration has it twice, which is the mistake
             if name in self.by_name or (ref.suffix is not None and name == suffix_name):
-                raise evaluator.problem("E0306", argument, env, name=name, layer=ref.name)
+                raise self.given_twice(ref, name, argument)
             self.by_name[name] = argument
 
-
-TORCH_NAMES = {
-    "stride": "s", "strides": "s", "padding": "p", "pad": "p", "kernel": "k", "kernel_size": "k", "dilation": "d",
-    "groups": "g", "out_channels": "c", "filters": "c", "channels": "c", "out_features": "n", "features": "n",
-    "padding_mode": "pad_mode", "ceil_mode": "ceil", "count_include_pad": "count_pad", "rate": "p",
-}  # fmt: skip
-"""What other frameworks call arguments, and what they are called here."""
+    def given_twice(self, ref: Ref, name: str, argument: ast.Argument) -> Problem:
+        """The mistake, with a label on the first of the two, which may be the kernel suffix."""
+        first = self.by_name.get(name)
+        label = Label(self.env.span(first or self.node.func), "given here before" if first else "the suffix gives it")
+        return Problem("E0306", self.env.span(argument), labels=(label,), name=name, layer=ref.name)
 
 
 def where_to_look(ref: Ref) -> str:
@@ -62,7 +62,12 @@ def where_to_look(ref: Ref) -> str:
 
 def suggest(name: str, names: list[str], layer: str) -> str:
     """A way out for an unknown argument."""
-    close = [n for n in (TORCH_NAMES.get(name),) if n in names] or similar(name, names, 0.6)
+    from .foreign import argument_here  # only mistakes need it
+
+    here = argument_here(name, names)
+    if here:
+        return here
+    close = similar(name, names, 0.6)
     if close:
         return f"did you mean `{close[0]}`?"
     return f"`{layer}` takes {show(', '.join(names))}" if names else f"`{layer}` takes no arguments"
@@ -93,7 +98,7 @@ def bind_op(evaluator: Evaluator, ref: Ref, node: Any, env: Env, rank: int | Non
         try:
             values[hole.place] = _read(raw, hole.kind, rank)
         except Reject as reject:
-            facts = {"name": hole.name, "layer": ref.name, "see": where_to_look(ref), **reject.facts}
+            facts = {"name": hole.name, "layer": ref.name, "see": hole.kind.way or where_to_look(ref), **reject.facts}
             span = env.file.span(hole.setting) if hole.setting is not None else env.span(hole.argument or node)
             raise Problem(reject.code, span, **facts) from None
     return UNKNOWN if unknown else entry.signature(*values)
@@ -202,6 +207,7 @@ def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) 
     if ref.suffix is not None and "k" not in names:
         raise evaluator.problem("E0321", node, env, layer=decl.name)
     given = Given(evaluator, ref, names, "k", node, env)
+    twice = len({*names}) < len(names)
     settings = env.scope.settings.of(decl.name)
     values = []
     for param in decl.node.params:
@@ -216,6 +222,8 @@ def bind_block(evaluator: Evaluator, ref: Ref, node: Any, env: Env, inner: Env) 
         else:
             facts = {"name": param.name, "layer": decl.name, "doc": "it has no default", "see": where_to_look(ref)}
             raise evaluator.problem("E0303", node, env, **facts)
+        if twice and names.count(param.name) > 1:  # which of the two is meant is unknown
+            value = UNKNOWN
         inner.names[param.name] = value
         values.append(value)
     return values

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..diagnostics import Reject
 from ..ir import Apply, Call, Region, Value
+from ..namespace import Namespace
 from ..source import Span
 
 BARE_KINDS = frozenset({"fc"})
@@ -105,6 +106,7 @@ class Frame:
     """A region under construction. `pure` falls when the region reads or sets tensors of the scopes around it."""
 
     __slots__ = (
+        "again",
         "arguments",
         "branches",
         "call",
@@ -113,11 +115,11 @@ class Frame:
         "imports",
         "is_open",
         "layers",
+        "names",
         "parent",
         "positional",
         "pure",
         "region",
-        "reserved",
         "shared",
     )
 
@@ -129,8 +131,9 @@ class Frame:
         self.is_open = True
         self.pure = True
         self.layers = 0  # expanded layers so far
-        self.shared: list[Any] = []  # declarations of this block's own shared layers that were used
-        self.reserved: set[str] = set()  # names that steps may not take
+        self.shared: dict[Any, Call] = {}  # this block's own shared layers, each with its first use
+        self.again: dict[Call, Call] = {}  # further uses of them, each with the first
+        self.names = Namespace()  # of steps; what is in it before they are named, they may not take
         self.branches = 0  # branches of lists so far, which number the next
         self.imports: dict[Value, Value] = {}
         self.exports: dict[Value, Value] = {}
@@ -184,11 +187,18 @@ class Frame:
         self.finish()
 
     def finish(self) -> None:
+        """Name the steps. A further use of a shared layer has the name of the first, whatever that came to be."""
         self.is_open = False
+        fresh = [step for step in self.region.steps if step not in self.again]
+        for step in fresh:
+            if step.label:
+                step.name = self.names.take(safe_name(step.label))
         if self.positional:
-            _number(self.region.steps, self.reserved)
+            _number(self.region.steps)
         else:
-            _name_by_kind(self.region.steps, self.reserved)
+            _name_by_kind(fresh, self.names)
+        for step, first in self.again.items():
+            step.name = first.name
 
 
 def name_alone(region: Region) -> None:
@@ -202,51 +212,32 @@ def name_alone(region: Region) -> None:
         region.steps[0].name = ""
 
 
-def _number(steps: list[Apply | Call], reserved: set[str]) -> None:
-    """Names by position, 0, 1, 2, …; labels win."""
-    taken = set(reserved)
+def _number(steps: list[Apply | Call]) -> None:
+    """Names by position, 0, 1, 2, …, for steps without a label."""
     index = 0
     for step in steps:
-        step.name = _labelled(step, taken) if step.label else str(index)
+        if not step.label:
+            step.name = str(index)
         index += step.count if isinstance(step, Call) else 1
 
 
-def _name_by_kind(steps: list[Apply | Call], reserved: set[str]) -> None:
-    """Names by kind and number, conv1, conv2, bn1, …; labels win."""
+def _name_by_kind(steps: list[Apply | Call], names: Namespace) -> None:
+    """Names by kind and number, conv1, conv2, bn1, …, for steps without a label."""
     totals: dict[str, int] = {}
     for step in steps:
         totals[step.kind] = totals.get(step.kind, 0) + 1
-    taken = set(reserved)
-    for step in steps:
-        if step.label:
-            step.name = _labelled(step, taken)
     counts: dict[str, int] = {}
     for step in steps:
         if step.label:
             continue
         kind = step.kind
-        if kind in BARE_KINDS and totals[kind] == 1 and kind not in taken:
-            step.name = kind
+        if kind in BARE_KINDS and totals[kind] == 1 and kind not in names:
+            step.name = names.take(kind)
             continue
         counts[kind] = counts.get(kind, 0) + 1
-        while f"{kind}{counts[kind]}" in taken:
+        while f"{kind}{counts[kind]}" in names:
             counts[kind] += 1
-        step.name = f"{kind}{counts[kind]}"
-
-
-def _labelled(step: Apply | Call, taken: set[str]) -> str:
-    """A label as a name; a further use of shared weights keeps the name of the first."""
-    name = safe_name(step.label or "")
-    return name if isinstance(step, Call) and step.reuse else _unique(name, taken)
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    """The name, or with a number from 2 on where the body has used it already (a label set anew in a loop)."""
-    candidate, n = name, 2
-    while candidate in taken:
-        candidate, n = f"{name}{n}", n + 1
-    taken.add(candidate)
-    return candidate
+        step.name = names.take(f"{kind}{counts[kind]}")
 
 
 def open_region(

@@ -1,5 +1,6 @@
 """Choices from a table, such as an optimizer with its arguments, in a `train` section."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ class Reader:
         node = ast.bare(node)
         name = called(node)
         if name not in table:
-            raise self.problem("E0351", node, what=what, see=closest(name, table))
+            raise self.problem("E0351", node, what=what, see=chosen_here(name, table))
         return self.bound(table[name], node)
 
     def bound(self, entry: Entry, node: ast.Expr) -> Any:
@@ -49,5 +50,20 @@ def called(node: ast.Expr) -> str:
 def closest(name: str, names: Iterable[str]) -> str:
     """A way out for a name that is none of a few."""
     names = list(names)
-    close = similar(name.lower(), names, 0.6)
+    close = similar(name.lower(), names, 0.7)
     return f"did you mean `{close[0]}`?" if close else f"there are {', '.join(names)}"
+
+
+def chosen_here(name: str, table: Mapping[str, Entry]) -> str:
+    """A way out for a name that is not in a table: the entry that others call so, or that is a part of the name."""
+    from .foreign import called_here, choice_here  # only mistakes need it
+
+    here = called_here(name, table.values()) or choice_here(name)
+    if here:
+        return here
+    close = similar(name.lower(), table, 0.75)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    parts = [part for part in re.findall("[a-z0-9]+", re.sub("([A-Z])", r"_\1", name).lower()) if part in table]
+    rest = f"there are {', '.join(table)}"
+    return f"did you mean `{parts[0]}`? {rest[0].upper()}{rest[1:]}" if len(parts) == 1 else closest(name, table)

@@ -148,7 +148,11 @@ class Evaluator(Lists):
     def not_callable(self, target: Any, node: ast.Call, env: Env) -> Problem:
         if is_layer(target):
             return self.problem("E0324", node.func, env)
-        return self.problem("E0314", node.func, env, what=describe(target))
+        return self.problem("E0314", node.func, env, what=describe(target), **self.way_from_word(target, env))
+
+    def way_from_word(self, value: Any, env: Env) -> dict[str, Any]:
+        """A better help where a word of some argument, such as `linear`, stands for a layer."""
+        return {"help": self.did_you_mean(value, env)} if isinstance(value, str) and value else {}
 
     def function(self, node: ast.Call, name: str, env: Env) -> Any:
         for argument in node.args:
@@ -175,6 +179,10 @@ class Evaluator(Lists):
             if self.looking:
                 raise IsTensor
             return self.apply_chain_to(head, node.links[1:], node, env)
+        if head is UNKNOWN:
+            if not self.looking:
+                self.look_through(node.links[1:], env)
+            return UNKNOWN
         return Layer(node, env)
 
     def as_(self, node: ast.As, env: Env) -> Any:

@@ -8,7 +8,7 @@ from ..ir import Value
 from ..ops.kinds import describe
 from ..symbolic import Sym
 from .names import IsTensor, Names, is_layer
-from .scope import ABSENT, UNKNOWN, Branches, Env, Layer, Ref, TensorChain
+from .scope import ABSENT, UNKNOWN, Branches, Env, Layer, Ref, Sentinel, TensorChain
 
 STEPS_A_TURN = 4
 """What one turn of a loop counts: its environment is what takes most memory."""
@@ -23,7 +23,13 @@ class Lists(Names):
         return node.parts
 
     def tuple_(self, node: ast.Tuple, env: Env) -> Any:
-        return self.bounded_list(tuple([self.evaluate(item, env) for item in node.items]), node, env)
+        return self.data([self.evaluate(item, env) for item in node.items], node, env)
+
+    def data(self, items: list[Any], node: ast.Expr, env: Env) -> Any:
+        """A tuple; UNKNOWN where an entry is, so that nothing is said of what it is used for."""
+        if any(item is UNKNOWN for item in items):
+            return UNKNOWN
+        return self.bounded_list(tuple([item for item in items if item is not ABSENT]), node, env)
 
     def listing(self, node: ast.Listing, env: Env) -> Any:
         """A tuple of data, or at the first layer or tensor a list of branches, whose entries are read when built."""
@@ -33,12 +39,12 @@ class Lists(Names):
             if is_layer(value) or isinstance(value, Value):
                 return Branches(node, [Layer(item, env) for item in node.items], [*items, value])
             items.append(value)
-        return self.list_of(node, items, env)
+        return self.data(items, node, env)
 
     def list_of(self, node: ast.Expr, items: list[Any], env: Env) -> Any:
         if any(is_layer(item) or isinstance(item, Value) for item in items):
             return Branches(node, items)
-        return self.bounded_list(tuple([item for item in items if item is not ABSENT]), node, env)
+        return self.data(items, node, env)
 
     def bounded_list(self, values: tuple[Any, ...], node: ast.Expr, env: Env) -> Any:
         """A list of data that was made; its entries, with those of the lists in it, are counted and limited."""
@@ -134,4 +140,4 @@ class Lists(Names):
             return self.key_of("layer", id(value.node), value.env.key)
         if isinstance(value, Branches):
             return self.key_of("branches", *map(self.fingerprint, value.items))
-        return ("absent",) if value is ABSENT else None
+        return (value.description,) if isinstance(value, Sentinel) else None

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from functools import partial
-from math import isfinite
 from typing import Any, TypeVar
 
 from .. import syntax as ast
 from ..diagnostics import Diagnostic, Reject
 from ..ir import Apply, Call, Terminal, Value
-from ..ops.kinds import describe
+from ..ops.kinds import LARGEST, SMALLEST, describe
 from ..recipe.fit import check_target, target_of
 from ..recipe.losses import LOSSES, Loss
 from ..recipe.recipe import Target, Term
-from .choices import Reader, bare_name, called, closest
+from .choices import Reader, bare_name, called, chosen_here
 from .evaluate import Evaluator
 from .scope import UNKNOWN, Env
 
@@ -52,9 +51,10 @@ class LossReader(Reader):
         for i, (_, use, _) in enumerate(found):
             self.checked(use, partial(check_target, known[: i + 1]))
         read = {name for term in known for name in term.outputs}
-        for name in self.by_name:
-            if name not in read:
-                self.evaluator.sink.add(Diagnostic("W0611", {"name": name}, self.env.span(node)))
+        unread = [f"`{name}`" for name in self.by_name if name not in read]
+        if unread:
+            outputs = f"outputs {', '.join(unread)} are" if len(unread) > 1 else f"output {unread[0]} is"
+            self.evaluator.sink.add(Diagnostic("W0611", {"outputs": outputs}, self.env.span(node)))
         return known
 
     # The sum
@@ -71,8 +71,8 @@ class LossReader(Reader):
         name = called(node)
         if name not in LOSSES:
             if not name:
-                raise self.not_a_sum(node, "this is no loss")
-            raise self.problem("E0351", node, what="loss", see=closest(name, LOSSES))
+                raise self.not_a_sum(node, "this is not a loss")
+            raise self.problem("E0351", node, what="loss", see=chosen_here(name, LOSSES))
         return [(factor, node, None)]
 
     def product(self, node: ast.Binary, factor: float) -> list[Weighted]:
@@ -86,14 +86,15 @@ class LossReader(Reader):
                 continue
             value = self.evaluator.evaluate(term, self.env)
             if isinstance(value, bool) or not isinstance(value, (int, float)) or op not in ("*", "/"):
-                raise self.not_a_sum(term, f"{describe(value)} is no weight")
+                raise self.not_a_sum(term, f"{describe(value)} is not a weight")
             if value < 0 or (op == "/" and value == 0):
                 raise self.not_a_sum(term, "a weight is negative, or a divisor 0")
             factor = factor * value if op == "*" else factor / value
         if inner is None:
             raise self.not_a_sum(node, "this is a number")
-        if not isfinite(factor):
-            raise self.not_a_sum(node, "a weight is beyond all numbers")
+        if factor > LARGEST or 0 < factor < SMALLEST:
+            reason = f"single precision cannot hold the weight {factor:g}, only 0 and {SMALLEST:.4g} to {LARGEST:.4g}"
+            raise self.not_a_sum(node, reason)
         return self.terms(inner, factor)
 
     def holds_loss(self, node: ast.Expr) -> bool:
@@ -139,7 +140,9 @@ class LossReader(Reader):
             for name, argument in zip(names, given, strict=True):
                 if name not in self.by_name:
                     known = ", ".join(f"`{n}`" for n in self.by_name)
-                    what = f"`{name}` is no output" if name else "outputs are given by name, settings as `name=value`"
+                    what = (
+                        f"`{name}` is not an output" if name else "outputs are given by name, settings as `name=value`"
+                    )
                     raise self.problem("E0353", argument, what=what, way=f"there is {known}; `aux name = …` adds one")
         if len(names) != loss.operands:
             wanted = f"`{loss.name}` is computed from {loss.operands} output{'s' if loss.operands > 1 else ''}"

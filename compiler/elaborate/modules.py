@@ -17,6 +17,26 @@ BLOCK = re.compile(r"^block (\w+)", re.MULTILINE)
 Loader = Callable[[str, Source], Source]
 """Reads the file that a `use` line names, seen from the file that the line is in. Raises CnncError."""
 
+PRELUDE_KNOWN_AS: dict[str, tuple[str, ...]] = {
+    "cbr": ("ConvBNReLU", "ConvNormActivation", "ConvNormAct", "ConvBNAct", "BasicConv2d"),
+    "se": ("SqueezeExcitation", "SqueezeExcite", "SqueezeAndExcitation", "SELayer", "SEBlock"),
+    "cbam": ("CBAM",),
+    "eca": ("ECA", "EfficientChannelAttention"),
+    "basic": ("BasicBlock", "ResidualUnit"),
+    "bottleneck": ("Bottleneck", "ResNetBottleneck"),
+    "preact": ("PreActBlock", "PreActBottleneck"),
+    "resnext": ("ResNeXtBlock", "ResNeXtBottleneck"),
+    "inverted_residual": ("InvertedResidual", "MBConv", "InvertedBottleneck", "LinearBottleneck"),
+    "fire": ("FireModule", "Fire"),
+    "dense_layer": ("DenseLayer",),
+    "transition": ("TransitionLayer", "TransitionBlock"),
+    "shuffle_unit": ("ShuffleUnit", "ShuffleBlock"),
+    "ghost": ("GhostModule", "GhostConv"),
+    "aspp": ("ASPP", "AtrousSpatialPyramidPooling"),
+    "sk": ("SKConv", "SKUnit", "SelectiveKernel"),
+}
+"""What blocks of the prelude are called elsewhere."""
+
 
 class Paragraph(NamedTuple):
     """The text of one prelude block, from its comment to the next."""

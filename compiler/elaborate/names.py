@@ -6,12 +6,12 @@ from typing import Any
 from .. import syntax as ast
 from ..diagnostics import Diagnostic, Sink, show
 from ..ir import Value
-from ..limits import MAX_ERRORS, Limits
+from ..limits import Limits
 from ..ops import NAMES
-from ..ops.base import Tokens
+from ..ops.base import Tokens, channels_of
 from ..ops.composite import COMPOSITES
 from ..ops.initial import METHODS
-from ..source import Span
+from ..source import Source, Span
 from ..symbolic import Sym
 from . import arithmetic
 from .budget import Budget
@@ -21,10 +21,16 @@ from .scope import ABSENT, UNKNOWN, Branches, Combinator, Env, Fatal, Layer, Laz
 COMBINATORS = {
     c.name: c
     for c in (
-        Combinator("id", "The input itself."),
-        Combinator("res", "res(f, proj=g): f plus the input; where their shapes differ, f plus g."),
+        Combinator("id", "The input itself.", ("Identity", "NoOp", "Passthrough", "Skip")),
         Combinator(
-            "split", "split([f, g], sizes): shares the channels out among the branches, concatenates their outputs."
+            "res",
+            "res(f, proj=g): f plus the input; where their shapes differ, f plus g.",
+            ("Residual", "Shortcut", "SkipConnection"),
+        ),
+        Combinator(
+            "split",
+            "split([f, g], sizes): shares the channels out among the branches, concatenates their outputs.",
+            ("Chunk", "TensorSplit"),
         ),
     )
 }
@@ -61,6 +67,10 @@ CONVERTIBLE = {n for n, op in NAMES.items() if op.suffix} | {n for n, c in COMPO
 """Layers that take a kernel suffix."""
 
 
+FLOWS = (ast.Input, ast.Flow, ast.Output, ast.Aux, ast.Binding)
+"""The items of a file that name tensors."""
+
+
 class IsTensor(Exception):
     """Raised instead of building a tensor, where an operand is only looked at."""
 
@@ -74,7 +84,10 @@ class Names:
         self.budget = Budget(limits.max_work)
         self.plans = plans
         self.tree = ast.File((0, 0), ())  # the program's, where there is one
+        self.trees: dict[Source, ast.File] = {}  # those of used files
         self.names_missing = False  # after a `use` that failed, unknown names may have been its blocks
+        self.silenced: set[str] = set()  # names that an error was about, and that stand for nothing
+        self.reading: list[tuple[Lazy, Env]] = []  # the `where` names that are being computed
         self.trail: list[tuple[str, Span]] = []  # the uses of blocks that are being followed
         self.looking = False  # at what an operand is, which is evaluated again to be combined: nothing may be built
         self._keys: dict[tuple[Any, ...], int] = {}
@@ -108,6 +121,10 @@ class Names:
         if budget.spent > budget.allowed:
             raise Fatal("E0407", env.span(node), most=budget.most)
 
+    def look_through(self, links: tuple[ast.Expr, ...], env: Env) -> None:
+        """Report the mistakes of layers whose input is unknown."""
+        raise NotImplementedError
+
     def problem(self, code: str, node: Any, env: Env, **facts: Any) -> Problem:
         """A mistake at a node. A fact that takes long to find is a function, called where the mistake is reported."""
         return Problem(code, env.span(node), **facts)
@@ -115,6 +132,7 @@ class Names:
     def report(self, problem: Problem) -> None:
         """Enter a mistake into the sink, with the uses of blocks that lead to it, innermost first."""
         facts = {name: fact() if callable(fact) else fact for name, fact in problem.facts.items()}
+        self.silenced |= problem.silences
         labels, notes = tuple(problem.labels), (*problem.notes, *(_used(*use) for use in reversed(self.trail[-3:])))
         self.sink.add(Diagnostic(problem.code, facts, problem.span, labels, notes))
 
@@ -148,9 +166,27 @@ class Names:
             return name
         if name in arithmetic.FUNCTIONS:
             raise self.problem("E0314", node, env, what=f"the function `{name}`")
-        if self.names_missing:
+        if self.names_missing or name in self.silenced:
             return UNKNOWN
-        raise self.problem("E0301", node, env, name=name, help=lambda: self.did_you_mean(name, env))
+        self.check_flow_of_used(node, env)
+        raise self.stray(node, env)
+
+    def stray(self, node: ast.Name, env: Env) -> Problem:
+        """The mistake of a name that stands for nothing."""
+        return self.problem("E0301", node, env, name=node.id, help=lambda: self.did_you_mean(node.id, env))
+
+    def check_flow_of_used(self, node: ast.Name, env: Env) -> None:
+        """Say of a name in a used file that its flow or a build parameter's missing value is what it stands for."""
+        source = env.file.source
+        if source not in self.trees:
+            return
+        facts = {"name": node.id, "file": source.name}
+        for item in self.trees[source].items:
+            if isinstance(item, ast.Net) and any(param.name == node.id for param in item.params):
+                raise self.problem("E0369", node, env, **facts)
+            part = item.define.value if isinstance(item, ast.Binding) else item  # its own name is bound in the file
+            if isinstance(item, FLOWS) and node.id in ast.bound_names(part):
+                raise self.problem("E0368", node, env, **facts)
 
     def builtin(self, name: str) -> Ref | None:
         """A layer, a combinator, or a block of the prelude."""
@@ -169,16 +205,30 @@ class Names:
 
     def bound(self, home: Env, name: str) -> Any:
         value = home.names[name]
+        if isinstance(value, Problem):
+            raise value
         if not isinstance(value, Lazy):
             return value
         if value.busy:
-            raise self.problem("E0328", value.node.name, home, name=name)
+            raise self.circle(value)
         value.busy = True
+        self.reading.append((value, home))
         try:
             home.names[name] = result = self.evaluate(value.node.value, home)
         finally:
             value.busy = False
+            self.reading.pop()
         return result
+
+    def circle(self, value: Lazy) -> Problem:
+        """The mistake of `where` names that need each other, the last of which reads `value`."""
+        from .circles import Step, circle, mention  # only mistakes need it
+
+        start = next(i for i, (lazy, _) in enumerate(self.reading) if lazy is value)
+        within = self.reading[start:]
+        names = [lazy.node.name.id for lazy, _ in (*within[1:], within[0])]
+        spans = [home.span(mention(name, lazy.node.value)) for name, (lazy, home) in zip(names, within, strict=True)]
+        return circle([Step(lazy.node.name.id, span) for (lazy, _), span in zip(within, spans, strict=True)])
 
     def extent(self, node: ast.Name, env: Env) -> Any:
         """`cin`, `hin`, `win`, `din`: an extent of the enclosing block's input."""
@@ -187,23 +237,25 @@ class Names:
             raise self.problem("E0367", node, env, name=node.id)
         if source.shape is None:
             return UNKNOWN
+        if node.id in self.silenced:
+            return UNKNOWN
         index = EXTENTS[node.id]
         rank = len(source.shape) - 1
+        if node.id == "cin":
+            return channels_of(source.shape)
         if isinstance(source.shape, Tokens):
-            rank, index = 0, index or -1
-            if node.id == "cin":
-                return source.shape[index]
+            rank = 0
         if index and -index > rank:
             raise self.problem("E0217", node, env, name=node.id, shape=source.shape)
         return source.shape[index]
 
     def did_you_mean(self, name: str, env: Env) -> str:
         """The way out for an unknown name, where it will be shown."""
-        if len(self.sink.found) >= MAX_ERRORS:
+        if self.sink.is_full:
             return ""
         from .suggestions import suggestion  # only mistakes need it
 
-        return suggestion(name, env, self.tree, env.source)
+        return suggestion(name, env, self.trees.get(env.file.source, self.tree), env.source)
 
 
 def is_layer(value: Any) -> bool:

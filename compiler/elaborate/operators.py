@@ -24,7 +24,7 @@ class Operators(Regions):
         if node.level not in ("sum", "product"):
             return self.apply_value(self.evaluate(node, env), node, env, x, tag)
         if len(node.terms) == 2 and node.ops == ("*",):
-            times = self.count_value(node.terms[1], env)
+            times = self.count_value(node, env)
             if times is UNKNOWN:
                 return self.unknown(node, env)
             if times is not None:
@@ -37,29 +37,29 @@ class Operators(Regions):
             return body(x)
         return self.enclosed("group", "group", node, env, x, tag, False, body)
 
-    def count_value(self, node: ast.Expr, env: Env) -> Any:
-        """The value after `*` where it is no operand; None for one, or for what only a branch before it defines."""
+    def count_value(self, node: ast.Binary, env: Env) -> Any:
+        """The value after `*` where it is no operand; None for one, or for what only the branch before it labels."""
         try:
-            value = self.look(node, env)
+            value = self.look(node.terms[1], env)
         except Problem as problem:
-            if problem.code == "E0301":
+            if problem.code == "E0301" and problem.facts["name"] in ast.labels(node.terms[0]):
                 return None
             raise
         return None if is_operand(value) else value
 
     def is_combination(self, node: ast.Binary, env: Env) -> bool:
         """Whether a product combines layers, rather than repeating one."""
-        return not (len(node.terms) == 2 and node.ops == ("*",) and self.count_value(node.terms[1], env) is not None)
+        return not (len(node.terms) == 2 and node.ops == ("*",) and self.count_value(node, env) is not None)
 
     def combine(self, node: ast.Binary, env: Env, x: Value) -> Value:
         """All operands that are present on the same input, combined from left to right."""
-        self.warn_ignored([(term, env) for term in node.terms], env.span(node))
+        self.warn_ignored([(term, env) for term in node.terms], node, env, x)
         total: Value | None = None
         for op, term in zip(("+", *node.ops), node.terms, strict=True):
             value = self.evaluate(term, env)
             if value is ABSENT:
                 continue
-            self.check_operand(op, value, term, env)
+            self.check_operand(op, value, term, env, node.ops[0] if total is None and node.ops[0] == "*" else op)
             self.warn_label(term, value, env)
             operand = value if isinstance(value, Value) else self.apply_value(value, term, env, x)
             if total is None:
@@ -76,12 +76,12 @@ class Operators(Regions):
                 raise self.misfit(reject, span, (total, operand), term, env) from None
         return x if total is None else total
 
-    def check_operand(self, op: str, value: Any, term: ast.Expr, env: Env) -> None:
-        """Refuse a constant among layers, and operators that layers do not have."""
+    def check_operand(self, op: str, value: Any, term: ast.Expr, env: Env, sign: str) -> None:
+        """Refuse a constant among layers, and operators that layers do not have. `sign` stands beside the operand."""
         if op not in OPERATOR_OPS:
             raise self.problem("E0327", term, env, op=op, got="a layer", expected="numbers")
         if not is_operand(value) and value is not UNKNOWN:
-            raise self.problem("E0310", term, env, got=describe(value))
+            raise self.problem("E0310", term, env, got=describe(value), **factor(sign, value))
 
     def repeat(self, node: ast.Binary, layer: Any, times: Any, env: Env, x: Value, tag: Tag) -> Value:
         """`f * n`: n instances in sequence, stored once from the first whose output has its input's shape."""
@@ -93,7 +93,8 @@ class Operators(Regions):
             return x
         if isinstance(layer, Value) or isinstance(times, bool) or not isinstance(times, int) or times < 0:
             what = describe(times) if not isinstance(layer, Value) else "a tensor"
-            raise self.problem("E0315", node.terms[1] if not isinstance(layer, Value) else node.terms[0], env, got=what)
+            wrong = node.terms[0] if isinstance(layer, Value) else node.terms[1]
+            raise self.problem("E0315", wrong, env, got=what, **(factor("*", times) if wrong is node.terms[1] else {}))
         if times == 0:
             return x
 
@@ -195,7 +196,7 @@ class Operators(Regions):
             return inputs[0]
         items = [(i.node, i.env) for i in branches.items if isinstance(i, Layer)]
         if len(items) == len(branches.items):
-            self.warn_ignored(items, env.span(branches.node))
+            self.warn_ignored(items, branches.node, env, inputs[0])
         if len(values) == 1:
             return values[0]
         span = env.span(branches.node)
@@ -204,19 +205,23 @@ class Operators(Regions):
         except Reject as reject:
             raise self.misfit(reject, span, tuple(values), branches.node, env) from None
 
-    def ignores_input(self, node: ast.Expr, env: Env) -> bool:
-        """Whether a branch is a tensor, or a chain that begins with one, and so ignores what flows in."""
+    def own_tensor(self, node: ast.Expr, env: Env) -> Value | None:
+        """The tensor that a branch is, or that it begins with as a chain, and which it has instead of its input."""
         core = ast.bare(node)
         core = ast.bare(core.links[0]) if isinstance(core, ast.Chain) else core
         if not isinstance(core, ast.Name):
-            return False
+            return None
         home = env.find(core.id)
         known = home.names[core.id] if home is not None else self.builtin(core.id) or env.find_tap(core.id)
-        return isinstance(known, Value)
+        return known if isinstance(known, Value) else None
 
-    def warn_ignored(self, items: list[tuple[ast.Expr, Env]], span: Span) -> None:
-        if items and all(self.ignores_input(node, env) for node, env in items):
-            self.sink.add(Diagnostic("W0603", {}, span))
+    def warn_ignored(self, items: list[tuple[ast.Expr, Env]], node: ast.Expr, env: Env, x: Value) -> None:
+        """Remark on a group whose every branch has a tensor of its own, unless it is what flows in, or nothing does."""
+        if not items or id(node) in self.unfed:
+            return
+        tensors = [self.own_tensor(*item) for item in items]
+        if not any(t is None or t is x or self.frame.imports.get(t) is x for t in tensors):
+            self.sink.add(Diagnostic("W0603", {}, env.span(node)))
 
     def branch(self, item: Any, node: ast.Expr, env: Env, x: Value, tag: Tag) -> Any:
         """A branch's tensor, or ABSENT; one with a mistake gives an unknown shape, and its neighbours go on."""
@@ -233,5 +238,17 @@ class Operators(Regions):
         except Fatal:
             raise
         except Problem as problem:
-            self.report(problem)
-            return self.unknown(node, env)
+            return self.failed(problem, node, env)
+
+
+def factor(op: str, value: Any) -> dict[str, str]:
+    """A better help where a number stands for a factor of a tensor, which is a layer of its own."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or op not in ("*", "/")
+        or (op == "/" and not value)
+    ):
+        return {}
+    number = f"{value if op == '*' else 1 / value:.6g}"
+    return {"help": f"repeat with `f * 3`; a constant factor is a layer: `f -> scale({number}, learn=false)`"}

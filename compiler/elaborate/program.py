@@ -1,27 +1,29 @@
 """A whole file: declarations are collected first, then inputs, bindings, the flow and outputs are run in order."""
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .. import syntax as ast
-from ..diagnostics import CnncError, Diagnostic, Label, Reject, Sink, show, usage
+from ..diagnostics import Diagnostic, Label, Reject, Sink, show, usage
 from ..ir import Graph, Terminal, Value
 from ..limits import Limits
-from ..ops import NAMES, Shape
-from ..ops.base import check_extents
-from ..ops.composite import COMPOSITES
+from ..ops import Shape
+from ..ops.base import check_input
 from ..ops.initial import KINDS, Initial
 from ..ops.kinds import describe
 from ..source import Source, Span
 from ..symbolic import is_whole, symbol
-from .apply import Applier
+from .alone import alone
 from .bind import suggest
-from .build import open_region, safe_name
+from .build import open_region
+from .circles import circle, circle_in_file
 from .count import Counter
-from .initials import INIT, initials_of
+from .initials import initials_of
 from .instances import Shared, detach
-from .modules import Loader, prelude_block, prelude_paragraphs
-from .names import COMBINATORS, EXTENTS, is_layer, split_suffix
-from .scope import ABSENT, NO_SETTINGS, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
+from .libraries import Libraries, again
+from .modules import Loader
+from .names import is_layer
+from .scope import ABSENT, UNKNOWN, BlockDecl, Env, Fatal, Problem, Ref, Scope, Settings, SharedDecl
 
 if TYPE_CHECKING:
     from ..recipe.recipe import Recipe
@@ -31,7 +33,7 @@ Shapes = dict[str, Shape]
 UNNAMED = "input"  # what an input without a name is called
 
 
-class Program(Applier):
+class Program(Libraries):
     """Elaborates one file into a graph."""
 
     def __init__(
@@ -44,29 +46,25 @@ class Program(Applier):
         shared: Shared | None = None,
     ) -> None:
         frame = open_region("net", "net", (source.name, (0, 0), "net"), Span(source, *tree.pos), None, False)
-        super().__init__(sink, limits, shared, frame)
-        self.source = source
-        self.tree = tree
-        self.loader = loader
-        self.prelude_refs: dict[str, Ref] = {}
-        self.scope = Scope(None, NO_SETTINGS, self.frame, "net")
-        self.env = Env(source, None, self.scope, 0)
+        super().__init__(source, tree, sink, limits, loader, shared, frame)
         self.inputs: list[Terminal] = []
         self.outputs: list[Terminal] = []
         self.aux: list[Terminal] = []
+        self.results: dict[str, Span] = {}  # where each name of an output stands
         self.params: dict[str, Any] = {}
         self.initials: dict[str, Initial] = {}
         self.recipe: Recipe | None = None
+        self.later = {item.define.name.id for item in tree.items if isinstance(item, ast.Binding)}
         self.resized = False  # whether the request gives an input another shape than the program
         self.title = ""
+        self.net: ast.Net | None = None
         self.flow_end: Value | None = None
-        self.places: dict[str, Span] = {}
         self.at: Any = tree  # the item that is being followed
 
     def run(self, params: dict[str, Any], shapes: Shapes | Shape | None) -> Graph | None:
         """The graph, or None where mistakes were found. Everything found goes to the sink."""
         try:
-            settings = self.declare()
+            settings = self.declared()
             self.bind_params(params)
             self.env.key = self.key_of("file", self.source.name, *map(self.fingerprint, self.params.values()))
             self.frame.positional = self.frame.region.positional = self.is_sequence()
@@ -87,164 +85,29 @@ class Program(Applier):
 
     # Declarations
 
-    def declare(self) -> dict[int, Settings]:
-        """Bind blocks, shared layers and build parameters; the `set` defaults in force at each item."""
-        settings = NO_SETTINGS
-        in_force: dict[int, Settings] = {}
-        for index, item in enumerate(self.tree.items):
-            if isinstance(item, ast.Set):
-                settings = self.extend_settings(settings, item)
-            in_force[index] = settings
+    def declared(self) -> dict[int, Settings]:
+        """Bind all that the file declares; the `set` defaults in force at each item."""
+        for item in self.tree.items:
             if isinstance(item, ast.Net):
                 self.declare_net(item)
-            elif isinstance(item, ast.Use):
-                self.declare_used(item)
-            elif isinstance(item, ast.Block):
-                self.check_params(item)
-                self.declare_name(item.name, Ref(BlockDecl(item, self.env, settings), item.name.id))
-            elif isinstance(item, ast.Shared):
-                self.frame.reserved.add(safe_name(item.name.id))
-                self.declare_name(item.name, Ref(SharedDecl(item, self.env, settings), item.name.id))
+        in_force = self.declare(self.main)
+        for value in self.env.names.values():
+            if isinstance(value, Ref) and isinstance(value.target, SharedDecl) and value.target.env is self.env:
+                self.weight_name(value.target)
         return in_force
 
-    def prelude(self, name: str) -> Ref | None:
-        if name not in self.prelude_refs:
-            if name not in prelude_paragraphs():
-                return None
-            self.prelude_refs[name] = Ref(BlockDecl(prelude_block(name), self.prelude_env, NO_SETTINGS), name)
-        return self.prelude_refs[name]
-
-    def declare_used(self, item: ast.Use) -> None:
-        """Bind the blocks of another file, or those of them that are listed."""
-        try:
-            blocks = self.used_blocks(item.path, self.env, ())
-        except Problem as problem:
-            self.report(problem)
-            self.names_missing = True
-            return
-        wanted = item.names or tuple(ast.Name(item.path.pos, name) for name in blocks)
-        for name in wanted:
-            if name.id in blocks:
-                self.declare_name(name, blocks[name.id])
-            else:
-                way = suggest(name.id, list(blocks), item.path.value)
-                self.report(self.problem("E0340", name, self.env, name=name.id, path=item.path.value, see=way))
-
-    def used_blocks(self, path: ast.String, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
-        """The blocks of the file that a `use` line names, by name. Raises Problem for a circle (E0338)."""
-        if self.loader is None:
-            raise self.problem("E0341", path, env, reason="this program has no folder to look in")
-        try:
-            source = self.loader(path.value, env.source)
-        except CnncError as error:
-            first = error.diagnostics[0]
-            reason = first.title if first.code == "E0502" else first.label or first.title
-            raise self.problem("E0341", path, env, reason=reason) from None
-        place = source.path or source.name
-        if place in trail or place == self.source.path:
-            chain = " -> ".join((*(t.rpartition("/")[2] for t in trail), path.value))
-            way = {} if trail else {"help": "remove the line: the blocks of a file are there without it"}
-            raise self.problem("E0338", path, env, chain=chain, **way)
-        tree, found = self.plans.tree(source, self.limits)
-        for diagnostic in found:
-            self.sink.add(diagnostic)
-        return self.library(tree, Env(source, None, Scope(None, title=source.name), ("file", place)), (*trail, place))
-
-    def library(self, tree: ast.File, env: Env, trail: tuple[str, ...]) -> dict[str, Ref]:
-        """Blocks of a used file, each with that file's `set` defaults; its build parameters have their defaults."""
-        settings = NO_SETTINGS
-        blocks: dict[str, Ref] = {}
-        for item in tree.items:
-            if isinstance(item, ast.Use):
-                env.names.update(self.used_blocks(item.path, env, trail))
-            elif isinstance(item, ast.Set):
-                added = {a.name: a.value for a in item.args if a.name is not None}
-                settings = settings.with_line(item.name.id, added, item)
-            elif isinstance(item, ast.Net):
-                env.names.update((p.name, self.evaluate(p.default, env)) for p in item.params if p.default is not None)
-            elif isinstance(item, ast.Block):
-                blocks[item.name.id] = Ref(BlockDecl(item, env, settings), item.name.id)
-                env.names[item.name.id] = blocks[item.name.id]
-        return blocks
-
-    def declare_name(self, name: ast.Name, value: Any) -> None:
-        span = self.env.span(name)
-        if name.id in self.env.names:
-            first = self.places.get(name.id, span)
-            first, again = sorted((first, span), key=lambda place: place.start)  # blocks are declared before parameters
-            labels = (Label(first, "declared here before"),) if first is not again else ()
-            self.report(Problem("E0312", again, labels=labels, name=name.id))
-            if isinstance(self.env.names[name.id], Ref) and not isinstance(value, (Ref, Value)):
-                self.env.names[name.id] = UNKNOWN  # a layer or a number: its uses are no further mistakes
-            return
-        if name.id in EXTENTS:
-            self.report(Problem("E0337", span, name=name.id))
-            return
-        if name.id in NAMES or name.id in COMPOSITES or name.id in COMBINATORS:
-            self.sink.add(Diagnostic("W0601", {"name": name.id}, span))
-        self.env.names[name.id] = value
-        self.places[name.id] = span
-
-    def check_params(self, block: ast.Block) -> None:
-        """Names of parameters and `where` definitions: each once, none with a fixed meaning, layers with a remark."""
-        seen: set[str] = set()
-        names = [(param.name, param) for param in block.params] + [(c.name.id, c.name) for c in block.where]
-        for name, node in names:
-            if name in EXTENTS:
-                self.report(self.problem("E0337", node, self.env, name=name))
-            elif name in seen:
-                self.report(self.problem("E0312", node, self.env, name=name))
-            elif name in NAMES or name in COMPOSITES or name in COMBINATORS:
-                self.sink.add(Diagnostic("W0601", {"name": name}, self.env.span(node)))
-            seen.add(name)
-
     def declare_net(self, item: ast.Net) -> None:
-        if self.title:
-            raise self.problem("E0318", item, self.env, what="`net` line", way="a file describes one network")
+        if self.net is not None:
+            places = (self.env.span(item), self.env.span(self.net))
+            self.report(again("E0318", *places, what="`net` line", way="a file describes one network"))
+            self.silenced |= {param.name for param in item.params}
+            return
         self.title = item.name.id
         self.net = item
 
-    def extend_settings(self, settings: Settings, item: ast.Set) -> Settings:
-        """The defaults with those of one `set` line added. The line's own mistakes are reported here."""
-        name = item.name.id
-        if self.is_init(item):
-            return settings
-        entry = NAMES.get(name) or COMPOSITES.get(name)
-        name = entry.name if entry is not None else name  # an alias stands for its layer
-        known = list(entry.params) if entry is not None else self.block_params(name)
-        if known is None:
-            stem, suffix = split_suffix(name)
-            help_text = f"write set {stem}(…)" if suffix is not None else self.did_you_mean(name, self.env)
-            what = f"`{name}` is no layer or block with defaults"
-            self.report(self.problem("E0325", item.name, self.env, what=what, help=help_text))
-            return settings
-        added = {}
-        for argument in item.args:
-            if argument.name is None:
-                self.report(self.problem("E0325", argument, self.env, what="a value without a name"))
-            elif argument.name not in known:
-                help_text = suggest(argument.name, known, name)
-                self.report(self.problem("E0302", argument, self.env, name=argument.name, layer=name, see=help_text))
-            else:
-                added[argument.name] = argument.value
-        return settings.with_line(name, added, item)
-
-    def is_init(self, item: ast.Set) -> bool:
-        """Whether a `set` line is about initial values; a block may be called init."""
-        return item.name.id == INIT and self.block_params(INIT) is None
-
-    def block_params(self, name: str) -> list[str] | None:
-        """The parameters of a block of this file, of a used one, or of the prelude."""
-        for item in self.tree.items:
-            if isinstance(item, ast.Block) and item.name.id == name:
-                return [param.name for param in item.params]
-        ref = self.env.names.get(name) or self.prelude(name)
-        decl = ref.target if isinstance(ref, Ref) else None
-        return [param.name for param in decl.node.params] if isinstance(decl, BlockDecl) else None
-
     def bind_params(self, given: dict[str, Any]) -> None:
         """Build parameters from the request, then from their defaults, which may read earlier ones."""
-        net: ast.Net | None = getattr(self, "net", None)
+        net = self.net
         names = [param.name for param in net.params] if net is not None else []
         for name in given:
             if name not in names:
@@ -256,14 +119,21 @@ class Program(Applier):
                 )
                 self.report(Problem("E0322", where, name=name, help=way))
         for param in net.params if net is not None else ():
-            if param.name in given:
-                value = self.given_value(param, given[param.name])
-            elif param.default is None:
-                raise self.problem("E0323", param, self.env, name=param.name)
-            else:
-                value = self.evaluate(param.default, self.env)
+            try:
+                value = self.param_value(param, given)
+            except Problem as problem:
+                self.report(problem)
+                value = UNKNOWN
             self.declare_name(ast.Name(param.pos, param.name), value)
             self.params[param.name] = value
+
+    def param_value(self, param: ast.Param, given: dict[str, Any]) -> Any:
+        """The value of a build parameter. Raises Problem."""
+        if param.name in given:
+            return self.given_value(param, given[param.name])
+        if param.default is None:
+            raise self.problem("E0323", param, self.env, name=param.name)
+        return self.evaluate(param.default, self.env)
 
     def given_value(self, param: ast.Param, value: Any) -> Any:
         """A value from the request; a word is the name of a layer where the default is a layer."""
@@ -290,7 +160,7 @@ class Program(Applier):
             try:
                 if isinstance(item, ast.Input):
                     self.run_input(item, shapes)
-                elif isinstance(item, ast.Set) and self.is_init(item):
+                elif isinstance(item, ast.Set) and self.is_init(item, self.main):
                     self.initials.update(initials_of(self, item, self.env))
                 elif isinstance(item, ast.Flow):
                     self.run_bare(item, shapes)
@@ -299,7 +169,7 @@ class Program(Applier):
                 elif isinstance(item, ast.Output):
                     self.run_output(item)
                 elif isinstance(item, ast.Aux):
-                    self.aux += [Terminal(d.name.id, self.tensor(d.value)) for d in item.results]
+                    self.run_aux(item)
             except Fatal:
                 raise
             except Problem as problem:
@@ -312,6 +182,17 @@ class Program(Applier):
             self.flow_end = self.unknown(item, self.env)
         elif isinstance(item, ast.Binding):
             self.env.names.setdefault(item.define.name.id, UNKNOWN)
+            for label in ast.labels(item):
+                self.scope.taps.setdefault(label, self.unknown(item, self.env))
+
+    def stray(self, node: ast.Name, env: Env) -> Problem:
+        """The mistake of a name that stands for nothing, or not yet: then it may be one of a circle of values."""
+        if self.sink.is_full:
+            return super().stray(node, env)
+        steps = circle_in_file(node.id, self.tree, self.source)
+        problem = circle(steps) if steps else super().stray(node, env)
+        problem.silences = frozenset({step.name for step in steps} or self.later & {node.id})
+        return problem
 
     def run_input(self, item: ast.Input, shapes: Shapes | Shape | None) -> None:
         if not item.sources:
@@ -324,8 +205,9 @@ class Program(Applier):
             if source.name is None and (item.flow is None or self.flow_end is None):
                 self.check_unnamed(source)
             given = shapes.get(name) if isinstance(shapes, dict) else shapes if single else None
-            value = self.add_input(name, given or self.shape_of(source), self.env.span(source), given is None)
-            self.resized = self.resized or (given is not None and given != self.shape_of(source))
+            declared = self.declared_shape(source)
+            value = self.add_input(name, given or declared, self.env.span(source), given is None)
+            self.resized = self.resized or (given is not None and given != declared)
             if source.name is not None:
                 self.declare_name(source.name, value)
         if item.flow is not None:
@@ -368,7 +250,7 @@ class Program(Applier):
         """A flow whose input shape comes from the request."""
         shape = next(iter(shapes.values()), None) if isinstance(shapes, dict) else shapes
         if shape is None:
-            raise self.problem("E0211", item, self.env)
+            self.report(self.problem("E0211", item, self.env))  # names and arguments can be checked all the same
         self.start_flow(flow, self.add_input(UNNAMED, shape, self.env.span(item), False))
 
     def start_flow(self, flow: Any, value: Value) -> None:
@@ -382,7 +264,15 @@ class Program(Applier):
         first = self.env.span(flow).text.split()[0].split("(")[0]
         return f"is a `->` missing before `{first}`? Otherwise name what it makes: output y = …"
 
-    def add_input(self, name: str, shape: Shape, span: Span, declared: bool) -> Value:
+    def declared_shape(self, source: ast.InputShape) -> Shape | None:
+        """An input's shape as declared; None for what cannot be one, which is reported."""
+        try:
+            return self.shape_of(source)
+        except Problem as problem:
+            self.report(problem)
+            return None
+
+    def add_input(self, name: str, shape: Shape | None, span: Span, declared: bool) -> Value:
         value = Value(shape, span if declared else None, self.frame)
         self.frame.region.inputs.append(value)
         self.inputs.append(Terminal(name, value))
@@ -391,32 +281,57 @@ class Program(Applier):
         return value
 
     def shape_of(self, source: ast.InputShape) -> Shape:
-        """An input's shape as declared. Raises Problem for what is no shape."""
+        """An input's shape as declared. Raises Problem for what is not a shape."""
         node = source.shape
         if isinstance(node, ast.Dims):
-            value: Any = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
+            parts = tuple(symbol(part) if isinstance(part, str) else part for part in node.parts)
+            value: Any = self.named_extent(node) or parts
         else:
             value = self.evaluate(node, self.env)
         value = (value,) if is_whole(value) else value
         if not isinstance(value, tuple) or not all(map(is_whole, value)):
             raise self.problem("E0212", node, self.env, got=describe(value))
-        if not 1 <= len(value) <= 4 or any(extent < 1 for extent in value):
-            raise self.problem("E0212", node, self.env, got=value)
         try:
-            return check_extents(value)
+            return check_input(value)
         except Reject as reject:
             raise self.problem(reject.code, node, self.env, **reject.facts) from None
 
+    def named_extent(self, node: ast.Dims) -> Any:
+        """What a lone letter stands for where the file gives it a meaning, as `net n(N=8) input N`; else None."""
+        letter = node.parts[0] if len(node.parts) == 1 else None
+        if not isinstance(letter, str) or self.env.find(letter) is None:
+            return None
+        return self.evaluate(ast.Name(node.pos, letter), self.env)
+
     def run_binding(self, define: ast.Define) -> None:
         value = self.evaluate(define.value, self.env)
+        value = self.combined(value, define.value)
         if is_layer(value) or value is ABSENT:
             raise self.problem("E0332", define.value, self.env, name=define.name.id)
         if isinstance(value, Value) and value.maker is not None:
             value.hint = define.name.id
         self.declare_name(define.name, value)
 
+    def combined(self, value: Any, node: ast.Expr) -> Any:
+        """The tensor that a sum or list of tensors alone makes, for which nothing has to flow; else the value."""
+        inner = alone(self, value) if is_layer(value) else []
+        if not inner:
+            return value
+        self.unfed.update(map(id, inner))
+        base = self.inputs[0].value if self.inputs else self.unknown(node, self.env)
+        return self.apply_value(value, node, self.env, base)
+
+    def made(self, node: ast.Expr) -> Value:
+        """The tensor that an expression makes; one of unknown shape where it has a mistake, which is reported."""
+        try:
+            return self.tensor(node)
+        except Fatal:
+            raise
+        except Problem as problem:
+            return self.failed(problem, node, self.env)
+
     def tensor(self, node: ast.Expr) -> Value:
-        value = self.evaluate(node, self.env)
+        value = self.combined(self.evaluate(node, self.env), node)
         if isinstance(value, Value):
             return value
         if is_layer(value) and self.flow_end is not None:
@@ -426,21 +341,49 @@ class Program(Applier):
         raise self.problem("E0333", node, self.env, got=describe(value))
 
     def run_output(self, item: ast.Output) -> None:
+        """Outputs: `name = expr`, or an expression. One that is only a name gives the output that name."""
         for result in item.results:
-            name = (
-                result.name.id
-                if isinstance(result, ast.Define)
-                else f"output{len(self.outputs)}"
-                if self.outputs
-                else "output"
-            )
-            node = result.value if isinstance(result, ast.Define) else result
-            value = self.tensor(node)
             if isinstance(result, ast.Define):
+                value, name = self.made(result.value), result.name.id
                 value.hint = value.hint or name
                 self.declare_name(result.name, value)
                 self.env.used.add(name)
+                self.results.setdefault(name, self.env.span(result.name))
+            else:
+                value, name = self.made(result), self.output_name(ast.bare(result))
             self.outputs.append(Terminal(name, self.frame.bring(value)))
+
+    def output_name(self, node: ast.Expr) -> str:
+        """What an output is called that is given without a name: as the tensor that it is, or by its number."""
+        if isinstance(node, ast.Name):
+            self.claim(node)
+            return node.id
+        number = len(self.outputs)
+        while (name := f"output{number or ''}") in self.given_names:
+            number += 1
+        return name
+
+    def claim(self, name: ast.Name) -> None:
+        """Refuse an output that has the name of another (E0312)."""
+        span = self.env.span(name)
+        first = self.results.setdefault(name.id, span)
+        if first is not span:
+            labels = (Label(first, "declared here before"),)
+            self.report(Problem("E0312", span, labels=labels, name=name.id))
+
+    @cached_property
+    def given_names(self) -> frozenset[str]:
+        """The names that the program itself gives its outputs."""
+        items = [item for item in self.tree.items if isinstance(item, (ast.Output, ast.Aux))]
+        named = [r.name if isinstance(r, ast.Define) else ast.bare(r) for item in items for r in item.results]
+        return frozenset(name.id for name in named if isinstance(name, ast.Name))
+
+    def run_aux(self, item: ast.Aux) -> None:
+        """Outputs in training only, which share their names with the others."""
+        for result in item.results:
+            value = self.made(result.value)
+            self.claim(result.name)
+            self.aux.append(Terminal(result.name.id, self.frame.bring(value)))
 
     def end_flow(self) -> None:
         """Without `output`, the end of the flow is the output."""
@@ -452,7 +395,8 @@ class Program(Applier):
         sections = [item for item in self.tree.items if isinstance(item, ast.Train)]
         for surplus in sections[1:]:
             way = "write all options in one"
-            self.report(self.problem("E0318", surplus, self.env, what="`train` section", way=way))
+            places = (self.env.span(surplus), self.env.span(sections[0]))
+            self.report(again("E0318", *places, what="`train` section", way=way))
         if sections and self.outputs:
             from .losses import LossReader
             from .train import Section
@@ -466,6 +410,8 @@ class Program(Applier):
 
     def check_shape_names(self, shapes: Shapes | Shape | None) -> None:
         names = [terminal.name for terminal in self.inputs]
+        if shapes is not None and not isinstance(shapes, dict) and len(names) > 1:
+            raise usage("E0524", shape="x".join(map(str, shapes)), first=names[0], known=", ".join(names))
         for name in shapes if isinstance(shapes, dict) else ():
             if name not in names:
                 raise usage("E0514", name=name, known=", ".join(names) or "none")
@@ -488,18 +434,26 @@ class Program(Applier):
             decl = value.target if isinstance(value, Ref) else None
             if not isinstance(decl, BlockDecl) or id(decl.node) in self.record.blocks or decl.env is not self.env:
                 continue
-            frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
-            outer, self.frame = self.frame, frame
-            source = Value(None, None, frame)
-            inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
             try:
-                for param in decl.node.params:
-                    inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
-                self.bind_where(decl, inner, frame)
-                self.links((decl.node.body,), inner, source)
-            finally:
-                frame.is_open = False
-                self.frame = outer
+                self.check_unused_block(decl)
+            except Fatal:
+                raise
+            except Problem as problem:
+                self.report(problem)
+
+    def check_unused_block(self, decl: BlockDecl) -> None:
+        frame = open_region("block", decl.name, (), self.env.span(decl.node), None, False)
+        outer, self.frame = self.frame, frame
+        source = Value(None, None, frame)
+        inner = Env(decl.env.source, decl.env, Scope(source, decl.settings, frame, decl.name), object())
+        try:
+            for param in decl.node.params:
+                inner.names[param.name] = UNKNOWN if param.default is None else self.evaluate(param.default, inner)
+            self.bind_where(decl, inner, frame)
+            self.links((decl.node.body,), inner, source)
+        finally:
+            frame.is_open = False
+            self.frame = outer
 
     def check_layers(self) -> None:
         if self.frame.layers > self.limits.max_layers:

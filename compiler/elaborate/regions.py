@@ -29,6 +29,7 @@ class Regions(Evaluator):
         self.frame = frame
         self.impure: set[int] = set()  # regions that read or set tensors around them
         self.built = 0
+        self.unfed: set[int] = set()  # sums and lists of tensors into which nothing flows
 
     def apply(self, node: ast.Expr, env: Env, x: Value, tag: Tag = PLAIN) -> Value:
         """The tensor that a layer expression makes of `x`; steps go to the present frame. Raises Problem."""
@@ -49,6 +50,14 @@ class Regions(Evaluator):
     def unknown(self, node: Any, env: Env) -> Value:
         """A tensor of unknown shape, which silences what follows from a mistake."""
         return Value(None, env.span(node), self.frame)
+
+    def failed(self, problem: Problem, node: Any, env: Env) -> Value:
+        """Report a mistake, and give what stands in for the tensor and for the labels that were not made."""
+        self.report(problem)
+        silent = self.unknown(node, env)
+        for label in ast.labels(node):
+            env.scope.taps.setdefault(label, silent)
+        return silent
 
     def step(
         self, op: Op[Any], attrs: Any, inputs: list[Value], span: Span, tag: Tag, kind: str | None = None
@@ -133,4 +142,8 @@ class Regions(Evaluator):
     def misfit(self, reject: Reject, span: Span, values: tuple[Value, ...], node: ast.Expr, env: Env) -> Problem:
         """A shape mistake between tensors, with a label where each of them came from."""
         labels = [Label(v.origin, f"{show(v.shape)} from here") for v in values if v.origin is not None and v.shape]
+        if reject.code in ("E0203", "E0204"):
+            from .floors import rounding  # only mistakes need it
+
+            labels += rounding([v for v in values if v.shape], self.frame)
         return Problem(reject.code, span, labels=tuple(labels), **reject.facts)

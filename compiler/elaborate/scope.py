@@ -18,6 +18,7 @@ class Problem(Exception):
     ) -> None:
         super().__init__(code)
         self.code, self.span, self.labels, self.notes, self.facts = code, span, labels, notes, facts
+        self.silences: frozenset[str] = frozenset()  # names of which nothing more is to be said once it is reported
 
 
 class Fatal(Problem):
@@ -74,11 +75,12 @@ class SharedDecl:
 class Combinator:
     """A built-in form that takes layers as arguments: id, res, split."""
 
-    __slots__ = ("doc", "name")
+    __slots__ = ("doc", "known_as", "name")
 
-    def __init__(self, name: str, doc: str) -> None:
+    def __init__(self, name: str, doc: str, known_as: tuple[str, ...] = ()) -> None:
         self.name = name
         self.doc = doc
+        self.known_as = known_as
 
 
 Target = Op[Any] | Composite | Entry | BlockDecl | SharedDecl | Combinator

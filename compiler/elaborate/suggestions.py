@@ -8,18 +8,10 @@ from ..ops import NAMES
 from ..ops.composite import COMPOSITES
 from ..source import Source
 from . import arithmetic
+from .foreign import layer_here
 from .modules import prelude_names
 from .names import COMBINATORS, CONVERTIBLE, EXTENTS, split_suffix
 from .scope import Env
-
-OTHER_NAMES = {
-    "dense": "fc", "linear": "fc", "batchnorm": "bn", "batchnorm2d": "bn", "batch_norm": "bn", "conv2d": "conv",
-    "conv1d": "conv", "convolution": "conv", "depthwise": "dwconv", "separable": "sepconv", "globalavgpool": "gap",
-    "globalaveragepooling2d": "gap", "averagepool": "avgpool", "max_pool": "maxpool", "avg_pool": "avgpool",
-    "maxpool2d": "maxpool", "avgpool2d": "avgpool", "maxpooling2d": "maxpool", "leakyrelu": "lrelu", "identity": "id",
-    "residual": "res",
-}  # fmt: skip
-"""What other frameworks call layers, in small letters, and what they are called here."""
 
 OTHER_WORDS = {
     "true": "did you mean `true`?",
@@ -46,12 +38,15 @@ def suggestion(name: str, env: Env, tree: ast.File, source: Source) -> str:
     later = declared_later(name, tree, source)
     if later:
         return later
-    names = {*NAMES, *COMPOSITES, *COMBINATORS, *arithmetic.FUNCTIONS, *EXTENTS}
+    names = {*NAMES, *COMPOSITES, *COMBINATORS, *arithmetic.FUNCTIONS, *EXTENTS} | prelude_names()
     scope: Env | None = env
     while scope is not None:
         names.update(scope.names, scope.scope.taps)
         scope = scope.parent
-    close = closest(name, names | prelude_names())
+    here = layer_here(name) if name.lower() not in names else ""
+    if here:
+        return here
+    close = closest(name, names)
     if close:
         return f"did you mean `{show(close)}`?"
     return "`cnnc layers` lists the layers; a block is declared with `block NAME(…) = …`"
@@ -81,7 +76,7 @@ def closest(name: str, names: set[str]) -> str | None:
     stem, suffix = split_suffix(name)
     for candidate in (name, stem):
         low = candidate.lower()
-        close = [OTHER_NAMES[low]] if low in OTHER_NAMES else [low] if low in names and low != candidate else []
+        close = [low] if low in names and low != candidate else []
         close = close or similar(candidate, sorted(names), 0.7 if len(candidate) > 3 else 0.8)
         if close:
             keep = suffix is not None and split_suffix(close[0])[1] is None and close[0] in CONVERTIBLE

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import syntax as ast
-from ..diagnostics import Diagnostic, Reject
+from ..diagnostics import Diagnostic, Label, Reject
 from ..ir import Terminal
 from ..ops.initial import Initial
 from ..ops.kinds import Kind
 from ..recipe.optimizers import OPTIMIZERS
 from ..recipe.options import AUGMENTS, CLIPS, OPTIONS, PLAIN
 from ..recipe.recipe import Chosen, Recipe, Term
+from ..recipe.samples import augment_misfit, mixes
 from .choices import Reader, bare_name, called, closest
 from .evaluate import Evaluator
 from .initials import initials_of
@@ -56,17 +57,24 @@ class Section(Reader):
             self.evaluator.report(problem)
 
     def collect(self, item: ast.Train) -> None:
+        places: dict[str, ast.Name] = {}
         for define in item.options:
             name = define.name.id
             if name not in OPTIONS:
                 self.evaluator.report(self.problem("E0350", define.name, name=name, see=closest(name, OPTIONS)))
             elif name in self.given:
-                self.evaluator.report(self.problem("E0312", define.name, name=name))
+                labels = (Label(self.env.span(places[name]), "declared here before"),)
+                way = "remove one of the two"
+                self.evaluator.report(Problem("E0312", self.env.span(define.name), labels, name=name, help=way))
             else:
-                self.given[name] = define.value
+                self.given[name], places[name] = define.value, define.name
 
-    def clash(self, name: str, what: str, way: str) -> Problem:
-        return self.problem("E0354", self.given[name], what=what, way=way)
+    def clash(self, name: str, what: str, way: str, entry: str = "") -> Problem:
+        """A contradiction at an option, or at the entry of that name in it."""
+        node = ast.bare(self.given[name])
+        items = node.items if isinstance(node, (ast.Listing, ast.Tuple)) else ()
+        place = next((item for item in items if entry and called(item) == entry), self.given[name])
+        return self.problem("E0354", place, what=what, way=way)
 
     # Options by themselves
 
@@ -174,7 +182,7 @@ class Section(Reader):
             reader.check_length(self.found["schedule"], self.given["schedule"], epochs)
 
     def check_augment(self) -> None:
-        """Augmentations are of images; mixing needs one class for each sample."""
+        """Augmentations are of images, and right for their targets; see `augment_misfit`."""
         names = [chosen.name for chosen in self.found.get("augment", ())]
         shapes = [t.value.shape for t in self.inputs if t.value.shape is not None]
         if names and any(len(shape) != 3 for shape in shapes):
@@ -182,12 +190,13 @@ class Section(Reader):
         coloured = [name for name in names if AUGMENTS[name].colours]
         if coloured and any(shape[0] not in (1, 3) for shape in shapes):
             raise self.clash("augment", f"`{coloured[0]}` is for images of 1 or 3 channels", "leave it out")
-        mixes = [name for name in names if AUGMENTS[name].batch]
-        terms: tuple[Term, ...] = self.found.get("terms", ())
-        if mixes and terms and any(term.loss.name != "cross_entropy" or term.loss.of("dense") for term in terms):
-            raise self.clash("augment", f"`{mixes[0]}` mixes the classes of cross_entropy alone", "leave it out")
-        if len(mixes) > 1:
+        if len(mixes(self.found.get("augment", ()))) > 1:
             raise self.clash("augment", "a batch is mixed in one way", "keep mixup or cutmix")
+        terms: tuple[Term, ...] = self.found.get("terms", ())
+        misfit = augment_misfit(self.found["augment"], shapes, terms) if names and terms else None
+        if misfit:
+            entry, what, way = misfit
+            raise self.clash("augment", f"`{entry}` {what}", way, entry)
 
 
 def _smoothed(term: Term, share: float) -> Term:

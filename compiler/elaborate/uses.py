@@ -10,7 +10,7 @@ from ..diagnostics import Diagnostic, Label, Reject, Sink, show
 from ..ir import Apply, Region, Value, expand
 from ..limits import Limits
 from ..ops import NAMES, REGISTRY, Op
-from ..ops.base import NoParams, Tokens
+from ..ops.base import NoParams, Tokens, channels_of
 from ..ops.composite import Composite
 from ..ops.kinds import PoolTap, describe
 from ..ops.shape import Slice
@@ -41,6 +41,8 @@ class Uses(Operators):
         self.active: dict[Any, Span] = {}  # instances under construction, to find recursion without an exit
         self.record = Record()
         self.shared_regions: dict[str, Region] = {}
+        self.root = frame  # the whole network's, whose names shared layers take
+        self.weight_names: dict[SharedDecl, str] = {}
 
     def use(self, ref: Ref, node: Any, env: Env, x: Value, tag: Tag) -> Value:
         """A layer, block or combinator with its arguments, on `x`."""
@@ -211,11 +213,15 @@ class Uses(Operators):
 
     def bind_where(self, decl: BlockDecl, inner: Env, frame: Frame) -> None:
         """The `where` names of a block instance; a shared one belongs to this instance."""
+        seen = {param.name for param in decl.node.params}
         for clause in decl.node.where:
-            if isinstance(clause, ast.Shared):
+            if clause.name.id in seen:  # which of the two is meant is unknown
+                inner.names[clause.name.id] = UNKNOWN
+            elif isinstance(clause, ast.Shared):
                 inner.names[clause.name.id] = Ref(SharedDecl(clause, inner, decl.settings, frame), clause.name.id)
             else:
                 inner.names[clause.name.id] = Lazy(clause)
+            seen.add(clause.name.id)
 
     def warn_unused(self, decl: BlockDecl, inner: Env) -> None:
         if decl.env.source is self.prelude_env.source:
@@ -279,14 +285,22 @@ class Uses(Operators):
         region, layers = decl.regions[x.shape]
         if decl.frame is None:
             call = self.call_region(region, layers, None, x, env.span(node), tag)
-            call.shared = safe_name(decl.name)
+            call.shared = self.weight_name(decl)
             return call.outputs[0]
         if self.frame is not decl.frame:
             raise self.problem("E0339", node, env, name=decl.name)
         call = self.call_region(region, layers, None, x, env.span(node), Tag(decl.name, label=decl.name))
-        call.reuse = decl in self.frame.shared
-        self.frame.shared.append(decl)
+        first = self.frame.shared.setdefault(decl, call)
+        if first is not call:
+            call.reuse = True
+            self.frame.again[call] = first
         return call.outputs[0]
+
+    def weight_name(self, decl: SharedDecl) -> str:
+        """What the weights of a shared layer of a file are stored under: they are the network's own."""
+        if decl not in self.weight_names:
+            self.weight_names[decl] = self.root.names.take(safe_name(decl.name))
+        return self.weight_names[decl]
 
     def shared_region(self, decl: SharedDecl, x: Value) -> tuple[Region, int]:
         """The region of a shared layer for one input shape, and how many layers it expands to."""
@@ -304,10 +318,11 @@ class Uses(Operators):
             name_alone(frame.region)
         first, _ = next(iter(decl.regions.values()), (frame.region, 0))
         if decl.frame is None:
-            self.shared_regions.setdefault(safe_name(decl.name), frame.region)
+            self.shared_regions.setdefault(self.weight_name(decl), frame.region)
         if frame.layers > self.limits.max_layers:
             raise Fatal("E0404", span, count=frame.layers, most=self.limits.max_layers, bound="at least ")
-        if first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
+        complete = first.outputs[0].shape is not None and frame.region.outputs[0].shape is not None
+        if complete and first is not frame.region and stored_tensors(first) != stored_tensors(frame.region):
             raise Problem("E0218", span, name=decl.name, first=first.inputs[0].shape, other=x.shape)
         return frame.region, frame.layers
 
@@ -369,7 +384,7 @@ class Uses(Operators):
         sizes = self.evaluate(args["sizes"], env) if "sizes" in args else None
         if x.shape is None or sizes is UNKNOWN:
             return self.unknown(node, env)
-        widths = self.shares(x.shape[0], len(branches.items), sizes, node, env)
+        widths = self.shares(channels_of(x.shape), len(branches.items), sizes, node, env)
 
         def body(inner: Value) -> Value:
             starts = [0, *accumulate(widths)][:-1]
@@ -381,18 +396,28 @@ class Uses(Operators):
         return self.enclosed("group", "split", node, env, x, tag, False, body)
 
     def shares(self, channels: int, count: int, sizes: Any, node: Any, env: Env) -> list[int]:
-        """The channels of each branch: as given, or equal shares of which the first take what is left over."""
+        """The channels of each branch: as given, or equal shares. Raises Problem: E0214, E0330."""
         if sizes is None:
-            if channels < count:
-                raise self.problem("E0214", node, env, channels=channels, got=f"{count} branches")
-            if channels % count != 0 and isinstance(channels, Sym):  # who gets what is left over depends on the size
-                raise self.problem("E0330", node, env)
-            return [channels // count + (i < channels % count) for i in range(count)]
+            if channels % count != 0:
+                raise self.uneven(channels, count, node, env)
+            return [channels // count] * count
         if not isinstance(sizes, tuple) or len(sizes) != count or not all(type(n) is int and n > 0 for n in sizes):
             raise self.problem("E0214", node, env, channels=channels, got=f"{describe(sizes)} for {count} branches")
         if sum(sizes) != channels:
             raise self.problem("E0214", node, env, channels=channels, got=f"shares that add up to {sum(sizes)}")
         return list(sizes)
+
+    def uneven(self, channels: Any, count: int, node: Any, env: Env) -> Problem:
+        """That the number of branches does not divide the channels, or may not, with sizes that come near to it."""
+        if isinstance(channels, Sym):
+            return self.problem("E0330", node, env)
+        facts = {"channels": channels, "got": f"{count} branches without sizes"}
+        if count > channels:
+            facts["help"] = "every branch needs at least one channel"
+        elif count <= MOST_SHOWN:
+            sizes = ", ".join(str(channels // count + (i < channels % count)) for i in range(count))
+            facts["help"] = f"without sizes all shares are equal; give one for each branch, such as ({sizes})"
+        return self.problem("E0214", node, env, **facts)
 
     def channels(self, x: Value, start: int, stop: int, span: Span) -> Value:
         return self.step(REGISTRY["slice"], Slice(start, stop), [x], span, PLAIN)
@@ -412,6 +437,9 @@ def indices_of(pooled: Value) -> Value:
 def stored_tensors(region: Region) -> list[Any]:
     """The weights and buffers of a region, by path."""
     return [(path, step.weights(), step.buffers()) for path, _, step in expand(region)]
+
+
+MOST_SHOWN = 8  # sizes in a message
 
 
 COMBINE: dict[str, Callable[[Any, Ref, Any, Env, Value, Tag], Value]] = {

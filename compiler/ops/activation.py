@@ -138,6 +138,7 @@ def random_slope_shape(a: RandomSlope, x: Shape) -> Shape:
 relu: Op[NoParams] = define(
     Op(
         name="relu",
+        known_as=("ReLU", "Relu"),
         doc="max(x, 0).",
         signature=NoParams,
         shape=same_shape,
@@ -153,6 +154,7 @@ relu: Op[NoParams] = define(
 relu6: Op[NoParams] = define(
     Op(
         name="relu6",
+        known_as=("ReLU6",),
         doc="min(max(x, 0), 6) (Krizhevsky, 2010).",
         signature=NoParams,
         shape=same_shape,
@@ -167,6 +169,7 @@ relu6: Op[NoParams] = define(
 lrelu: Op[LeakySlope] = define(
     Op(
         name="lrelu",
+        known_as=("LeakyReLU", "leaky"),
         aliases=("leaky_relu",),
         doc="x for positive x, a·x otherwise (Maas, Hannun and Ng, 2013).",
         signature=LeakySlope,
@@ -183,6 +186,7 @@ lrelu: Op[LeakySlope] = define(
 sigmoid: Op[NoParams] = define(
     Op(
         name="sigmoid",
+        known_as=("Sigmoid", "Logistic"),
         doc="1/(1 + exp(−x)).",
         signature=NoParams,
         shape=same_shape,
@@ -197,6 +201,7 @@ sigmoid: Op[NoParams] = define(
 tanh: Op[NoParams] = define(
     Op(
         name="tanh",
+        known_as=("Tanh",),
         doc="Hyperbolic tangent.",
         signature=NoParams,
         shape=same_shape,
@@ -211,6 +216,7 @@ tanh: Op[NoParams] = define(
 softmax: Op[NoParams] = define(
     Op(
         name="softmax",
+        known_as=("Softmax2d",),
         doc="exp(x)/Σexp(x) over the channels of each position.",
         signature=NoParams,
         shape=same_shape,
@@ -223,6 +229,7 @@ softmax: Op[NoParams] = define(
 prelu: Op[ParametricSlope] = define(
     Op(
         name="prelu",
+        known_as=("PReLU",),
         doc="x for positive x, otherwise x times a learnt slope (He et al., 2015).",
         signature=ParametricSlope,
         shape=same_shape,
@@ -236,6 +243,7 @@ prelu: Op[ParametricSlope] = define(
 elu: Op[EluScale] = define(
     Op(
         name="elu",
+        known_as=("ELU",),
         doc="x for positive x, a·(exp(x) − 1) otherwise (Clevert, Unterthiner and Hochreiter, 2015).",
         signature=EluScale,
         shape=same_shape,
@@ -251,6 +259,7 @@ elu: Op[EluScale] = define(
 silu: Op[NoParams] = define(
     Op(
         name="silu",
+        known_as=("SiLU", "Swish"),
         aliases=("swish",),
         doc="x·sigmoid(x) (Elfwing, Uchibe and Doya, 2017; Ramachandran, Zoph and Le, 2017).",
         signature=NoParams,
@@ -266,6 +275,7 @@ silu: Op[NoParams] = define(
 gelu: Op[Gelu] = define(
     Op(
         name="gelu",
+        known_as=("GELU",),
         doc="x·Φ(x), Φ the normal distribution function (Hendrycks and Gimpel, 2016).",
         signature=Gelu,
         shape=same_shape,
@@ -280,6 +290,7 @@ gelu: Op[Gelu] = define(
 hardsigmoid: Op[NoParams] = define(
     Op(
         name="hardsigmoid",
+        known_as=("Hardsigmoid", "HSigmoid"),
         doc="min(max(x + 3, 0), 6)/6.",
         signature=NoParams,
         shape=same_shape,
@@ -294,6 +305,7 @@ hardsigmoid: Op[NoParams] = define(
 hardswish: Op[NoParams] = define(
     Op(
         name="hardswish",
+        known_as=("Hardswish", "HSwish"),
         doc="x·hardsigmoid(x) (Howard et al., MobileNetV3, 2019).",
         signature=NoParams,
         shape=same_shape,
@@ -308,6 +320,7 @@ hardswish: Op[NoParams] = define(
 abs_: Op[NoParams] = define(
     Op(
         name="abs",
+        known_as=("Abs", "Absolute"),
         doc="Absolute value.",
         signature=NoParams,
         shape=same_shape,
@@ -322,6 +335,7 @@ abs_: Op[NoParams] = define(
 rrelu: Op[RandomSlope] = define(
     Op(
         name="rrelu",
+        known_as=("RReLU",),
         doc="x for positive x, otherwise x times a slope drawn from lo to hi, their mean in evaluation (Xu et al.).",
         signature=RandomSlope,
         shape=random_slope_shape,
@@ -337,6 +351,7 @@ rrelu: Op[RandomSlope] = define(
 hardtanh: Op[Bounds] = define(
     Op(
         name="hardtanh",
+        known_as=("Hardtanh", "Clip", "Clamp", "ThresholdedReLU"),
         doc="x between lo and hi, the nearer of them otherwise.",
         signature=Bounds,
         shape=bounded_shape,
@@ -352,6 +367,7 @@ hardtanh: Op[Bounds] = define(
 selu: Op[NoParams] = define(
     Op(
         name="selu",
+        known_as=("SELU",),
         doc="λ·x for positive x, λ·α·(exp(x) − 1) otherwise, α and λ fixed (Klambauer et al., 2017).",
         signature=NoParams,
         shape=same_shape,
@@ -366,6 +382,7 @@ selu: Op[NoParams] = define(
 celu: Op[CeluScale] = define(
     Op(
         name="celu",
+        known_as=("CELU",),
         doc="x for positive x, a·(exp(x/a) − 1) otherwise (Barron, 2017).",
         signature=CeluScale,
         shape=same_shape,
@@ -381,6 +398,7 @@ celu: Op[CeluScale] = define(
 mish: Op[NoParams] = define(
     Op(
         name="mish",
+        known_as=("Mish",),
         doc="x·tanh(log(1 + exp(x))) (Misra, 2019).",
         signature=NoParams,
         shape=same_shape,
@@ -395,6 +413,7 @@ mish: Op[NoParams] = define(
 softplus: Op[Softplus] = define(
     Op(
         name="softplus",
+        known_as=("Softplus",),
         doc="log(1 + exp(beta·x))/beta, and x where beta·x is above the threshold.",
         signature=Softplus,
         shape=same_shape,
@@ -409,6 +428,7 @@ softplus: Op[Softplus] = define(
 softsign: Op[NoParams] = define(
     Op(
         name="softsign",
+        known_as=("Softsign",),
         doc="x/(1 + |x|).",
         signature=NoParams,
         shape=same_shape,
@@ -422,6 +442,7 @@ softsign: Op[NoParams] = define(
 logsigmoid: Op[NoParams] = define(
     Op(
         name="logsigmoid",
+        known_as=("LogSigmoid",),
         doc="log(1/(1 + exp(−x))).",
         signature=NoParams,
         shape=same_shape,
@@ -435,6 +456,7 @@ logsigmoid: Op[NoParams] = define(
 logsoftmax: Op[NoParams] = define(
     Op(
         name="logsoftmax",
+        known_as=("LogSoftmax",),
         doc="log of the softmax over the channels of each position.",
         signature=NoParams,
         shape=same_shape,
@@ -461,6 +483,7 @@ hardgate: Op[NoParams] = define(
 maxout: Op[Pieces] = define(
     Op(
         name="maxout",
+        known_as=("Maxout",),
         doc="The largest of each k neighbouring channels (Goodfellow et al., 2013).",
         signature=Pieces,
         shape=maxout_shape,

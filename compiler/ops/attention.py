@@ -1,9 +1,10 @@
 """Attention over positions or tokens."""
 
 from math import prod
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
+from ..symbolic import largest
 from .base import (
     NoParams,
     Op,
@@ -96,7 +97,8 @@ def attention_backward(a: SelfAttention, x: Shape, out: Shape, use: Use) -> int:
 
 
 def resolve_non_local(a: NonLocal, x: Shape) -> NonLocal:
-    return a if a.m is not None else a._replace(m=max(x[0] // 2, 1))
+    half: Any = largest(x[0] // 2, 1)
+    return a if a.m is not None else a._replace(m=half)
 
 
 def non_local_shape(a: NonLocal, x: Shape) -> Shape:
@@ -174,6 +176,7 @@ def non_local_macs(a: NonLocal, x: Shape, out: Shape) -> str:
 tokens: Op[NoParams] = define(
     Op(
         name="tokens",
+        known_as=("PatchEmbed", "ToTokens", "ToSequence"),
         doc="The positions of C×H×W as a sequence of H·W tokens with C channels, row by row.",
         signature=NoParams,
         shape=token_shape,
@@ -186,7 +189,7 @@ tokens: Op[NoParams] = define(
         rejects=(
             ("tokens @ 5", "E0215"),
             ("tokens -> conv3(4) @ 3x4x4", "E0230"),
-            ("tokens -> [relu, id] @ 3x4", "E0230"),
+            ("tokens -> maxpool2 @ 3x4", "E0230"),
         ),
     )
 )
@@ -194,6 +197,7 @@ tokens: Op[NoParams] = define(
 mhsa: Op[SelfAttention] = define(
     Op(
         name="mhsa",
+        known_as=("MultiheadAttention", "MultiHeadSelfAttention", "SelfAttention", "Attention"),
         doc="Multi-head self-attention over tokens, or over the positions of maps (Vaswani et al., 2017).",
         signature=SelfAttention,
         shape=attention_shape,
@@ -221,6 +225,7 @@ mhsa: Op[SelfAttention] = define(
 nonlocal_: Op[NonLocal] = define(
     Op(
         name="nonlocal",
+        known_as=("NonLocalBlock",),
         doc="Non-local block: x plus what every position gathers from all, by the softmax of the products of two "
         "embeddings (Wang et al., 2018); in 3-D over space and time.",
         signature=NonLocal,

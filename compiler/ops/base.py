@@ -29,6 +29,21 @@ class Tokens(tuple[int, ...]):
         return hash(("tokens", *self))
 
 
+def channel_axis(x: Shape) -> int:
+    """The axis that a shape has its channels along: the first of a map, the last of tokens."""
+    return len(x) - 1 if isinstance(x, Tokens) else 0
+
+
+def channels_of(x: Shape) -> int:
+    return x[channel_axis(x)]
+
+
+def with_channels(x: Shape, channels: int) -> Shape:
+    """The same map or sequence of tokens with so many channels."""
+    axis = channel_axis(x)
+    return type(x)((*x[:axis], channels, *x[axis + 1 :]))
+
+
 class Work(NamedTuple):
     """Scalar operations for one sample. `mac`: a multiply whose product is summed; `special`: exp, tanh, sqrt, ..."""
 
@@ -155,6 +170,7 @@ class Op(Generic[A]):
     """One layer of the language.
 
     name, aliases      as written in programs
+    known_as           what PyTorch, Keras, ONNX and papers call it, in their spelling; see `elaborate/foreign.py`
     family             the op whose `set` defaults also reach this one
     doc                first line is the summary in `cnnc layers`
     signature          a NamedTuple class whose annotations carry kinds; its order is the positional order
@@ -205,6 +221,7 @@ class Op(Generic[A]):
         ranks: Sequence[int] = (0, 1, 2, 3),
         family: str | None = None,
         aliases: Sequence[str] = (),
+        known_as: Sequence[str] = (),
         depth: bool = False,
         inplace: bool = False,
         view: bool = False,
@@ -218,7 +235,8 @@ class Op(Generic[A]):
         macs_text: Callable[[A, Shape, Shape], str] | None = None,
         each_text: Callable[[A, Shape, Shape], dict[str, str]] | None = None,
     ) -> None:
-        self.name, self.doc, self.signature, self.aliases = name, doc, signature, tuple(aliases)
+        self.name, self.doc, self.signature = name, doc, signature
+        self.aliases, self.known_as = tuple(aliases), tuple(known_as)
         self.shape, self.work, self.resolve, self.biases = shape, work, resolve, biases
         self.saves, self.backward = saves, backward
         self.weights, self.buffers, self.window, self.sees_all = weights, buffers, window, sees_all
@@ -277,6 +295,23 @@ def same_shape(a: Any, x: Shape) -> Shape:
 
 def no_work(a: Any, x: Shape, out: Shape) -> Work:
     return Work()
+
+
+NOT_CHANNELS = {"B": "the batch", "N": "the batch", "D": "the depth", "H": "the height", "W": "the width"}
+"""Letters that nobody writes for channels, and what they mean at the beginning of a shape."""
+
+
+def check_input(shape: Shape) -> Shape:
+    """The shape of an input as it was asked for, if it is one of at most four extents that begins with channels.
+
+    Raises Reject: E0212, E0209, and E0240 for a letter of the batch or of an extent in the place of the channels.
+    """
+    if not 1 <= len(shape) <= 4 or any(extent < 1 for extent in shape):
+        raise Reject("E0212", got=shape)
+    meaning = NOT_CHANNELS.get(str(shape[0])) if len(shape) > 1 else None
+    if meaning is not None:
+        raise Reject("E0240", letter=str(shape[0]), meaning=meaning, shape=shape)
+    return check_extents(shape)
 
 
 def check_extents(shape: Shape) -> Shape:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..diagnostics import Reject
+from ..diagnostics import Reject, show
 from ..symbolic import differs
 from .base import (
     NoParams,
@@ -13,11 +13,13 @@ from .base import (
     Tokens,
     Use,
     Work,
+    channels_of,
     check_extents,
     define,
     no_work,
     saves_nothing,
     size,
+    with_channels,
 )
 from .formula import Line, factor
 
@@ -26,7 +28,9 @@ def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
     """The common shape of two operands; an axis of extent 1 stretches. Raises E0203."""
     if x == y:
         return x
-    if len(x) != len(y) or isinstance(x, Tokens) != isinstance(y, Tokens):
+    if isinstance(x, Tokens) != isinstance(y, Tokens):
+        raise Reject("E0203", left=x, right=y, **_tokens_beside_maps((x, y)))
+    if len(x) != len(y):
         raise Reject("E0203", left=x, right=y)
     for m, n in zip(x, y, strict=True):
         if m != 1 and n != 1 and differs(m, n):
@@ -37,18 +41,28 @@ def broadcast(a: NoParams, x: Shape, y: Shape) -> Shape:
 def concat_shape(a: NoParams, *xs: Shape) -> Shape:
     """Channels add up, all other extents must agree. Raises E0204 with the first that differs."""
     for i, x in enumerate(xs):
-        if isinstance(x, Tokens):
-            raise Reject("E0230", layer="[…]", shape=x)
-        if len(x) != len(xs[0]) or any(map(differs, x[1:], xs[0][1:])):
-            raise Reject("E0204", first=xs[0], other=x, index=i + 1, **_of_one_rank(xs))
-    return check_extents((sum(x[0] for x in xs), *xs[0][1:]))
+        same_kind = len(x) == len(xs[0]) and isinstance(x, Tokens) == isinstance(xs[0], Tokens)
+        if not same_kind or any(map(differs, with_channels(x, 1), with_channels(xs[0], 1))):
+            raise Reject("E0204", first=xs[0], other=x, index=i + 1, **_of_one_kind(xs))
+    return check_extents(with_channels(xs[0], sum(map(channels_of, xs))))
 
 
-def _of_one_rank(shapes: tuple[Shape, ...]) -> dict[str, str]:
-    """The way out for branches with unlike numbers of axes, which no stride or padding makes alike."""
+def _of_one_kind(shapes: tuple[Shape, ...]) -> dict[str, str]:
+    """The way out for tokens beside maps, and unlike numbers of axes, which no stride or padding makes alike."""
+    tokens = [shape for shape in shapes if isinstance(shape, Tokens)]
+    if 0 < len(tokens) < len(shapes):
+        return _tokens_beside_maps(shapes)
+    if tokens:
+        return {"help": "branches of tokens need the same length"}
     if len({len(shape) for shape in shapes}) == 1:
         return {}
     return {"help": "give all branches the same number of axes: flatten all of them, or none"}
+
+
+def _tokens_beside_maps(shapes: tuple[Shape, ...]) -> dict[str, str]:
+    """The way out for branches of which some give tokens."""
+    tokens = next(shape for shape in shapes if isinstance(shape, Tokens))
+    return {"help": f"{show(tokens)} is length × channels of a sequence: end all branches in tokens, or none"}
 
 
 def broadcast_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
@@ -57,7 +71,7 @@ def broadcast_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Lin
 
 
 def concat_lines(a: NoParams, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
-    return (Line("channels", " + ".join(factor(x[0]) for x in xs), out[0]),)
+    return (Line("channels", " + ".join(factor(channels_of(x)) for x in xs), channels_of(out)),)
 
 
 def _one(kind: str) -> Callable[[NoParams, Shape, Shape], Work]:

@@ -29,12 +29,14 @@ class Composite:
         ranks: Sequence[int] = (1, 2, 3),
         family: str | None = None,
         aliases: Sequence[str] = (),
+        known_as: Sequence[str] = (),
         samples: Sequence[str] = (),
         rejects: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.name, self.doc, self.signature, self.expand = name, doc, signature, expand
         self.suffix, self.ranks, self.family = suffix, tuple(ranks), family or name
         self.aliases, self.samples, self.rejects = tuple(aliases), tuple(samples), tuple(rejects)
+        self.known_as = tuple(known_as)
         self.params: dict[str, Kind] = {
             field: next(m for m in get_args(hint) if isinstance(m, Kind))
             for field, hint in signature.__annotations__.items()
@@ -60,6 +62,7 @@ def expand_separable(a: SeparableConv) -> tuple[Part, ...]:
 
 sepconv = Composite(
     name="sepconv",
+    known_as=("SeparableConv2D", "DepthwiseSeparableConv", "Separable"),
     doc="Depthwise separable convolution: each channel filtered by itself, then a 1×1 convolution (Chollet, 2017).",
     signature=SeparableConv,
     expand=expand_separable,
@@ -101,6 +104,7 @@ def expand_spatial(a: SpatialConv) -> tuple[Part, ...]:
 
 spatialconv = Composite(
     name="spatialconv",
+    known_as=("SpatiallySeparableConv",),
     doc="Spatially separable convolution: k×1, then 1×k (Szegedy et al., 2015).",
     signature=SpatialConv,
     expand=expand_spatial,

@@ -226,7 +226,7 @@ def transposed_lines(a: TransposedConv, xs: tuple[Shape, ...], out: Shape) -> tu
     """`transposed_shape` with its numbers in it."""
     return by_axis(
         [
-            f"({factor(w)} − 1)·{text(s)} − 2·{text(p)} + {text(d)}·({text(k)} − 1) + {text(op)} + 1"
+            f"({factor(w)} − 1)·{factor(s)} − 2·{factor(p)} + {factor(d)}·({text(k)} − 1) + {text(op)} + 1"
             for w, k, s, p, op, d in zip(xs[0][1:], a.k, a.s, a.p, a.op, a.d, strict=True)
         ],
         out[1:],
@@ -293,6 +293,7 @@ CONV_SAMPLES = (
 conv: Op[Conv] = define(
     Op(
         name="conv",
+        known_as=("Conv2d", "Convolution", "LazyConv"),
         doc="Convolution over 1, 2 or 3 spatial axes.",
         signature=Conv,
         resolve=resolve_conv,
@@ -326,6 +327,7 @@ conv: Op[Conv] = define(
 dwconv: Op[Conv] = define(
     Op(
         name="dwconv",
+        known_as=("DepthwiseConv2D", "DepthwiseConvolution", "Depthwise"),
         doc="Depthwise convolution: every channel is filtered by itself, m outputs each.",
         signature=DepthwiseConv,
         resolve=resolve_depthwise,
@@ -355,6 +357,7 @@ dwconv: Op[Conv] = define(
 deconv: Op[TransposedConv] = define(
     Op(
         name="deconv",
+        known_as=("ConvTranspose2d", "Conv2DTranspose", "TransposedConv", "TransposeConv", "Deconvolution", "UpConv"),
         doc="Transposed convolution, which undoes the shape of a convolution with the same arguments.",
         signature=TransposedConv,
         shape=transposed_shape,
@@ -395,6 +398,7 @@ deconv: Op[TransposedConv] = define(
 wsconv: Op[StandardizedConv] = define(
     Op(
         name="wsconv",
+        known_as=("StdConv2d", "ScaledStdConv", "WeightStandardizedConv"),
         doc="Convolution with every output's kernel at mean 0 and variance 1: (w − μ)/√(σ² + eps) (Qiao et al., 2019).",
         signature=StandardizedConv,
         resolve=resolve_conv,
@@ -424,6 +428,7 @@ wsconv: Op[StandardizedConv] = define(
 deformconv: Op[DeformConv] = define(
     Op(
         name="deformconv",
+        known_as=("DeformConv2d", "DeformableConv", "DCN", "DCNv2"),
         doc="Deformable convolution: a convolution of its own says from where each element of the window is read; "
         "mask=true also weighs it (Dai et al., 2017; Zhu et al., 2019).",
         signature=DeformConv,

@@ -40,6 +40,12 @@ def factor(value: Any) -> str:
     return whole if simple and not whole.startswith("−") else f"({whole})"
 
 
+def divisor(value: Any) -> str:
+    """The same behind a stroke, where a product needs brackets, too."""
+    whole = text(value)
+    return f"({whole})" if isinstance(value, Sym) and not whole.isalnum() else whole
+
+
 def product(*factors: Any) -> str:
     """64·112·112."""
     return "·".join(map(factor, factors))
@@ -57,7 +63,7 @@ def one_less(factors: Sequence[Any]) -> str:
 
 def shared_out(channels: Any, groups: int) -> str:
     """Channels of one group."""
-    return factor(channels) if groups == 1 else f"{factor(channels)}/{text(groups)}"
+    return factor(channels) if groups == 1 else f"{factor(channels)}/{divisor(groups)}"
 
 
 def shape_text(shape: Sequence[Any]) -> str:

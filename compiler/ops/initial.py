@@ -58,17 +58,17 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("default", NoParams),
-        Method("xavier_uniform", Gain),
-        Method("xavier_normal", Gain),
-        Method("kaiming_uniform", Kaiming),
-        Method("kaiming_normal", Kaiming),
+        Method("xavier_uniform", Gain, known_as=("GlorotUniform",)),
+        Method("xavier_normal", Gain, known_as=("GlorotNormal",)),
+        Method("kaiming_uniform", Kaiming, known_as=("HeUniform", "MSRA")),
+        Method("kaiming_normal", Kaiming, known_as=("HeNormal",)),
         Method("orthogonal", Gain),
-        Method("normal", Normal),
-        Method("trunc_normal", Truncated),
-        Method("uniform", Uniform),
+        Method("normal", Normal, known_as=("RandomNormal", "Gaussian")),
+        Method("trunc_normal", Truncated, known_as=("TruncatedNormal",)),
+        Method("uniform", Uniform, known_as=("RandomUniform",)),
         Method("constant", Constant),
-        Method("zeros", NoParams),
-        Method("ones", NoParams),
+        Method("zeros", NoParams, known_as=("zero",)),
+        Method("ones", NoParams, known_as=("one",)),
     )
 }
 NEEDS_FANS = ("xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_normal", "orthogonal")

@@ -22,6 +22,8 @@ class Kind:
     type_name = "value"
     words: tuple[str, ...] = ()
     """Words that the kind accepts as values."""
+    way = ""
+    """What helps with a wrong value, where the signature alone does not."""
 
     def __init__(self, doc: str, default: Any = REQUIRED) -> None:
         self.doc = doc
@@ -64,9 +66,10 @@ class Integer(Kind):
 class PerAxis(Kind):
     """One whole number for all spatial axes, or one per axis."""
 
-    def __init__(self, doc: str, default: Any = REQUIRED, least: int = 1) -> None:
+    def __init__(self, doc: str, default: Any = REQUIRED, least: int = 1, way: str = "") -> None:
         super().__init__(doc, default)
         self.each = Integer(doc, default, least)
+        self.way = way
         self.type_name = f"{self.each.type_name} or one per axis"
 
     def read(self, value: Any, rank: int) -> Ints:
@@ -106,6 +109,8 @@ class Padding(Kind):
 
 LARGEST = 3.4028234663852886e38
 """The largest number in single precision, in which backends compute."""
+SMALLEST = 1.1754943508222875e-38
+"""The smallest positive normal number there. Some runtimes take the smaller ones, down to 1.4e-45, for 0."""
 
 
 class Number(Kind):
@@ -131,6 +136,10 @@ class Number(Kind):
         at_open_end = (self.open_low and value == self.low) or (self.open_high and value == self.high)
         if not self.low <= value <= self.high or at_open_end:
             raise Reject("E0305", got=value, bound=self._bound())
+        if 0 < abs(value) < SMALLEST:
+            least = f"{SMALLEST:.4g}, the smallest number of single precision"
+            bound = f"at least {least}" if self.open_low and self.low == 0 else f"0, or at least {least}, in size"
+            raise Reject("E0305", got=value, bound=bound)
         return float(value)
 
     def _bound(self) -> str:
@@ -215,7 +224,7 @@ class Optional(Kind):
         self.kind = kind
         self.otherwise = otherwise
         self.type_name = kind.type_name
-        self.words = kind.words
+        self.words, self.way = kind.words, kind.way
 
     def read(self, value: Any, rank: int) -> Any:
         return None if value is None else self.kind.read(value, rank)

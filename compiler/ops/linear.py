@@ -12,6 +12,7 @@ from .base import (
     Use,
     Weight,
     Work,
+    channels_of,
     check_extents,
     define,
     no_work,
@@ -81,24 +82,19 @@ def linear_shape(a: Linear, x: Shape) -> Shape:
 
 
 def linear_weights(a: Linear, x: Shape) -> tuple[Weight, ...]:
-    features = features_of(x)
+    features = channels_of(x)
     bias = (Weight("bias", (a.n,), "uniform", features),) if a.bias else ()
     return (*expressed(a, Weight("weight", (a.n, features), "uniform", features)), *bias)
 
 
-def features_of(x: Shape) -> int:
-    """What a linear layer reads: the channels, which stand first in maps and last in tokens."""
-    return x[-1] if isinstance(x, Tokens) else x[0]
-
-
 def linear_work(a: Linear, x: Shape, out: Shape) -> Work:
     """MAC = in·out for a vector and for every token; a bias is one addition per output."""
-    return Work(mac=features_of(x) * size(out), add=size(out) if a.bias else 0)
+    return Work(mac=channels_of(x) * size(out), add=size(out) if a.bias else 0)
 
 
 def linear_saves(a: Linear, x: Shape, out: Shape, use: Use) -> Saved:
     """The input, or a copy row by row of tokens that lie as maps; a weight made of others where it is multiplied by."""
-    shape = (a.n, features_of(x))
+    shape = (a.n, channels_of(x))
     kept = kept_for(a, shape)
     if a.reparam != "none" and not use.needs[0]:
         kept = kept._replace(fixed=kept.fixed - size(shape))
@@ -113,7 +109,7 @@ def linear_lines(a: Linear, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ..
 
 def linear_macs(a: Linear, x: Shape, out: Shape) -> str:
     """in·out, times the tokens."""
-    return product(*out[:-1], features_of(x), a.n)
+    return product(*out[:-1], channels_of(x), a.n)
 
 
 def bilinear_macs(a: Bilinear, x: Shape, out: Shape) -> str:
@@ -124,11 +120,12 @@ def bilinear_macs(a: Bilinear, x: Shape, out: Shape) -> str:
 fc: Op[Linear] = define(
     Op(
         name="fc",
+        known_as=("Linear", "Dense", "Gemm", "FullyConnected", "InnerProduct", "LazyLinear", "MatMul"),
         doc="Fully connected (linear) layer on a vector, or on each token; a C×1×1 input is flattened first.",
         signature=Linear,
         shape=linear_shape,
         weights=linear_weights,
-        buffers=lambda a, x: singular_vectors(a, (a.n, features_of(x))),
+        buffers=lambda a, x: singular_vectors(a, (a.n, channels_of(x))),
         work=linear_work,
         saves=linear_saves,
         tokens=True,
@@ -158,6 +155,7 @@ fc: Op[Linear] = define(
 flatten: Op[NoParams] = define(
     Op(
         name="flatten",
+        known_as=("Flatten", "Ravel"),
         doc="All elements as one vector, channel by channel.",
         signature=NoParams,
         shape=lambda a, x: check_extents((size(x),)),
@@ -173,6 +171,7 @@ flatten: Op[NoParams] = define(
 bilinear: Op[Bilinear] = define(
     Op(
         name="bilinear",
+        known_as=("Bilinear",),
         doc="xᵀ·A·z + b for every output, with a matrix each; z is the tensor `other`, or the input itself.",
         signature=BilinearForm,
         resolve=resolve_bilinear,

@@ -157,6 +157,7 @@ def l2_saves(a: NoParams, x: Shape, out: Shape, use: Use) -> Saved:
 bn: Op[BatchNorm] = define(
     Op(
         name="bn",
+        known_as=("BatchNorm2d", "BatchNormalization", "SyncBatchNorm", "SpatialBN"),
         doc="Batch normalisation over the batch and all positions of each channel (Ioffe and Szegedy, 2015).",
         signature=BatchNorm,
         shape=same_shape,
@@ -172,6 +173,7 @@ bn: Op[BatchNorm] = define(
 ln: Op[LayerNorm] = define(
     Op(
         name="ln",
+        known_as=("LayerNorm", "LayerNormalization"),
         doc="Layer normalisation over the channels of each position, or over all elements (Ba et al., 2016).",
         signature=LayerNorm,
         shape=same_shape,
@@ -198,6 +200,7 @@ ln: Op[LayerNorm] = define(
 gn: Op[GroupNorm] = define(
     Op(
         name="gn",
+        known_as=("GroupNorm", "GroupNormalization"),
         doc="Group normalisation: over the positions and channels of each group (Wu and He, 2018).",
         signature=GroupNorm,
         shape=group_norm_shape,
@@ -212,6 +215,7 @@ gn: Op[GroupNorm] = define(
 instnorm: Op[InstanceNorm] = define(
     Op(
         name="instnorm",
+        known_as=("InstanceNorm2d", "InstanceNormalization"),
         doc="Instance normalisation: over the positions of each channel (Ulyanov, Vedaldi and Lempitsky, 2016).",
         signature=InstanceNorm,
         shape=instance_norm_shape,
@@ -227,6 +231,7 @@ instnorm: Op[InstanceNorm] = define(
 l2norm: Op[NoParams] = define(
     Op(
         name="l2norm",
+        known_as=("Normalize", "LpNormalization", "UnitNormalization"),
         doc="Each position's channels divided by their Euclidean length.",
         signature=NoParams,
         shape=same_shape,
@@ -269,6 +274,7 @@ def response_weights(a: GlobalResponse, x: Shape) -> tuple[Weight, ...]:
 lrn: Op[LocalNorm] = define(
     Op(
         name="lrn",
+        known_as=("LocalResponseNorm", "LocalResponseNormalization"),
         doc="Local response normalisation: x/(k + alpha·mean square of `size` channels)^beta (AlexNet, 2012).",
         signature=LocalNorm,
         shape=same_shape,
@@ -291,6 +297,7 @@ lrn: Op[LocalNorm] = define(
 grn: Op[GlobalResponse] = define(
     Op(
         name="grn",
+        known_as=("GlobalResponseNorm",),
         doc="Global response normalisation: x + γ·x·‖x‖/(the channels' mean ‖x‖) + β (Woo et al., ConvNeXt V2, 2023).",
         signature=GlobalResponse,
         shape=same_shape,

@@ -116,6 +116,13 @@ def pool_shape(a: Any, x: Shape) -> Shape:
     return check_extents((x[0], *window_shape(x, a.k, a.s, a.p, a.d, a.ceil)))
 
 
+def lp_shape(a: LpPool, x: Shape) -> Shape:
+    """As of any window. In volumes the first window must lie inside, as PyTorch asks (E0201), rounded up or not."""
+    if len(a.k) == 3:
+        window_shape(x, a.k, a.s, a.p, a.d)
+    return pool_shape(a, x)
+
+
 def blur_shape(a: BlurPool, x: Shape) -> Shape:
     """As of a convolution that keeps the extents at stride 1. Raises E0216 where there is too little to reflect."""
     for extent, pair in zip(x[1:], a.p, strict=True):
@@ -225,6 +232,7 @@ def global_work(a: NoParams, x: Shape, out: Shape) -> Work:
 maxpool: Op[MaxPool] = define(
     Op(
         name="maxpool",
+        known_as=("MaxPool2d", "MaxPooling2D"),
         doc="Largest value of each window; the stride is the window unless given.",
         signature=MaxPool,
         resolve=resolve_pool,
@@ -262,6 +270,7 @@ maxpool: Op[MaxPool] = define(
 avgpool: Op[AvgPool] = define(
     Op(
         name="avgpool",
+        known_as=("AvgPool2d", "AveragePool", "AveragePooling2D", "MeanPool"),
         doc="Mean of each window; the stride is the window unless given.",
         signature=AvgPool,
         resolve=resolve_pool,
@@ -294,6 +303,7 @@ avgpool: Op[AvgPool] = define(
 adaptive_avgpool: Op[Adaptive] = define(
     Op(
         name="adaptive_avgpool",
+        known_as=("AdaptiveAvgPool2d", "AdaptiveAveragePooling2D"),
         doc="Mean over as many bins as the output has positions.",
         signature=Adaptive,
         shape=adaptive_shape,
@@ -316,6 +326,7 @@ adaptive_avgpool: Op[Adaptive] = define(
 gap: Op[NoParams] = define(
     Op(
         name="gap",
+        known_as=("GlobalAveragePool", "GlobalAveragePooling2D", "GlobalAvgPool", "GlobalPool", "ReduceMean"),
         doc="Global average pooling: the mean of each channel, kept as C×1×1.",
         signature=NoParams,
         shape=global_shape,
@@ -333,6 +344,7 @@ gap: Op[NoParams] = define(
 adaptive_maxpool: Op[Adaptive] = define(
     Op(
         name="adaptive_maxpool",
+        known_as=("AdaptiveMaxPool2d", "AdaptiveMaxPooling2D"),
         doc="Largest value of as many bins as the output has positions.",
         signature=Adaptive,
         shape=adaptive_shape,
@@ -354,6 +366,7 @@ adaptive_maxpool: Op[Adaptive] = define(
 gmp: Op[NoParams] = define(
     Op(
         name="gmp",
+        known_as=("GlobalMaxPool", "GlobalMaxPooling2D", "ReduceMax"),
         doc="Global max pooling: the largest value of each channel, kept as C×1×1.",
         signature=NoParams,
         shape=global_shape,
@@ -399,6 +412,7 @@ def unpool_window(a: Unpool, x: Shape) -> tuple[Taps | None, ...]:
 unpool: Op[Unpool] = define(
     Op(
         name="unpool",
+        known_as=("MaxUnpool2d", "MaxUnpooling2D"),
         doc="Puts each value where the labelled max pooling found it, zeros elsewhere (Zeiler and Fergus, 2014).",
         signature=UnpoolFrom,
         resolve=resolve_unpool,
@@ -429,10 +443,11 @@ unpool: Op[Unpool] = define(
 lppool: Op[LpPool] = define(
     Op(
         name="lppool",
+        known_as=("LPPool2d", "LpPooling"),
         doc="Power-average pooling: (∏k · the mean of xⁿ over each window)^(1/n); n = 1 is sum pooling.",
         signature=LpPool,
         resolve=lambda a, x: a._replace(s=a.s or a.k),
-        shape=pool_shape,
+        shape=lp_shape,
         work=lp_work,
         saves=lp_saves,
         window=window_of,
@@ -456,6 +471,7 @@ lppool: Op[LpPool] = define(
 blurpool: Op[BlurPool] = define(
     Op(
         name="blurpool",
+        known_as=("BlurPool2d", "AntiAlias"),
         doc="Subsampling after a binomial filter with the border reflected, which avoids aliasing (Zhang, 2019).",
         signature=BlurPool,
         shape=blur_shape,

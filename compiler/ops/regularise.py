@@ -31,6 +31,7 @@ def droppath_saves(a: DropPath, x: Shape, out: Shape, use: Use) -> Saved:
 dropout: Op[Dropout] = define(
     Op(
         name="dropout",
+        known_as=("Dropout", "AlphaDropout"),
         doc="In training sets elements to zero with probability p and scales the rest by 1/(1 − p).",
         signature=Dropout,
         shape=same_shape,
@@ -46,6 +47,7 @@ dropout: Op[Dropout] = define(
 dropout2d: Op[Dropout] = define(
     Op(
         name="dropout2d",
+        known_as=("SpatialDropout2D", "FeatureDropout", "Dropout3d", "Dropout1d"),
         doc="Dropout of whole channels, in 1-D, 2-D or 3-D (Tompson et al., 2015).",
         signature=Dropout,
         shape=same_shape,
@@ -60,6 +62,7 @@ dropout2d: Op[Dropout] = define(
 droppath: Op[DropPath] = define(
     Op(
         name="droppath",
+        known_as=("DropPath", "StochasticDepth", "DropConnect"),
         doc="Stochastic depth: in training a sample's whole branch is zero with probability p (Huang et al., 2016).",
         signature=DropPath,
         shape=same_shape,

@@ -28,11 +28,15 @@ def singular_vectors(a: Any, shape: Shape, axis: int = 0) -> tuple[Weight, ...]:
     """The stored estimates of the vectors of the largest singular value; rows of the matrix run along `axis`."""
     if getattr(a, "reparam", "none") != "spectral_norm":
         return ()
-    rows = shape[axis]
     return (
-        Weight(f"{PREFIX}.0._u", (rows,), "left", axis),
-        Weight(f"{PREFIX}.0._v", (prod(shape) // rows,), "right", axis),
+        Weight(f"{PREFIX}.0._u", (shape[axis],), "left", axis),
+        Weight(f"{PREFIX}.0._v", (columns(shape, axis),), "right", axis),
     )
+
+
+def columns(shape: Shape, axis: int) -> int:
+    """Of the matrix that a weight is when its rows run along an axis; no quotient, which formulas might not have."""
+    return prod((*shape[:axis], *shape[axis + 1 :]))
 
 
 def kept_for(a: Any, shape: Shape, axis: int = 0) -> Saved:
@@ -43,5 +47,5 @@ def kept_for(a: Any, shape: Shape, axis: int = 0) -> Saved:
     if how == "weight_norm":
         return Saved(fixed=prod(shape), fixed_floats=shape[0])
     if how == "spectral_norm":
-        return Saved(fixed=shape[axis] + prod(shape) // shape[axis] + 1 + prod(shape))
+        return Saved(fixed=shape[axis] + columns(shape, axis) + 1 + prod(shape))
     return Saved()

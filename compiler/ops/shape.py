@@ -15,6 +15,7 @@ from .base import (
     Use,
     Weight,
     Work,
+    channels_of,
     check_extents,
     define,
     no_work,
@@ -22,6 +23,7 @@ from .base import (
     saves_both,
     saves_nothing,
     size,
+    with_channels,
 )
 from .formula import Line, asked, by_axis, factor, in_words, one_less, product, shape_text, text
 from .kinds import Flag, Integer, Ints, Number, Optional, Order, Padding, Pairs, PerAxis, Shaped, Word
@@ -34,24 +36,26 @@ class Slice(NamedTuple):
 
 
 def resolve_slice(a: Slice, x: Shape) -> Slice:
-    return a if a.b is not None else Slice(a.a, x[0])
+    return a if a.b is not None else Slice(a.a, channels_of(x))
 
 
 def slice_lines(a: Slice, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
-    return (Line("channels", f"{factor(a.b)} − {factor(a.a)}", out[0]),)
+    return (Line("channels", f"{factor(a.b)} − {factor(a.a)}", channels_of(out)),)
 
 
 def slice_shape(a: Slice, x: Shape) -> Shape:
     """The channels from a to b. Raises E0219 unless a < b ≤ C."""
     assert a.b is not None  # from resolve_slice
-    if a.a >= a.b or a.b > x[0]:  # with formulas: at all sizes; others are found when the sizes are known
-        raise Reject("E0219", start=a.a, stop=a.b, channels=x[0])
-    return (a.b - a.a, *x[1:])
+    channels = channels_of(x)
+    if a.a >= a.b or a.b > channels:  # with formulas: at all sizes; others are found when the sizes are known
+        raise Reject("E0219", start=a.a, stop=a.b, channels=channels)
+    return with_channels(x, a.b - a.a)
 
 
 slice_: Op[Slice] = define(
     Op(
         name="slice",
+        known_as=("Narrow", "StridedSlice"),
         doc="The channels from a up to, but without, b.",
         signature=Slice,
         resolve=resolve_slice,
@@ -59,8 +63,15 @@ slice_: Op[Slice] = define(
         work=no_work,
         saves=saves_nothing,
         view=True,
+        tokens=True,
         shape_lines=slice_lines,
-        samples=("slice(1) @ 5", "slice(1, 3) @ 4x5x5", "slice(0, 2) @ 4x7"),
+        samples=(
+            "slice(1) @ 5",
+            "slice(1, 3) @ 4x5x5",
+            "slice(0, 2) @ 4x7",
+            "tokens -> slice(1) @ 4x3x2",
+            "tokens -> slice(1, 3) -> fc(3) @ 4x5",
+        ),
         rejects=(("slice(3, 3) @ 4x5x5", "E0219"), ("slice(0, 9) @ 4x5x5", "E0219"), ("slice(-1) @ 4", "E0305")),
     )
 )
@@ -80,8 +91,11 @@ class Pad(NamedTuple):
     value: Annotated[float, Number("the constant", 0.0)]
 
 
+ANY_RATIO = "scales are whole numbers; any other extents are given as size: upsample(size=(48, 48))"
+
+
 class Upsample(NamedTuple):
-    scale: Annotated[Ints | None, Optional(PerAxis("factor by which extents grow"), "from size")]
+    scale: Annotated[Ints | None, Optional(PerAxis("factor by which extents grow", way=ANY_RATIO), "from size")]
     size: Annotated[Ints | None, Optional(PerAxis("output extent"), "from scale")]
     mode: Annotated[
         str, Word("how values are found between", ("nearest", "linear", "bilinear", "bicubic", "trilinear"), "nearest")
@@ -307,7 +321,7 @@ def scale_weights(a: Scale, x: Shape) -> tuple[Weight, ...]:
 
 def factors(x: Shape) -> Shape:
     """The shape that one number per channel has, to stretch over positions or tokens."""
-    return (x[-1],) if isinstance(x, Tokens) else (x[0], *(1 for _ in x[1:]))
+    return (channels_of(x),) if isinstance(x, Tokens) else (x[0], *(1 for _ in x[1:]))
 
 
 def pooled_channels(a: NoParams, x: Shape) -> Shape:
@@ -317,6 +331,7 @@ def pooled_channels(a: NoParams, x: Shape) -> Shape:
 shuffle: Op[Shuffle] = define(
     Op(
         name="shuffle",
+        known_as=("ChannelShuffle",),
         doc="Channel shuffle: channels of g groups in turn (Zhang et al., ShuffleNet, 2017).",
         signature=Shuffle,
         shape=shuffle_shape,
@@ -331,6 +346,7 @@ shuffle: Op[Shuffle] = define(
 pixelshuffle: Op[PixelShuffle] = define(
     Op(
         name="pixelshuffle",
+        known_as=("PixelShuffle", "DepthToSpace"),
         doc="Channels to space: C·r² × H × W becomes C × rH × rW (Shi et al., 2016).",
         signature=PixelShuffle,
         shape=pixel_shuffle_shape,
@@ -347,6 +363,7 @@ pixelshuffle: Op[PixelShuffle] = define(
 pixelunshuffle: Op[PixelShuffle] = define(
     Op(
         name="pixelunshuffle",
+        known_as=("PixelUnshuffle", "SpaceToDepth"),
         doc="Space to channels, the inverse of pixelshuffle.",
         signature=PixelShuffle,
         shape=pixel_unshuffle_shape,
@@ -363,6 +380,15 @@ pixelunshuffle: Op[PixelShuffle] = define(
 pad: Op[Pad] = define(
     Op(
         name="pad",
+        known_as=(
+            "ZeroPad2d",
+            "ZeroPadding2D",
+            "ConstantPad2d",
+            "ReflectionPad2d",
+            "ReplicationPad2d",
+            "CircularPad2d",
+            "Padding",
+        ),
         doc="Elements added around the input.",
         signature=Pad,
         resolve=resolve_pad,
@@ -387,6 +413,7 @@ pad: Op[Pad] = define(
 upsample: Op[Upsample] = define(
     Op(
         name="upsample",
+        known_as=("Upsample", "UpSampling2D", "Interpolate", "UpsamplingNearest2d", "UpsamplingBilinear2d"),
         aliases=("resize",),
         doc="Larger maps by repeating or interpolating values, by a scale or to a size; nearest as PyTorch rounds.",
         signature=Upsample,
@@ -428,6 +455,7 @@ upsample: Op[Upsample] = define(
 reshape: Op[Reshape] = define(
     Op(
         name="reshape",
+        known_as=("Reshape", "View", "Unflatten"),
         doc="The same elements in order as another shape, channels first.",
         signature=Reshape,
         shape=reshape_shape,
@@ -450,6 +478,7 @@ reshape: Op[Reshape] = define(
 cmean: Op[NoParams] = define(
     Op(
         name="cmean",
+        known_as=("ChannelMean",),
         doc="Mean over the channels of each position, as one channel.",
         signature=NoParams,
         shape=pooled_channels,
@@ -464,6 +493,7 @@ cmean: Op[NoParams] = define(
 cmax: Op[NoParams] = define(
     Op(
         name="cmax",
+        known_as=("ChannelMax",),
         doc="Largest value over the channels of each position, as one channel.",
         signature=NoParams,
         shape=pooled_channels,
@@ -478,6 +508,7 @@ cmax: Op[NoParams] = define(
 crop: Op[Crop] = define(
     Op(
         name="crop",
+        known_as=("CenterCrop", "Cropping2D"),
         doc="The middle of the input of a given size, or the input without its borders.",
         signature=Crop,
         resolve=resolve_crop,
@@ -502,6 +533,7 @@ crop: Op[Crop] = define(
 permute: Op[Permute] = define(
     Op(
         name="permute",
+        known_as=("Permute", "Transpose", "SwapAxes", "MoveAxis"),
         doc="The axes in another order; (1, 2, 0) puts the channels last.",
         signature=Permute,
         shape=permute_shape,
@@ -523,6 +555,7 @@ permute: Op[Permute] = define(
 scale: Op[Scale] = define(
     Op(
         name="scale",
+        known_as=("LayerScale", "Rescaling"),
         doc="Multiplication by a learnt factor per channel (Touvron et al., LayerScale, 2021), or by a constant.",
         signature=Scale,
         shape=same_shape,

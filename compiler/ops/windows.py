@@ -5,7 +5,7 @@ from typing import Any
 from ..diagnostics import Reject
 from ..symbolic import largest, same, smallest
 from .base import Shape
-from .formula import Line, by_axis, factor, product, text
+from .formula import Line, by_axis, divisor, factor, product, text
 from .kinds import Ints, Pairs
 
 AXES = ("the depth", "the height", "the width")
@@ -15,11 +15,13 @@ def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, cei
     """Output extent along one axis: N = ⌊(W + P₀ + P₁ − D(F − 1) − 1)/S⌋ + 1.
 
     Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, relationship 15. With `ceil` the
-    division rounds up, and a last window that would start in the padding after the input is dropped, as PyTorch does.
-    Raises E0201 when the window is larger than the padded input.
+    division rounds up, so that the first window, too, may reach up to S − 1 positions beyond the padded input; a last
+    window that would start in the padding after the input is dropped. PyTorch does the same.
+    Raises E0201 when the window is larger than that.
     """
     room = extent + pad[0] + pad[1] - d * (k - 1) - 1
-    if room < 0:
+    beyond = s - 1 if ceil else 0
+    if room + beyond < 0:
         raise Reject(
             "E0201",
             axis=axis or "the axis",
@@ -32,7 +34,7 @@ def window_extent(extent: int, k: int, s: int, pad: tuple[int, int], d: int, cei
             cover=d * (k - 1) + 1,
         )
     if ceil:
-        last = smallest(room + s - 1, extent + pad[0] - 1)  # formulas can tell, unlike of their quotients
+        last = smallest(room + beyond, extent + pad[0] - 1)  # formulas can tell, unlike of their quotients
         return last // s + 1  # type: ignore[return-value]
     return room // s + 1
 
@@ -98,9 +100,9 @@ def window_lines(a: Any, xs: tuple[Shape, ...], out: Shape) -> tuple[Line, ...]:
 
 def _extent_text(extent: int, n: int, k: int, s: int, pad: tuple[int, int], d: int, ceil: bool) -> str:
     sides = product(2, pad[0]) if pad[0] == pad[1] else f"{factor(pad[0])} + {factor(pad[1])}"
-    quotient = f"({factor(extent)} + {sides} − {text(d)}·({text(k)} − 1) − 1)/{text(s)}"
+    quotient = f"({factor(extent)} + {sides} − {factor(d)}·({text(k)} − 1) − 1)/{divisor(s)}"
     if not ceil:
         return f"⌊{quotient}⌋ + 1"
     if (extent + sum(pad) - d * (k - 1) - 1 + s - 1) // s + 1 == n:
         return f"⌈{quotient}⌉ + 1"
-    return f"min(⌈{quotient}⌉, ⌊({factor(extent)} + {factor(pad[0])} − 1)/{text(s)}⌋) + 1"
+    return f"min(⌈{quotient}⌉, ⌊({factor(extent)} + {factor(pad[0])} − 1)/{divisor(s)}⌋) + 1"

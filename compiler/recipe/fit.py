@@ -43,13 +43,24 @@ def refit(recipe: Recipe, shapes: Mapping[str, Shape]) -> Recipe:
 
 
 def check_target(terms: Sequence[Term]) -> None:
-    """The last term wants of its target what those before it want. Raises Reject E0360."""
+    """The last term wants of its target what those before it want, and leaves out the same. Raises Reject."""
     last = terms[-1]
     for term in terms[:-1]:
         name = target_name(last)
         if name is not None and target_name(term) == name and not agree(term.wants, last.wants):
             facts = {"first": term.loss.name, "one": describe(term.wants), "other": describe(last.wants)}
             raise Reject("E0360", name=name, loss=last.loss.name, **facts)
+        if name is not None and target_name(term) == name:
+            check_ignored(name, term, last)
+
+
+def check_ignored(name: str, first: Term, last: Term) -> None:
+    """Two losses of one target leave out the same value, if the program says that one does. Raises Reject E0537."""
+    one, other = first.loss.of("ignore"), last.loss.of("ignore")
+    if one != other and {one, other} != {None, -100}:
+        words = {"one": one, "other": other}
+        told = {key: "nothing" if value is None else value for key, value in words.items()}
+        raise Reject("E0537", name=name, loss=last.loss.name, first=first.loss.name, **told)
 
 
 def target_name(term: Term) -> str | None:

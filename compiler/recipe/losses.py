@@ -1,6 +1,6 @@
 """Losses: what each is computed from, which target it takes, and which outputs it fits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 from ..diagnostics import Reject
@@ -32,11 +32,12 @@ class Loss(Entry):
         *,
         formula: str,
         source: str,
+        known_as: Sequence[str] = (),
         operands: int = 1,
         last: tuple[str, ...] = (),
         never: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(name, signature, doc)
+        super().__init__(name, signature, doc, known_as)
         self.fit, self.operands = fit, operands
         self.formula, self.source = formula, source
         self.last, self.never = last, never
@@ -108,7 +109,9 @@ def _pair(a: Any, shape: Shape) -> Target:
 # Signatures
 
 DENSE = Flag("a class at each position of a C×H×W map, not one for the sample", False)
-IGNORE = Integer("a target that is left out, such as the border in a segmentation", -100, least=-(2**31))
+IGNORE = Integer(
+    "a target that is left out of loss and metrics, such as the border in a segmentation", -100, least=-(2**31)
+)
 SMOOTHING = Number("share of the target that is spread evenly over all classes", 0.0, low=0.0, high=1.0)
 
 
@@ -149,6 +152,13 @@ _add(
     CrossEntropy,
     "Cross-entropy of class scores (logits) and a class number.",
     _scores,
+    known_as=(
+        "CrossEntropyLoss",
+        "CategoricalCrossentropy",
+        "SparseCategoricalCrossentropy",
+        "SoftmaxCrossEntropy",
+        "ce",
+    ),
     formula="mean over samples (and positions) of −Σ_c q_c·log softmax(y)_c, q = (1 − ε)·onehot(t) + ε/C",
     source="Szegedy et al. 2016 for the smoothing ε",
     never=("softmax", "logsoftmax", "sigmoid"),
@@ -158,6 +168,7 @@ _add(
     Nll,
     "Negative log likelihood of log-probabilities and a class number.",
     _scores,
+    known_as=("NLLLoss", "NegativeLogLikelihood"),
     formula="mean over samples (and positions) of −y_t",
     source="the negative logarithm of the likelihood",
     last=("logsoftmax",),
@@ -167,6 +178,7 @@ _add(
     NoParams,
     "Binary cross-entropy of probabilities and targets from 0 to 1.",
     _probability,
+    known_as=("BCELoss", "BinaryCrossentropy"),
     formula="mean over all elements of −(t·log y + (1 − t)·log(1 − y)), logarithms held at −100 and above",
     source="the negative log likelihood of Bernoulli variables",
     last=("sigmoid", "hardsigmoid", "softmax"),
@@ -176,6 +188,12 @@ _add(
     BceLogits,
     "Binary cross-entropy of logits: sigmoid and bce in one, without overflow.",
     _probability,
+    known_as=(
+        "BCEWithLogitsLoss",
+        "BinaryCrossEntropyWithLogits",
+        "SigmoidCrossEntropy",
+        "SigmoidCrossEntropyWithLogits",
+    ),
     formula="mean over all elements of −(w·t·log σ(y) + (1 − t)·log(1 − σ(y)))",
     source="the negative log likelihood of Bernoulli variables",
     never=("sigmoid", "hardsigmoid", "softmax", "logsoftmax", "logsigmoid"),
@@ -185,6 +203,7 @@ _add(
     NoParams,
     "Mean absolute error.",
     _like_output,
+    known_as=("L1Loss", "MeanAbsoluteError", "mae"),
     formula="mean over all elements of |y − t|",
     source="least absolute deviations",
 )
@@ -193,6 +212,7 @@ _add(
     NoParams,
     "Mean squared error.",
     _like_output,
+    known_as=("MSELoss", "MeanSquaredError", "l2", "L2Loss"),
     formula="mean over all elements of (y − t)²",
     source="least squares",
 )
@@ -201,6 +221,7 @@ _add(
     SmoothL1,
     "Absolute error, quadratic near zero.",
     _like_output,
+    known_as=("SmoothL1Loss",),
     formula="mean over all elements of d²/(2β) where d = |y − t| < β, else d − β/2",
     source="Girshick 2015, Fast R-CNN",
 )
@@ -209,6 +230,7 @@ _add(
     Huber,
     "Squared error, linear far from zero.",
     _like_output,
+    known_as=("HuberLoss",),
     formula="mean over all elements of d²/2 where d = |y − t| < δ, else δ·(d − δ/2)",
     source="Huber 1964",
 )
@@ -217,6 +239,7 @@ _add(
     Margin,
     "Hinge loss of class scores, or of one score whose sign decides between classes 0 and 1.",
     _margin,
+    known_as=("MultiMarginLoss", "CategoricalHinge", "HingeLoss"),
     formula="mean over samples of Σ_{c≠t} max(0, m − y_t + y_c) / C; of one score, max(0, m − s·y) with s = 2t − 1",
     source="Weston and Watkins 1999, divided by the number of classes as in PyTorch; Cortes and Vapnik 1995",
 )
@@ -226,6 +249,7 @@ _add(
     "Triplet loss of an anchor, a positive and a negative embedding.",
     _embedding,
     operands=3,
+    known_as=("TripletMarginLoss", "TripletLoss", "TripletSemiHardLoss"),
     formula="mean over samples of max(0, ‖a − p‖ − ‖a − n‖ + m), ‖x‖ the Euclidean norm of x + 1e-6",
     source="Balntas et al. 2016; FaceNet (Schroff et al. 2015) squares the distances",
 )
@@ -235,6 +259,7 @@ _add(
     "Contrastive loss of two embeddings: pairs of a class are drawn together, others pushed apart.",
     _pair,
     operands=2,
+    known_as=("ContrastiveLoss",),
     formula="mean over samples of t·d²/2 + (1 − t)·max(0, m − d)²/2, d = ‖a − b + 1e-6‖, t = 1 for pairs of a class",
     source="Hadsell, Chopra and LeCun 2006, whose Y is 1 − t",
 )
@@ -244,6 +269,7 @@ _add(
     "Quadruplet loss of an anchor, a positive and two negatives of two other classes.",
     _embedding,
     operands=4,
+    known_as=("QuadrupletLoss",),
     formula="mean over samples of max(0, ‖a − p‖² − ‖a − n‖² + m) + max(0, ‖a − p‖² − ‖q − n‖² + m₂)",
     source="Chen et al. 2017",
 )

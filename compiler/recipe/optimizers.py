@@ -1,5 +1,6 @@
 """Optimizers, with PyTorch's defaults where it has the same parameter, but for the rate of SGD."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 from ..ops.entry import Entry
@@ -9,8 +10,10 @@ from ..ops.kinds import Flag, Number, Word
 class Optimizer(Entry):
     """One optimizer; `source` names the publication, `update` the step that it takes with gradient g."""
 
-    def __init__(self, name: str, signature: type[Any], doc: str, *, update: str, source: str) -> None:
-        super().__init__(name, signature, doc)
+    def __init__(
+        self, name: str, signature: type[Any], doc: str, *, update: str, source: str, known_as: Sequence[str] = ()
+    ) -> None:
+        super().__init__(name, signature, doc, known_as)
         self.update, self.source = update, source
 
 
@@ -109,6 +112,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Gradient descent on the whole training set: implies `batch = full`.",
             update="w −= lr·g",
             source="Cauchy 1847",
+            known_as=("GradientDescent", "BatchGradientDescent"),
         ),
         Optimizer(
             "sgd",
@@ -116,6 +120,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Stochastic gradient descent, with momentum on request.",
             update="v = μv + (1 − dampening)·g, the first v = g; w −= lr·v, or lr·(g + μv) with nesterov",
             source="Robbins and Monro 1951; Sutskever et al. 2013",
+            known_as=("SGD", "StochasticGradientDescent"),
         ),
         Optimizer(
             "momentum",
@@ -123,6 +128,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Gradient descent with momentum.",
             update="v = μv + g; w −= lr·v",
             source="Polyak 1964",
+            known_as=("MomentumOptimizer", "HeavyBall"),
         ),
         Optimizer(
             "nag",
@@ -130,6 +136,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Nesterov's accelerated gradient.",
             update="v = μv + g; w −= lr·(g + μv)",
             source="Nesterov 1983, as in Sutskever et al. 2013",
+            known_as=("Nesterov", "NesterovMomentum", "NesterovAcceleratedGradient"),
         ),
         Optimizer(
             "adagrad",
@@ -137,6 +144,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Steps divided by the root of all squared gradients so far.",
             update="s += g²; w −= lr·g / (√s + ε)",
             source="Duchi, Hazan and Singer 2011",
+            known_as=("Adagrad",),
         ),
         Optimizer(
             "adadelta",
@@ -144,6 +152,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Steps scaled by the ratio of recent steps to recent gradients.",
             update="s = ρs + (1 − ρ)g²; d = √(u + ε) / √(s + ε)·g; u = ρu + (1 − ρ)d²; w −= lr·d",
             source="Zeiler 2012",
+            known_as=("Adadelta",),
         ),
         Optimizer(
             "rmsprop",
@@ -151,9 +160,15 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Steps divided by the root mean square of recent gradients.",
             update="s = αs + (1 − α)g²; w −= lr·g / (√s + ε)",
             source="Tieleman and Hinton 2012, lecture 6.5; Graves 2013 for `centered`",
+            known_as=("RMSprop",),
         ),
         Optimizer(
-            "adam", Adam, "Adaptive moments.", update=_ADAM, source="Kingma and Ba 2015; Reddi et al. 2018 for amsgrad"
+            "adam",
+            Adam,
+            "Adaptive moments.",
+            update=_ADAM,
+            source="Kingma and Ba 2015; Reddi et al. 2018 for amsgrad",
+            known_as=("Adam",),
         ),
         Optimizer(
             "adamw",
@@ -161,6 +176,7 @@ OPTIMIZERS: dict[str, Optimizer] = {
             "Adam with decay of the weights apart from the gradient.",
             update=f"w −= lr·λ·w; {_ADAM}",
             source="Loshchilov and Hutter 2019",
+            known_as=("AdamW",),
         ),
     )
 }

@@ -1,5 +1,6 @@
 """The other options of a `train` section: clipping, augmentation, and those that are a plain value."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 from ..ops.base import NoParams
@@ -27,7 +28,7 @@ class Chance(NamedTuple):
 
 
 class Crop(NamedTuple):
-    pad: Annotated[int, Integer("zeros on each side before a window of the old size is cut out", 4)]
+    pad: Annotated[int, Integer("black pixels on each side before a window of the old size is cut out", 4)]
 
 
 class Rotate(NamedTuple):
@@ -75,36 +76,102 @@ class RandAugment(NamedTuple):
 
 
 class Augment(Entry):
-    """One augmentation. colours: it needs grey or RGB images. batch: it mixes the samples of a batch."""
+    """One augmentation.
+
+    colours   it needs grey or RGB images, with values from 0 to 1
+    batch     it mixes the samples of a batch
+    moves     what an image shows is elsewhere after it
+    policy    it is one of many operations, and takes nothing but images
+    """
 
     def __init__(
-        self, name: str, signature: type[Any], doc: str, *, colours: bool = False, batch: bool = False
+        self,
+        name: str,
+        signature: type[Any],
+        doc: str,
+        known_as: Sequence[str] = (),
+        *,
+        colours: bool = False,
+        batch: bool = False,
+        moves: bool = False,
+        policy: bool = False,
     ) -> None:
-        super().__init__(name, signature, doc)
-        self.colours, self.batch = colours, batch
+        super().__init__(name, signature, doc, known_as)
+        self.colours, self.batch, self.moves, self.policy = colours, batch, moves or policy, policy
 
 
 AUGMENTS: dict[str, Augment] = {
     entry.name: entry
     for entry in (
-        Augment("flip", Chance, "Mirrored left to right."),
-        Augment("vflip", Chance, "Mirrored top to bottom."),
-        Augment("crop", Crop, "Padded, then a random window of the old size."),
-        Augment("zoom", Zoom, "A random window enlarged to the old size (the Inception crop)."),
-        Augment("rotate", Rotate, "Rotated by a random angle."),
-        Augment("shift", Shift, "Moved by a random distance."),
-        Augment("jitter", Jitter, "Brightness, contrast, saturation and hue changed.", colours=True),
-        Augment("noise", Noise, "Gaussian noise added."),
-        Augment("erase", Erase, "A random rectangle blanked."),
+        Augment(
+            "flip",
+            Chance,
+            "Mirrored left to right.",
+            known_as=("RandomHorizontalFlip", "HorizontalFlip", "hflip", "fliplr", "RandomFlip", "Mirror"),
+            moves=True,
+        ),
+        Augment(
+            "vflip",
+            Chance,
+            "Mirrored top to bottom.",
+            known_as=("RandomVerticalFlip", "VerticalFlip", "flipud"),
+            moves=True,
+        ),
+        Augment("crop", Crop, "Padded, then a random window of the old size.", known_as=("RandomCrop",), moves=True),
+        Augment(
+            "zoom",
+            Zoom,
+            "A random window enlarged to the old size (the Inception crop).",
+            known_as=("RandomResizedCrop", "RandomZoom"),
+            moves=True,
+        ),
+        Augment("rotate", Rotate, "Rotated by a random angle.", known_as=("RandomRotation", "Rotation"), moves=True),
+        Augment(
+            "shift",
+            Shift,
+            "Moved by a random distance.",
+            known_as=("RandomTranslation", "Translate", "RandomAffine"),
+            moves=True,
+        ),
+        Augment(
+            "jitter",
+            Jitter,
+            "Brightness, contrast, saturation and hue changed.",
+            known_as=("ColorJitter", "ColourJitter"),
+            colours=True,
+        ),
+        Augment("noise", Noise, "Gaussian noise added.", known_as=("GaussianNoise",)),
+        Augment("erase", Erase, "A random rectangle blanked.", known_as=("RandomErasing", "Cutout", "RandomErase")),
         Augment(
             "trivialaugment",
             NoParams,
             "One random operation of random strength (Müller and Hutter 2021).",
+            known_as=("TrivialAugmentWide",),
             colours=True,
+            policy=True,
         ),
-        Augment("randaugment", RandAugment, "Random operations of one strength (Cubuk et al. 2020).", colours=True),
-        Augment("mixup", Mix, "Pairs of samples and their targets averaged (Zhang et al. 2018).", batch=True),
-        Augment("cutmix", Mix, "A rectangle of another sample pasted in (Yun et al. 2019).", batch=True),
+        Augment(
+            "randaugment",
+            RandAugment,
+            "Random operations of one strength (Cubuk et al. 2020).",
+            known_as=("RandAugment",),
+            colours=True,
+            policy=True,
+        ),
+        Augment(
+            "mixup",
+            Mix,
+            "Pairs of samples and their targets averaged (Zhang et al. 2018).",
+            known_as=("MixUp",),
+            batch=True,
+        ),
+        Augment(
+            "cutmix",
+            Mix,
+            "A rectangle of another sample pasted in (Yun et al. 2019).",
+            known_as=("CutMix",),
+            batch=True,
+        ),
     )
 }
 

@@ -1,5 +1,6 @@
 """Schedules of the learning rate. Each has a length, which the last of a chain need not say: the rest of the run."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, NamedTuple
 
 from ..ops.entry import Entry
@@ -25,8 +26,9 @@ class Schedule(Entry):
         source: str,
         by: str = "epoch",
         alone: str = "",
+        known_as: Sequence[str] = (),
     ) -> None:
-        super().__init__(name, signature, doc)
+        super().__init__(name, signature, doc, known_as)
         self.formula, self.source, self.by, self.alone = formula, source, by, alone
 
 
@@ -121,9 +123,21 @@ class Warmup(NamedTuple):
 SCHEDULES: dict[str, Schedule] = {
     schedule.name: schedule
     for schedule in (
-        Schedule("constant", Constant, "The same rate all the time.", formula="lr·factor", source="-"),
         Schedule(
-            "step", Step, "Falls at equal intervals.", formula="lr·γ^⌊t/size⌋", source="He et al. 2016 use size 30"
+            "constant",
+            Constant,
+            "The same rate all the time.",
+            formula="lr·factor",
+            source="-",
+            known_as=("ConstantLR", "Fixed"),
+        ),
+        Schedule(
+            "step",
+            Step,
+            "Falls at equal intervals.",
+            formula="lr·γ^⌊t/size⌋",
+            source="He et al. 2016 use size 30",
+            known_as=("StepLR", "StepDecay"),
         ),
         Schedule(
             "multistep",
@@ -131,14 +145,23 @@ SCHEDULES: dict[str, Schedule] = {
             "Falls at given times.",
             formula="lr·γ^(number of milestones ≤ t)",
             source="He et al. 2016",
+            known_as=("MultiStepLR", "PiecewiseConstantDecay", "Piecewise"),
         ),
-        Schedule("exponential", Exponential, "Falls by a factor each time.", formula="lr·γᵗ", source="textbook decay"),
+        Schedule(
+            "exponential",
+            Exponential,
+            "Falls by a factor each time.",
+            formula="lr·γᵗ",
+            source="textbook decay",
+            known_as=("ExponentialLR", "ExponentialDecay"),
+        ),
         Schedule(
             "plateau",
             Plateau,
             "Falls when the validation loss has stopped falling.",
             formula="lr·factor when more than `patience` epochs in a row had no loss below best·(1 − threshold)",
             source="the rule by which AlexNet's rate was lowered by hand",
+            known_as=("ReduceLROnPlateau", "ReduceOnPlateau"),
             alone="it waits for the validation loss",
         ),
         Schedule(
@@ -147,6 +170,7 @@ SCHEDULES: dict[str, Schedule] = {
             "Rises and falls between two rates.",
             formula="lr + (max_lr − lr)·h·s: h is 0 to 1 up the rise and back, s is 1, 2^−cycle or γᵗ",
             source="Smith 2017",
+            known_as=("CyclicLR", "CyclicalLearningRate", "Triangular"),
             by="step",
         ),
         Schedule(
@@ -155,6 +179,7 @@ SCHEDULES: dict[str, Schedule] = {
             "One rise and one long fall.",
             formula="from max_lr/div to max_lr in rise·T − 1, then to max_lr/div/final_div at T − 1",
             source="Smith and Topin 2018",
+            known_as=("OneCycleLR", "OneCyclePolicy", "SuperConvergence"),
             by="step",
             alone="it covers the whole run",
         ),
@@ -164,6 +189,7 @@ SCHEDULES: dict[str, Schedule] = {
             "Falls along half a cosine.",
             formula="min_lr + (lr − min_lr)·(1 + cos(π·t/length))/2",
             source="Loshchilov and Hutter 2017",
+            known_as=("CosineAnnealingLR", "CosineDecay", "CosineAnnealing"),
         ),
         Schedule(
             "warmup",
@@ -171,6 +197,7 @@ SCHEDULES: dict[str, Schedule] = {
             "Rises to the optimizer's rate; another schedule follows.",
             formula="lr·(start + (1 − start)·t/length)",
             source="Goyal et al. 2017",
+            known_as=("LinearLR", "LinearWarmup", "GradualWarmup"),
         ),
     )
 }

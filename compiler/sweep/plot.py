@@ -29,6 +29,13 @@ LABELS = {
 WIDE = 20
 """A range whose end is so many times its beginning is drawn on a logarithmic scale."""
 
+NOTES: dict[str, dict[str, str | None]] = {
+    "svg": {"Date": None, "Title": "cnnc"},
+    "png": {"Software": "cnnc"},
+    "pdf": {"CreationDate": None, "Creator": "cnnc"},
+}
+"""What a picture says of itself, by which `ours.py` knows it."""
+
 GREY, BLUE = "#9aa5b1", "#1f5fbf"
 
 
@@ -49,7 +56,7 @@ def plot(space: Space, name: str, kept: int, rows: Iterable[Row], path: str | Pa
     data, kind = io.BytesIO(), Path(path).suffix.lower().removeprefix(".")
     with rc_context({"svg.hashsalt": "cnnc", "svg.fonttype": "path"}):  # so that the same points make the same file
         figure = picture(space, name, kept, rows)
-        figure.savefig(data, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
+        figure.savefig(data, format=kind, dpi=160, metadata=NOTES[kind])
     write_file(path, data.getvalue())
 
 

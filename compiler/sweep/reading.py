@@ -62,7 +62,7 @@ def changed(table: Mapping[str, Any], path: str, changes: Iterable[str]) -> dict
             Place("--set", change).wrong("it changes no key", "write --set limits.params=5M or --set points=1000")
         inside = result.setdefault(outer[0], {}) if outer else result
         if not isinstance(inside, dict):
-            Place(path, outer[0]).wrong("it is no table", "write --set KEY=VALUE with a key of the file")
+            Place(path, outer[0]).wrong("it is not a table", "write --set KEY=VALUE with a key of the file")
         inside[name] = plain_value(text.strip())
     return result
 

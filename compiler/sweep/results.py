@@ -125,7 +125,10 @@ def schema_of(space: Space) -> Any:
     types = {"int": pa.int64(), "float": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
     given = {column_of(name): types[kind] for name, _, kind in kinds(space, ".parquet")}
     fixed = {"input": pa.string(), "dtype": pa.string(), "seconds": pa.float64(), "front": pa.bool_()}
-    return pa.schema([(name, given.get(name) or fixed.get(name, pa.int64())) for name in columns(space)])
+    return pa.schema(
+        [(name, given.get(name) or fixed.get(name, pa.int64())) for name in columns(space)],
+        metadata={"producer": "cnnc"},
+    )
 
 
 def write_parquet(file: IO[bytes], path: Path, space: Space, rows: Iterable[Row]) -> None:

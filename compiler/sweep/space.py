@@ -134,13 +134,13 @@ def _number(path: str, table: Mapping[str, Any], key: str, least: int) -> int | 
 
 def _batch(place: Place, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_BATCH:
-        place.wrong(f"`{show(value)}` is no batch size", "give whole numbers of at least 1")
+        place.wrong(f"`{show(value)}` is not a batch size", "give whole numbers of at least 1")
     return value
 
 
 def _dtype(place: Place, value: Any) -> str:
     if not isinstance(value, str) or value not in DTYPE_BYTES:
-        place.wrong(f"`{show(value)}` is no type", f"there are {', '.join(DTYPE_BYTES)}")
+        place.wrong(f"`{show(value)}` is not a type", f"there are {', '.join(DTYPE_BYTES)}")
     return str(value)
 
 
@@ -163,13 +163,13 @@ def _amount(place: Place, name: str, given: Any) -> int | float:
     number = isinstance(given, (int, float)) and not isinstance(given, bool)
     if name == "seconds":
         if not number or not 0 < given < math.inf:
-            place.wrong(f"`{show(given)}` is no time", "give a number of seconds above 0")
+            place.wrong(f"`{show(given)}` is not a time", "give a number of seconds above 0")
         return float(given)
     try:
         return read_amount(str(given) if number else given, name in BYTES)
     except (CnncError, AttributeError):
         way = 'give a number of at least 1, or text with K, M or G: params = "5M"; of bytes these are powers of 1024'
-        place.wrong(f"`{show(given)}` is no amount", way)
+        place.wrong(f"`{show(given)}` is not an amount", way)
 
 
 def _front(path: str, table: dict[str, Any], params: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -66,13 +66,13 @@ def read_param(place: Place, value: Any) -> Any:
         try:
             return read_value(value)
         except CnncError:
-            place.wrong(f"`{show(value)}` is no value", "give a number, true, false, a word or a list")
+            place.wrong(f"`{show(value)}` is not a value", "give a number, true, false, a word or a list")
     if isinstance(value, list):
         return tuple(read_param(place, part) for part in value)
     if isinstance(value, float) and not math.isfinite(value):
-        place.wrong(f"{value} is no number")
+        place.wrong(f"{value} is not a number")
     if not isinstance(value, (bool, int, float)):
-        place.wrong(f"`{show(value)}` is no value", LISTS)
+        place.wrong(f"`{show(value)}` is not a value", LISTS)
     return value
 
 
@@ -126,11 +126,11 @@ def read_input(place: Place, value: Any) -> Any:
     if isinstance(value, dict) and value and all(isinstance(shape, str) for shape in value.values()):
         return {name: read_input(place, shape) for name, shape in value.items()}
     if not isinstance(value, str):
-        place.wrong(f"`{show(value)}` is no shape", SHAPES)
+        place.wrong(f"`{show(value)}` is not a shape", SHAPES)
     try:
         shape = read_shape(value)
     except CnncError:
-        place.wrong(f"`{show(value)}` is no shape", SHAPES)
+        place.wrong(f"`{show(value)}` is not a shape", SHAPES)
     if not all(isinstance(extent, int) for extent in shape):
         place.wrong(f"`{value}` has a letter, and a point needs numbers", SHAPES)
     return shape
@@ -146,7 +146,7 @@ def input_range(place: Place, table: dict[str, Any]) -> tuple[Any, ...]:
         place.wrong("a range of shapes keeps the channels and adds the same to every other extent", way)
     (width,) = growth
     if not 0 <= width // step < MOST_VALUES:
-        place.wrong(f"from {table['from']} to {table['to']} are no shapes, or too many", "the smaller one comes first")
+        place.wrong(f"from {table['from']} to {table['to']} are not shapes, or too many", "the smaller one comes first")
     return tuple((low[0], *(extent + i * step for extent in low[1:])) for i in range(width // step + 1))
 
 

@@ -161,12 +161,11 @@ class _Writing:
         if len(shape) == 1:
             return str(shape[0]), {}
         if self.draft.chance(0.2):
-            letters = "DHW"[-(len(shape) - 1) :]
-            chosen = [self.draft.chance(0.7) for _ in letters]
-            parts = [a if use else str(n) for a, n, use in zip(letters, shape[1:], chosen, strict=True)]
-            return "x".join([str(shape[0]), *parts]), {
-                a: n for a, n, use in zip(letters, shape[1:], chosen, strict=True) if use
-            }
+            letters = "C" + "DHW"[-(len(shape) - 1) :]
+            chosen = [self.draft.chance(0.2), *(self.draft.chance(0.7) for _ in letters[1:])]
+            named = list(zip(letters, shape, chosen, strict=True))
+            parts = [a if use else str(n) for a, n, use in named]
+            return self.random.choice("xxxx×").join(parts), {a: n for a, n, use in named if use}
         if self.draft.chance(0.2):
             return f"({', '.join(number(n, Scope(self.draft.globals), self.random) for n in shape)})", {}
         return self.random.choice("xxxx×").join(map(str, shape)), {}
@@ -236,7 +235,7 @@ class _Writing:
             if set(net.symbols) != set(sizes):
                 raise Misfit("symbols")
         except cnnc.NetworkError:  # a layer that needs numbers
-            concrete = re.sub(r"(?<=[x×])[DHW](?=[x×]|\b)", lambda m: str(sizes[m[0]]), text)
+            concrete = re.sub(r"(?<=[x×])[DHW](?=[x×]|\b)|\bC(?=[x×])", lambda m: str(sizes[m[0]]), text)
             found = Program(concrete, shape, params, {}, shapes)
             found.compiled()
         return found

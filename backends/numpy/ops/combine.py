@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
+from ....compiler.ops.base import channel_axis
 from .base import Array, Weights, lowers
 
 
@@ -36,5 +37,5 @@ def _div(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 
 @lowers("concat")
 def _concat(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
-    """N×C₁×…, N×C₂×…, … to N×(C₁ + C₂ + …)×…"""
-    return np.concatenate(xs, axis=1)
+    """N×C₁×…, N×C₂×…, … to N×(C₁ + C₂ + …)×…; of tokens, N×L×C₁, N×L×C₂, … to N×L×(C₁ + C₂ + …)."""
+    return np.concatenate(xs, axis=1 + channel_axis(step.out_shape))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ....compiler.ir import Apply
+from ....compiler.ops.base import channel_axis
 from .base import Array, Weights, last_axes, lowers, padded
 
 
@@ -32,7 +33,7 @@ def _reshape(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
 @lowers("slice")
 def _slice(a: Any, step: Apply, xs: list[Array], weights: Weights) -> Array:
     """The channels a ≤ c < b."""
-    return xs[0][:, a.a : a.b]
+    return xs[0].take(range(a.a, a.b), axis=1 + channel_axis(step.in_shapes[0]))
 
 
 @lowers("pad")

@@ -10,6 +10,7 @@ from ....compiler.ops.norm import normalized, on_last_axis
 from ..builder import Builder
 from ..fold import fold_norm
 from .base import lowers
+from .means import LONG, as_rows, length, standardised
 
 
 @lowers("bn")
@@ -29,6 +30,8 @@ def _ln(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     """LayerNormalization takes trailing axes, so channels go last and come back."""
     x = step.in_shapes[0]
     shape = normalized(a, x)
+    if size(shape) > LONG:
+        return _ln_of_many(b, a, x, xs[0], shape)
     scale = b.weight("weight") if a.affine else b.constant("ones", np.ones(shape, np.float32))
     inputs = [scale, *([b.weight("bias")] if a.affine else [])]
     if len(shape) == len(x) or on_last_axis(a, x):
@@ -40,14 +43,41 @@ def _ln(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     return b.node("Transpose", [normal], x, perm=[0, rank + 1, *range(1, rank + 1)])
 
 
+def _ln_of_many(b: Builder, a: Any, x: Shape, value: str, shape: Shape) -> str:
+    """Over more elements than LayerNormalization adds up exactly enough: trailing axes, or the channels."""
+    if len(shape) == len(x) or on_last_axis(a, x):
+        rows = (*x[: len(x) - len(shape)], size(shape))
+        value = b.node("Reshape", [value, b.ints("rows", [-1, *rows])], rows, "rows") if rows != x else value
+        normal = standardised(b, value, rows, a.eps)
+        back = b.node("Reshape", [normal, b.ints("shape", [-1, *x])], x, "" if not a.affine else "back")
+    else:
+        turned = (*x[1:], x[0])
+        rank = len(x) - 1
+        rows_first = b.node("Transpose", [value], turned, "last", perm=[0, *range(2, rank + 2), 1])
+        normal = standardised(b, rows_first, turned, a.eps)
+        back = b.node("Transpose", [normal], x, "back" if a.affine else "", perm=[0, rank + 1, *range(1, rank + 1)])
+    if not a.affine:
+        return back
+    column = shape if len(shape) == len(x) or on_last_axis(a, x) else (x[0], *(1 for _ in x[1:]))
+    to = b.ints("column", list(column))
+    scale = b.raw_node("Reshape", [b.weight("weight"), to], column, "scale")
+    shift = b.raw_node("Reshape", [b.weight("bias"), to], column, "shift")
+    return b.node("Add", [b.node("Mul", [back, scale], x, "scaled"), shift], x)
+
+
 @lowers("gn")
 def _gn(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     """Instance normalisation of the groups as channels; GroupNormalization changed its meaning between opsets."""
     x = step.in_shapes[0]
     grouped = (a.groups, size(x) // a.groups)
-    ones, zeros = b.constant("ones", np.ones(a.groups, np.float32)), b.constant("zeros", np.zeros(a.groups, np.float32))
-    rows = b.node("Reshape", [xs[0], b.ints("groups", [-1, *grouped])], grouped, "rows")
-    normal = b.node("InstanceNormalization", [rows, ones, zeros], grouped, "norm", epsilon=a.eps)
+    if grouped[1] > LONG:
+        rows = b.node("Reshape", [xs[0], b.ints("groups", [-1, *grouped])], grouped, "rows")
+        normal = standardised(b, rows, grouped, a.eps)
+    else:
+        ones = b.constant("ones", np.ones(a.groups, np.float32))
+        zeros = b.constant("zeros", np.zeros(a.groups, np.float32))
+        rows = b.node("Reshape", [xs[0], b.ints("groups", [-1, *grouped])], grouped, "rows")
+        normal = b.node("InstanceNormalization", [rows, ones, zeros], grouped, "norm", epsilon=a.eps)
     back = b.node("Reshape", [normal, b.ints("shape", [-1, *x])], x, "back" if a.affine else "")
     return _scale_and_shift(b, back, x) if a.affine else back
 
@@ -65,6 +95,10 @@ def _scale_and_shift(b: Builder, value: str, x: Shape) -> str:
 @lowers("instnorm")
 def _instnorm(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     x = step.in_shapes[0]
+    if size(x[1:]) > LONG:
+        normal = standardised(b, *as_rows(b, xs[0], x), a.eps)
+        back = b.node("Reshape", [normal, b.ints("shape", [-1, *x])], x, "back" if a.affine else "")
+        return _scale_and_shift(b, back, x) if a.affine else back
     scale = b.weight("weight") if a.affine else b.constant("ones", np.ones(x[0], np.float32))
     shift = b.weight("bias") if a.affine else b.constant("zeros", np.zeros(x[0], np.float32))
     return b.node("InstanceNormalization", [xs[0], scale, shift], x, epsilon=a.eps)
@@ -75,8 +109,7 @@ def _l2norm(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     """x / max(‖x‖₂, 10⁻¹²), as PyTorch's normalize."""
     x = step.in_shapes[0]
     row = (1, *x[1:])
-    length = b.node("ReduceL2", [xs[0], b.ints("axis", [1])], row, "length")
-    safe = b.node("Max", [length, b.constant("least", np.array(1e-12, np.float32))], row, "safe")
+    safe = b.node("Max", [length(b, xs[0], x, 0), b.constant("least", np.array(1e-12, np.float32))], row, "safe")
     return b.node("Div", [xs[0], safe], x)
 
 
@@ -105,9 +138,13 @@ def _lrn(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 def _grn(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
     x = step.out_shape
     column, single = (x[0], *(1 for _ in x[1:])), tuple(1 for _ in x)
-    length = b.node("ReduceL2", [xs[0], b.ints("axes", list(range(2, len(x) + 1)))], column, "length")
-    mean = b.node("ReduceMean", [length, b.ints("channels", [1])], single, "mean")
-    safe = b.node("Add", [mean, b.constant("eps", np.array(a.eps, np.float32))], single, "safe")
-    share = b.node("Div", [length, safe], column, "share")
+    if size(x[1:]) > LONG:
+        rows = length(b, *as_rows(b, xs[0], x), 1)
+        own = b.node("Reshape", [rows, b.ints("column", [-1, *column])], column, "lengths")
+    else:
+        own = b.node("ReduceL2", [xs[0], b.ints("axes", list(range(2, len(x) + 1)))], column, "length")
+    average = b.node("ReduceMean", [own, b.ints("channels", [1])], single, "mean")
+    safe = b.node("Add", [average, b.constant("eps", np.array(a.eps, np.float32))], single, "safe")
+    share = b.node("Div", [own, safe], column, "share")
     weighted = b.node("Mul", [b.node("Mul", [xs[0], share], x, "response"), b.weight("weight")], x, "weighted")
     return b.node("Add", [b.node("Add", [xs[0], weighted], x, "sum"), b.weight("bias")], x)

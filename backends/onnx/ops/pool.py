@@ -12,11 +12,21 @@ from ....compiler.ops.pool import adaptive_bins
 from ....compiler.ops.windows import reach
 from ..builder import Builder
 from .base import LOWERINGS, flat, lowers, pad_node, padded, simple
+from .means import LONG, as_rows, mean
 
 LOWERINGS.update(
-    gap=simple("GlobalAveragePool"),
     gmp=simple("GlobalMaxPool"),
 )
+
+
+@lowers("gap")
+def _gap(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
+    x = step.in_shapes[0]
+    if size(x[1:]) <= LONG:
+        return b.node("GlobalAveragePool", xs, step.out_shape)
+    rows, shape = as_rows(b, xs[0], x)
+    average = mean(b, rows, shape, 1, "mean")
+    return b.node("Reshape", [average, b.ints("shape", [-1, *step.out_shape])], step.out_shape)
 
 
 @lowers("maxpool")

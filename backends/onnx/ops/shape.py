@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....compiler.ir import Apply
+from ....compiler.ops.base import channel_axis
 from ..builder import Builder
 from .base import PAD_MODES, lowers, pad_node
+from .means import mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 @lowers("slice")
 def _slice(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    bounds = [b.ints("start", [a.a]), b.ints("stop", [a.b]), b.ints("axis", [1])]
+    bounds = [b.ints("start", [a.a]), b.ints("stop", [a.b]), b.ints("axis", [1 + channel_axis(step.out_shape)])]
     return b.node("Slice", [xs[0], *bounds], step.out_shape)
 
 
@@ -113,7 +115,7 @@ def _reshape(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
 
 @lowers("cmean")
 def _cmean(b: Builder, a: Any, step: Apply, xs: list[str]) -> str:
-    return b.node("ReduceMean", [xs[0], b.ints("axis", [1])], step.out_shape)
+    return mean(b, xs[0], step.in_shapes[0], 0)
 
 
 @lowers("cmax")

@@ -40,7 +40,8 @@ class Code(NamedTuple):
 
     module: the constructor, for ops with state or settings, and for every op inside `nn.Sequential`.
     function: a function of the tensor for ops that need neither.
-    template: an expression with `{x}` for the operand. infix: an operator between tensors; concat: joins any number.
+    template: an expression with `{x}` for the operand. infix: an operator between tensors; concat: the axis, counted
+    with the batch, along which any number of them are joined.
     flatten: whether the operand is flattened first. helper: a class that the source must define.
     extra: the text of one more argument of the call.
     """
@@ -49,7 +50,7 @@ class Code(NamedTuple):
     function: Function | None = None
     template: str | None = None
     infix: str | None = None
-    concat: bool = False
+    concat: int = 0
     flatten: bool = False
     helper: str | None = None
     extra: str | None = None

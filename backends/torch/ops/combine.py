@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ....compiler.ops.base import Shape
+from ....compiler.ops.base import Shape, channel_axis
 from .base import Code, Context, lowers
 
 
@@ -28,4 +28,4 @@ def _div(a: Any, x: Shape, context: Context) -> Code:
 
 @lowers("concat")
 def _concat(a: Any, x: Shape, context: Context) -> Code:
-    return Code(concat=True)
+    return Code(concat=1 + channel_axis(x))

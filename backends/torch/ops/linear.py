@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from ....compiler.ops.base import Shape, Tokens
-from ....compiler.ops.linear import features_of
+from ....compiler.ops.base import Shape, Tokens, channels_of
 from .base import Arg, Code, Context, Function, New, helper, lowers, settings
 from .conv import REPARAMS
 
@@ -40,7 +39,7 @@ for function, (prefix, doc) in REPARAMS.items():
 
 @lowers("fc")
 def _fc(a: Any, x: Shape, context: Context) -> Code:
-    args = (Arg("in_features", features_of(x)), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
+    args = (Arg("in_features", channels_of(x)), Arg("out_features", a.n), *settings(bias=(a.bias, True)))
     if a.reparam != "none":
         name = f"{REPARAMS[a.reparam][0]}Linear"
         flat = len(x) > 1 and not isinstance(x, Tokens)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ....compiler.ops.base import Shape
+from ....compiler.ops.base import Shape, channel_axis
 from ....compiler.ops.shape import factors
 from .base import Arg, Code, Context, Function, New, compact, helper, lowers, outer_pad, settings, stateless
 
@@ -53,12 +53,12 @@ helper('''class Multiply(nn.Module):
 helper('''class Slice(nn.Module):
     """The channels from start up to, but without, stop."""
 
-    def __init__(self, start, stop):
+    def __init__(self, start, stop, axis=1):
         super().__init__()
-        self.start, self.stop = start, stop
+        self.start, self.length, self.axis = start, stop - start, axis
 
     def forward(self, x):
-        return x[:, self.start : self.stop]
+        return x.narrow(self.axis, self.start, self.length)
 ''')
 
 helper('''class Reshape(nn.Module):
@@ -79,8 +79,9 @@ stateless("ChannelMax", "Largest value over the channels.", "x.amax(1, keepdim=T
 @lowers("slice")
 def _slice(a: Any, x: Shape, context: Context) -> Code:
     if context.as_module:
-        return Code(New("Slice", (Arg("start", a.a), Arg("stop", a.b))), helper="Slice")
-    return Code(template=f"{{x}}[:, {a.a}:{a.b}]")
+        axis = settings(axis=(1 + channel_axis(x), 1))
+        return Code(New("Slice", (Arg("start", a.a), Arg("stop", a.b), *axis)), helper="Slice")
+    return Code(template=f"{{x}}[{':, ' * (1 + channel_axis(x))}{a.a}:{a.b}]")
 
 
 @lowers("shuffle")
