@@ -76,7 +76,7 @@ class Fit(NamedTuple):
 
 @public(
     path=PATH, params=REAL | NONE, macs=REAL | NONE, peak=REAL | NONE, vary=VARY | NONE, input=SHAPE,
-    define=PARAMS | NONE, dtype=TEXT, limits=LIMITS | NONE,
+    define=PARAMS | NONE, dtype=TEXT | NONE, limits=LIMITS | NONE,
 )  # fmt: skip
 def fit(
     path: str,
@@ -87,7 +87,7 @@ def fit(
     *,
     input: ShapeLike = None,
     define: Mapping[str, Any] | None = None,
-    dtype: str = "fp32",
+    dtype: str | None = None,
     limits: Limits | None = None,
 ) -> Fit:
     """Scale the numeric build parameters of a `.cnn` file to a budget.
@@ -95,11 +95,14 @@ def fit(
     params, macs, peak: the most parameters, multiply-accumulates of a sample and bytes of activations at once.
     vary: names of parameters, each also as "width=0.25..2" or "input=96..288:32", or a mapping from names to (low,
     high) or (low, high, step); without it those called width, depth and so on. `define` sets build parameters.
+    dtype: of `peak`, "fp32" unless given; without `peak` it has no effect and is refused (E0580).
     Raises UsageError where nothing can be scaled (E0540, E0541) or nothing fits (E0544).
     """
+    if dtype is not None and peak is None:
+        raise usage("E0580", option="dtype", other="no `peak`", help="give `peak`, or leave it out")
     limits = limits or Limits()
-    source = read_source(str(path), limits)
-    return fit_source(source, Budget(params, macs, peak), vary, read_shape(input), dict(define or {}), dtype, limits)
+    source, budget = read_source(str(path), limits), Budget(params, macs, peak)
+    return fit_source(source, budget, vary, read_shape(input), dict(define or {}), dtype or "fp32", limits)
 
 
 def fit_source(

@@ -737,6 +737,18 @@ ANALYZE, ONNX = ("analyze", "good.cnn"), ("compile", "good.cnn")
         (("advise", "good.cnn", "--apply", "1", "--format", "json"), "--format", "--apply"),
         (("advise", "good.cnn", "--apply", "1", "--verify"), "--verify", "--apply"),
         (("run", "good.cnn", "--input", "a.png", "--no-normalize", "--std", "1"), "--std", "--no-normalize"),
+        (("run", "good.cnn", "--input", "a.png", "--top", "5"), "--top", "outputs that are not one number"),
+        (("run", "good.cnn", "--input", "a.png", "--labels", "l.txt"), "--labels", "outputs that are not one number"),
+        (("run", "good.cnn", "--input", "a.png", "--force"), "--force", "standard output"),
+        ((*ANALYZE, "--force"), "--force", "standard output"),
+        ((*ANALYZE, "-o", "-", "--force"), "--force", "standard output"),
+        ((*ONNX, "-o", "-", "--force"), "--force", "standard output"),
+        (("draw", "good.cnn", "-o", "-", "--force"), "--force", "standard output"),
+        (("advise", "good.cnn", "--force"), "--force", "standard output"),
+        (("weights", "good.cnn", "--from", "w.pth", "--force"), "--force", "standard output"),
+        (("sweep", "space.toml", "--force"), "--force", "standard output"),
+        (("sweep", "space.toml", "--cluster", "tcp://127.0.0.1:1", "--workers", "1"), "--workers", "--cluster"),
+        (("fit", "good.cnn", "--params", "1M", "--dtype", "fp32"), "--dtype", "no --peak"),
     ],
 )
 def test_an_option_without_effect(cnnc: CLI, argv: tuple[str, ...], option: str, other: str) -> None:

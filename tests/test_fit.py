@@ -218,3 +218,10 @@ def test_wrong_requests(args: tuple[str, ...], code: str, told: str) -> None:
 def test_a_wrong_program() -> None:
     result = run("-e", "net n(width=1) input 3x8x8 -> rellu", "--params", "1")
     assert result.returncode == 1 and "E0301" in result.stderr
+
+
+def test_a_type_without_memory() -> None:
+    """It is that of `peak`, and would have no effect."""
+    with pytest.raises(cnnc.UsageError, match="`dtype` has no effect") as raised:
+        cnnc.fit(MOBILENET, params=5_000_000, dtype="fp16")
+    assert raised.value.code == "E0580"

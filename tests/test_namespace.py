@@ -7,12 +7,14 @@ import cnnc
 import onnx
 import pytest
 import torch
+from cnnc.compiler.ir import weights_of
 from cnnc.compiler.namespace import Namespace
 
 NASTY = (
     "a", "a_", "_a", "__a", "a2", "A", "class", "class_", "def", "x", "x_", "y", "self", "F", "nn", "torch", "range",
     "super", "i", "layer", "training", "training_", "forward", "type", "weight", "bias", "conv1", "conv2", "relu1",
-    "branch1", "tap1", "output", "output1", "match", "print", "None", "True", "__init__", "__class__", "downsample",
+    "branch1", "__conv", "__", "tap1", "output", "output1", "match", "print", "None", "True", "__init__",
+    "__class__", "downsample",
 )  # fmt: skip
 """Words of Python and PyTorch, names that source and graphs use themselves, and names that differ in underscores."""
 
@@ -33,6 +35,12 @@ COLLIDING = {
         "block u = conv1x1(3) -> relu\nblock s(n) = u as n -> u * n\nblock t(n) = s(n) -> relu -> s(n)\n"
         "input 3x8x8 -> t(2) -> t(3)", 168,
     ),
+    "blocks with underscores": (
+        "block __conv = conv1x1(3) -> relu\nblock __init__ = conv1x1(3) -> tanh\nblock __ = conv1x1(3) -> relu\n"
+        "block __0 = conv1x1(3) -> relu\nblock u = __conv -> conv1x1(3) -> __init__ * 2 -> __ -> __0\n"
+        "input 3x8x8 -> u -> relu", 72,
+    ),
+    "fc and a block called __fc": ("block __fc = fc(3) -> relu\ninput 3 -> __fc -> fc(3) -> relu", 24),
     "label and shared": ("shared s = conv1x1(3)\ninput 3x8x8 -> conv1x1(3) as s -> s -> relu -> s", 24),
 }  # fmt: skip
 
@@ -44,6 +52,7 @@ def check(net: cnnc.Net) -> None:
     assert sum(p.numel() for p in module.parameters()) == net.params
     model = net.to_onnx(seed=1)
     onnx.checker.check_model(model, full_check=True)
+    assert stored == {name for name, weight, _ in weights_of(net.graph) if weight.init != "count"}
     assert stored <= {tensor.name for tensor in model.graph.initializer}
     made = [name for node in model.graph.node for name in node.output]
     assert len(set(made)) == len(made)
@@ -70,15 +79,16 @@ def drawn(seed: int) -> str:
     name: Callable[[], str] = lambda: rng.choice(NASTY)  # noqa: E731
     first, second = rng.sample(NASTY, 2)
     blocks = rng.sample(NASTY, 3)
+    u1, u2, u3 = rng.sample([n for n in NASTY if n not in (first, second)], 3)
     lines = [
         f"shared {first} = conv1x1(3)",
         f"shared {second} = conv1x1(3)",
-        f"block u1({blocks[0]}, {blocks[1]}) = conv1x1({blocks[0]}) as {name()} -> conv1x1({blocks[1]}) as {name()}",
-        f"block u2 = {first} -> conv1x1(3) as {name()} -> {second}",
-        f"block u3({blocks[2]}) = u1(3, 3) -> u2 * {blocks[2]} -> u1({blocks[2]}, 3)",
+        f"block {u1}({blocks[0]}, {blocks[1]}) = conv1x1({blocks[0]}) as {name()} -> conv1x1({blocks[1]}) as {name()}",
+        f"block {u2} = {first} -> conv1x1(3) as {name()} -> {second}",
+        f"block {u3}({blocks[2]}) = {u1}(3, 3) -> {u2} * {blocks[2]} -> {u1}({blocks[2]}, 3)",
         f"input {(ends := rng.sample(NASTY, 6))[0]}: 3x4x4, {ends[1]}: 3x4x4",
-        f"{ends[2]} = {ends[0]} -> ({first} + {ends[1]}) -> u3(2) as {name()} -> u3(3) -> conv1x1(3) as {name()}",
-        f"output {ends[3]} = {ends[2]} -> (conv1x1(3) -> relu) as {name()} -> {second}, {ends[4]} = {ends[2]} -> u2",
+        f"{ends[2]} = {ends[0]} -> ({first} + {ends[1]}) -> {u3}(2) as {name()} -> {u3}(3) -> conv1x1(3) as {name()}",
+        f"output {ends[3]} = {ends[2]} -> (conv1x1(3) -> relu) as {name()} -> {second}, {ends[4]} = {ends[2]} -> {u2}",
         f"aux {ends[5]} = {ends[2]} -> relu",
     ]
     return "\n".join(lines)
@@ -102,6 +112,8 @@ def test_random_names() -> None:
 def test_numbers_after_taken_names() -> None:
     scope = Namespace(["conv", "conv3"], joint="_")
     assert [scope.take("conv") for _ in range(3)] == ["conv_2", "conv_3", "conv_4"]
+    files = Namespace(["a"], folded=True)
+    assert [files.take(name) for name in ("A", "b", "B")] == ["A2", "b", "B2"] and "a" in files
     assert scope.take("bn") == "bn" and "bn" in scope and "relu" not in scope
 
 

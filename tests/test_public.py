@@ -52,7 +52,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Target]:
         (cnnc.check, {"text": TEXT, "name": "n", "input": (3, 9, 9), "params": {}}),
         (
             cnnc.fit,
-            {"path": file, "params": 1000, "macs": None, "peak": None, "vary": "c=1..9", "input": (3, 9, 9)}
+            {"path": file, "params": 1000, "macs": None, "peak": 1 << 20, "vary": "c=1..9", "input": (3, 9, 9)}
             | {"define": {}, "dtype": "fp16", "limits": None},
         ),
         (

@@ -563,3 +563,10 @@ def test_a_cluster_that_is_lost(error: Exception, told: str, monkeypatch: pytest
     with pytest.raises(CnncError) as raised:
         list(engines.on_dask(Client(), b"job", iter(range(3))))
     assert raised.value.code == "E0597" and told in str(raised.value)
+
+
+@pytest.mark.parametrize("arguments", [{"cluster": "tcp://127.0.0.1:1", "workers": 2}, {"restart": True}])
+def test_arguments_without_effect(arguments: dict[str, Any]) -> None:
+    with pytest.raises(cnnc.UsageError, match="has no effect") as raised:
+        cnnc.sweep({}, **arguments)
+    assert raised.value.code == "E0580"

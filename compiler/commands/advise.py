@@ -13,6 +13,7 @@ from .shared import (
     limits_of,
     network_source,
     refuse_idle,
+    refuse_idle_force,
     shapes_of,
     show_diagnostics,
 )
@@ -43,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.apply is not None:
         refuse_idle(args, ("format", "verify", "exact"), "--apply")
+    refuse_idle_force(args, args.output)
     keep_others(args.output, args.force)
     found = read_advice(args)
     if args.apply is not None or args.output is not None:

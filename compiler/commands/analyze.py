@@ -7,7 +7,16 @@ from typing import Any
 
 from ..diagnostics import usage
 from ..ir import Graph
-from .shared import add_force, add_network, batch_size, read_net, refuse_idle, set_defaults, write_result
+from .shared import (
+    add_force,
+    add_network,
+    batch_size,
+    read_net,
+    refuse_idle,
+    refuse_idle_force,
+    set_defaults,
+    write_result,
+)
 
 HELP = "Print shapes, parameters, operations and memory."
 FORMATS = "default: table; html is a page for a browser, with the graph"
@@ -71,6 +80,7 @@ def settle(args: argparse.Namespace) -> None:
         refuse_idle(args, REPORT, "--explain")
     elif args.format == "html":
         refuse_idle(args, ("by",), "--format html")
+    refuse_idle_force(args, args.output)
     set_defaults(args, DEFAULTS)
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import usage
-from .shared import add_force, add_network, batch_size, given_weights, read_net, refuse_idle, set_defaults, write_result
+from .shared import (
+    add_force,
+    add_network,
+    batch_size,
+    given_weights,
+    read_net,
+    refuse_idle,
+    refuse_idle_force,
+    set_defaults,
+    write_result,
+)
 
 HELP = "Write PyTorch source, an ONNX model or a training script."
 EXAMPLE = "cnnc compile resnet50.cnn -o resnet50.onnx"
@@ -100,6 +110,7 @@ def choose_target(args: argparse.Namespace, targets: dict[str, str]) -> tuple[st
     if out is None:
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file).stem
         out = f"{stem}{targets[target]}"
+    refuse_idle_force(args, out)
     keep_sources(out, program=args.file, weights=args.weights)
     keep_others(out, args.force)
     return target, out

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..diagnostics import usage
-from .shared import add_force, add_network, read_net, write_result
+from .shared import add_force, add_network, read_net, refuse_idle_force, write_result
 
 HELP = "Draw the network as SVG, Mermaid or DOT."
 EXAMPLE = "cnnc draw googlenet.cnn -o googlenet.svg --depth 1"
@@ -57,6 +57,7 @@ def choose_form(args: argparse.Namespace) -> tuple[str, str]:
     if out is None:
         stem = "net" if args.text is not None or args.file == "-" else Path(args.file or "net").stem
         out = f"{stem}{ENDINGS[form]}"
+    refuse_idle_force(args, out)
     keep_sources(out, program=args.file)
     keep_others(out, args.force)
     return form, out

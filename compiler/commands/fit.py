@@ -3,7 +3,16 @@
 import argparse
 import json
 
-from .shared import add_network, definitions_of, limits_of, network_source, shapes_of, show_diagnostics
+from .shared import (
+    add_network,
+    definitions_of,
+    limits_of,
+    network_source,
+    refuse_idle,
+    set_defaults,
+    shapes_of,
+    show_diagnostics,
+)
 
 HELP = "Scale build parameters to a budget of parameters, operations or memory."
 EXAMPLE = "cnnc fit examples/zoo/resnet.cnn --params 10M --macs 2G --vary width --vary depth"
@@ -22,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=LOW..HIGH[:STEP]]",
         help="scale this build parameter, or `input`, the input's shorter side (default: width, depth, resolution)",
     )
-    parser.add_argument(
-        "--dtype", choices=("fp32", "fp16", "bf16", "int8"), default="fp32", help="of --peak (default: fp32)"
-    )
+    parser.add_argument("--dtype", choices=("fp32", "fp16", "bf16", "int8"), help="of --peak (default: fp32)")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
@@ -32,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
     from ..fitting import describe, fit_source, read_amount
     from ..scaling import Budget
 
+    if args.peak is None:
+        refuse_idle(args, ("dtype",), "no --peak")
+    set_defaults(args, {"dtype": "fp32"})
     wanted = {"params": args.params, "macs": args.macs, "peak": args.peak}
     amounts = {name: read_amount(text, name == "peak") for name, text in wanted.items() if text is not None}
     shapes, values, limits = shapes_of(args), definitions_of(args), limits_of(args)

@@ -2,11 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CnncError, Diagnostic, NetworkError, show, usage
 from ..files import open_file
+from ..ir import known
+from ..namespace import Namespace
 from .shared import (
     add_force,
     add_limits,
@@ -14,6 +18,7 @@ from .shared import (
     positive,
     read_net,
     refuse_idle,
+    refuse_idle_force,
     set_defaults,
     show_diagnostics,
 )
@@ -43,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--on", choices=("cpu", "cuda", "onnx", "numpy"), default="cpu", help="what runs it (default: cpu)"
     )
     parser.add_argument("--labels", metavar="FILE", help="the classes' names, one a line")
-    parser.add_argument("--top", type=positive, default=5, metavar="N", help="how many classes are shown (default 5)")
+    parser.add_argument("--top", type=positive, metavar="N", help="how many classes are shown (default 5)")
     parser.add_argument("--mean", metavar="A,B,C", help="of pixels between 0 and 1 (default: ImageNet's)")
     parser.add_argument("--std", metavar="A,B,C", help="their standard deviation (default: ImageNet's)")
     parser.add_argument("--no-normalize", action="store_true", help="leave pixels between 0 and 1")
@@ -63,8 +68,12 @@ def run(args: argparse.Namespace) -> int:
         refuse_idle(args, ("mean", "std"), "--no-normalize")
     if args.weights is not None:
         refuse_idle(args, ("seed",), "--weights; nothing is drawn")
+    refuse_idle_force(args, args.output)
     set_defaults(args, {"seed": 0})
     net = read_network(args)
+    if not any(prod(known(terminal.value)) == known(terminal.value)[0] for terminal in net.graph.outputs):
+        refuse_idle(args, ("labels", "top"), "outputs that are not one number for each class")
+    set_defaults(args, {"top": 5})
     with packages():
         from ...backends.images import find_images
         from ...backends.inference import Runner, image_shape
@@ -107,11 +116,12 @@ def run_one(
     if runner.times is not None:
         print("\n".join(profile_lines(runner.net, *runner.profile(pixels))), end="\n\n")
     found = results(runner.net, runner(pixels), *normal)
-    for result in found:
+    paths = result_paths(target, [result.name for result in found])
+    for result, path in zip(found, paths, strict=True):
         print(show(image) if len(found) == 1 else f"{show(image)}: {result.name}")
         print("\n".join(result_lines(result, labels, args)))
-        if target is not None:
-            store(result, result_path(target, result.name, len(found)))
+        if path is not None:
+            store(result, path)
     sys.stdout.flush()
 
 
@@ -170,9 +180,15 @@ def keep_inputs(targets: list[Path] | list[None], images: list[Path], args: argp
             keep_sources(target, image=image)
 
 
-def result_path(target: Path, name: str, outputs: int) -> Path:
-    """Where an output goes: the file asked for, with the output's name in it where there are several."""
-    return target if outputs == 1 else target.with_stem(f"{target.stem}-{name}")
+def result_paths(target: Path | None, names: list[str]) -> Sequence[Path | None]:
+    """Where outputs go: the file asked for, with the output's name in it where there are several.
+
+    Names that differ in case alone get numbers, since they are one file on some systems.
+    """
+    if target is None or len(names) == 1:
+        return [target] * len(names)
+    files = Namespace(folded=True)
+    return [target.with_stem(f"{target.stem}-{files.take(name)}") for name in names]
 
 
 def keep_results(targets: list[Path] | list[None], net: Any, force: bool) -> None:
@@ -181,9 +197,8 @@ def keep_results(targets: list[Path] | list[None], net: Any, force: bool) -> Non
 
     names = [terminal.name for terminal in net.graph.outputs]
     for target in targets:
-        if target is not None:
-            for name in names:
-                keep_others(result_path(target, name, len(names)), force)
+        for path in result_paths(target, names):
+            keep_others(path, force)
 
 
 # Requests

@@ -115,6 +115,12 @@ def refuse_idle(args: argparse.Namespace, names: Iterable[str], beside: str) -> 
             raise usage("E0580", option=f"--{name.replace('_', '-')}", other=beside)
 
 
+def refuse_idle_force(args: argparse.Namespace, *paths: str | None) -> None:
+    """Refuse --force where no file is written (E0580)."""
+    if all(path in (None, "-") for path in paths):
+        refuse_idle(args, ("force",), "standard output")
+
+
 def set_defaults(args: argparse.Namespace, defaults: Mapping[str, Any]) -> None:
     """Values for options that are not given, where it had to be known whether they are."""
     for name, value in defaults.items():

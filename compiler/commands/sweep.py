@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from .shared import add_force, add_limits, limits_of
+from .shared import add_force, add_limits, limits_of, refuse_idle, refuse_idle_force, set_defaults
 
 HELP = "Evaluate a space of networks, up to millions, and find the best trade-offs."
 EXAMPLE = "cnnc sweep examples/sweep/mobilenet_mcu.toml -o results.csv --workers all"
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file", metavar="SPACE.toml", help="the space: a program, values of its build parameters, limits"
     )
     parser.add_argument("-o", "--output", metavar="OUT", help="results, .csv or .parquet: a line for each point kept")
-    parser.add_argument("--workers", default="1", metavar="N|all", help="processes, or one for each core (default: 1)")
+    parser.add_argument("--workers", metavar="N|all", help="processes, or one for each core (default: 1)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler's, such as tcp://10.0.0.1:8786, instead")
     parser.add_argument(
         "--set",
@@ -55,10 +55,12 @@ def check(args: argparse.Namespace) -> None:
     from ..ours import keep_others
     from ..writing import keep_sources
 
-    if args.cluster is not None and args.workers != "1":
-        raise usage("E0580", option="--workers", other="--cluster")
+    if args.cluster is not None:
+        refuse_idle(args, ("workers",), "--cluster")
+    set_defaults(args, {"workers": "1"})
     if args.restart and args.output is None:
         raise usage("E0580", option="--restart", other="no -o")
+    refuse_idle_force(args, args.output, args.plot)
     if args.plot is not None:
         from ..sweep.plot import check_plot
 

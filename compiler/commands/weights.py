@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..diagnostics import usage
-from .shared import add_force, add_network, read_net, root_of_import
+from .shared import add_force, add_network, read_net, refuse_idle_force, root_of_import
 
 HELP = "Map a foreign state_dict onto a network, by names, scopes and shapes."
 EXAMPLE = "cnnc weights net.cnn --from model.pth -o net.safetensors"
@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.order is not None and not args.accept_order:
         raise usage("E0528", option="--order", other="--accept-order")
+    refuse_idle_force(args, args.output)
     keep_sources(args.output, program=args.file, weights=args.source)
     keep_others(args.output, args.force)
     net = read_net(args)

@@ -88,6 +88,14 @@ def safe_name(name: str) -> str:
     return name
 
 
+def stem(kind: str) -> str:
+    """What stands before a step's number. Python renames attributes that begin with two underscores, so none does."""
+    if not kind.startswith("__"):
+        return kind
+    bare = kind.lstrip("_")
+    return bare if bare.isidentifier() else f"x{bare}"
+
+
 class Tag:
     """The name wanted for the next value of its own: a label, or the kind that a number is appended to.
 
@@ -225,12 +233,13 @@ def _name_by_kind(steps: list[Apply | Call], names: Namespace) -> None:
     """Names by kind and number, conv1, conv2, bn1, …, for steps without a label."""
     totals: dict[str, int] = {}
     for step in steps:
-        totals[step.kind] = totals.get(step.kind, 0) + 1
+        kind = stem(step.kind)
+        totals[kind] = totals.get(kind, 0) + 1
     counts: dict[str, int] = {}
     for step in steps:
         if step.label:
             continue
-        kind = step.kind
+        kind = stem(step.kind)
         if kind in BARE_KINDS and totals[kind] == 1 and kind not in names:
             step.name = names.take(kind)
             continue

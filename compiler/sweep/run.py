@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..diagnostics import Diagnostic, NetworkError
+from ..diagnostics import Diagnostic, NetworkError, usage
 from ..files import project_of
 from ..limits import Limits
 from ..pipeline import deep_recursion
@@ -131,8 +131,13 @@ def sweep(
     cluster: the address of a Dask scheduler instead. changes: "limits.params=5M" and the like, in place of the file's.
     progress: called with the number of points that are done, and of all.
     With more than one worker, a script that calls this needs `if __name__ == "__main__":` around the call.
-    Raises UsageError for what is wrong with the request, NetworkError where no point compiles (E0595).
+    Raises UsageError for what is wrong with the request or has no effect (E0580), NetworkError where no
+    point compiles (E0595).
     """
+    if cluster is not None and workers not in (1, "1"):
+        raise usage("E0580", option="workers", other="`cluster`")
+    if restart and out is None:
+        raise usage("E0580", option="restart", other="no `out`")
     path = "the space" if isinstance(space, Mapping) else str(space)
     read = make_space(changed(space, path, changes), path) if isinstance(space, Mapping) else read_space(path, changes)
     target = prepared(out, path, read)
