@@ -12,6 +12,8 @@ import cnnc
 import pytest
 from cnnc.compiler.cli import run
 from conftest import bytes_of, calls_of
+from PIL import Image
+from safetensors.torch import save_file
 
 
 def lines(form: str, n: int, between: str = "\n") -> str:
@@ -67,7 +69,10 @@ COMMANDS = {
     "mermaid": ("draw", "FILE", "--to", "mermaid", "-o", "OUT"),
     "dot": ("draw", "FILE", "--to", "dot", "-o", "OUT"),
     "advise": ("advise", "FILE"),
+    "verify": ("verify", "FILE", "--batch", "1"),
 }
+TRAINED = ("chain", "branches", "a sum", "labels", "blocks", "instances", "numbers", "brackets", "a loop", "set lines")
+"""Programs with one output, which can be trained and run on an image as they are."""
 TWICE = 2.3
 """What twice as much may take; a square would take four times."""
 
@@ -78,15 +83,15 @@ def command(name: str, kind: str, n: int) -> list[str]:
     return [files.get(part, part) for part in COMMANDS[name]]
 
 
-def growth(measure, name: str, kind: str, n: int) -> float:  # type: ignore[no-untyped-def]
-    """How many times as much is measured for a program that is twice as large."""
-    run(command(name, kind, 3))  # what is imported and cached
+def growth(words_of: Callable[[int], list[str]], n: int) -> float:
+    """How many times as many calls a command makes for a program that is twice as large."""
+    run(words_of(3))  # what is imported and cached
     found = []
     for size in (n, 2 * n):
-        words, status = command(name, kind, size), []
-        found.append(measure(lambda words=words, status=status: status.append(run(words))))
-        assert status == [0]
-    return float(found[1] / found[0])
+        words, status = words_of(size), []
+        found.append(calls_of(lambda words=words, status=status: status.append(run(words))))
+        assert status == [0], words
+    return found[1] / found[0]
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +102,51 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", PROGRAMS)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_calls_grow_as_programs_do(name: str, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert growth(calls_of, name, kind, 40) < TWICE
+    assert growth(lambda n: command(name, kind, n), 40) < TWICE
+
+
+@pytest.mark.parametrize("kind", TRAINED)
+def test_calls_of_scripts_images_and_weights_grow_as_programs_do(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def written(n: int) -> str:
+        text = f"{PROGRAMS[kind](n)}\ntrain {{ loss = mse, optimizer = sgd(lr=0.1) }}"
+        Path(f"{n}.cnn").write_text(text, encoding="utf-8")
+        return f"{n}.cnn"
+
+    def weights(n: int) -> list[str]:
+        """As another framework's file names them: a prefix, and in the order of their names as text."""
+        state = cnnc.load(written(n)).to_torch().state_dict()
+        save_file({f"model.{name}": state[name] for name in sorted(state)}, f"{n}.safetensors")
+        return ["weights", f"{n}.cnn", "--from", f"{n}.safetensors", "-o", f"{n}.mapped.safetensors", "--force"]
+
+    Image.new("RGB", (8, 8)).save("image.png")
+    assert growth(lambda n: ["compile", written(n), "--to", "train", "-o", f"{n}.py"], 40) < TWICE
+    for place in ("cpu", "onnx", "numpy"):
+        assert growth(lambda n, on=place: ["run", written(n), "--input", "image.png", "--on", on], 40) < TWICE
+    assert growth(weights, 40) < TWICE
+
+
+def space(length: int, points: int) -> list[str]:
+    """A sweep of so many points of a network of so many layers."""
+    chain = lines("conv1x1(width)", length, " -> ")
+    Path(f"{length}.cnn").write_text(f"net n(width=4)\ninput 3x8x8 -> {chain}", encoding="utf-8")
+    Path("space.toml").write_text(
+        f'network = "{length}.cnn"\n[params]\nwidth = {{ from = 1, to = {points}, step = 1 }}\n'
+    )
+    return ["sweep", "space.toml", "-o", "found.csv", "--workers", "1", "--restart", "--force"]
+
+
+@pytest.mark.parametrize(
+    "words_of",
+    [
+        pytest.param(lambda n: space(n, 5), id="length"),
+        pytest.param(lambda n: space(5, n), id="points"),
+        pytest.param(lambda n: ["fit", space(n, 5)[1].replace("space.toml", f"{n}.cnn"), "--params", "3k"], id="fit"),
+    ],
+)
+def test_calls_of_searches_grow_as_programs_do(
+    words_of: Callable[[int], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert growth(words_of, 40) < TWICE
 
 
 FORMS: dict[str, Callable[[cnnc.Net], object]] = {

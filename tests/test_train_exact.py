@@ -139,9 +139,9 @@ def test_a_run_that_is_ended(tmp_path: Path, number: int, all_of_them: bool, sta
 
 
 def test_a_run_killed_before_its_first_checkpoint_goes_on_exactly(tmp_path: Path) -> None:
-    """It begins anew, and is the run that was not killed."""
-    (tmp_path / "net.cnn").write_text(RESTLESS)
-    args = ("net.cnn", "--data", "digits", "--max-steps", "60")
+    """It begins anew, and is the run that was not killed. Its first epoch has steps enough to be killed within."""
+    (tmp_path / "net.cnn").write_text(RESTLESS.replace("epochs = 3", "batch = 2, epochs = 1"))
+    args = ("net.cnn", "--data", "digits", "--max-steps", "600")
     assert train(tmp_path, *args, "--out", "whole").returncode == 0
     killed_at(tmp_path, 49, *args, "--out", "killed")
     assert not (tmp_path / "killed/checkpoint.pt").exists()

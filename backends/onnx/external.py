@@ -14,6 +14,8 @@ from ...compiler.signals import held
 from ...compiler.writing import check_target, replacing, write_file
 from ..tensors import Tensor
 
+DIGITS = re.compile("[0-9a-f]{16}")
+
 LEAST = 1024
 """Bytes of a tensor that goes to the second file."""
 
@@ -75,10 +77,15 @@ def _tensor(name: str, tensor: Tensor, data: bytes) -> TensorProto:
 
 def tidy(path: Path) -> None:
     """Remove data of ours beside a model that it does not name: of the model before it, or of one never finished."""
-    name = re.compile(re.escape(path.name) + r"\.[0-9a-f]{16}\.data")
     with suppress(OSError):
-        found = [file for file in path.parent.iterdir() if name.fullmatch(file.name)]
+        found = [file for file in path.parent.iterdir() if _is_data_of(path.name, file.name)]
         model = path.read_bytes() if found and path.exists() else b""
         for file in found:
             if file.name.encode() not in model:
                 file.unlink()
+
+
+def _is_data_of(model: str, name: str) -> bool:
+    """Whether a file is named as the data of a model is: its name, sixteen hexadecimal digits, `.data`."""
+    digits = name.removeprefix(f"{model}.").removesuffix(".data")
+    return name == f"{model}.{digits}.data" and DIGITS.fullmatch(digits) is not None
