@@ -23,6 +23,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     noise = random.Random(0).randbytes(3000)
     (tmp_path / "folder").mkdir()
     (tmp_path / "net.cnn").write_text(NET, encoding="utf-8")
+    (tmp_path / "v.cnn").write_text(NET.replace("as c", "as c -> gap -> flatten"), encoding="utf-8")
     for ending in ("cnn", "pth", "safetensors", "png"):
         (tmp_path / f"empty.{ending}").touch()
         (tmp_path / f"noise.{ending}").write_bytes(b"\xff" + noise)
@@ -42,6 +43,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 WEIGHTS, RUN = ("weights", "net.cnn", "--from"), ("run", "net.cnn", "--weights", "w.pth", "--input")
+CLASSES = ("run", "v.cnn", "--weights", "w.pth", "--input", "a.png", "--labels")
 REFUSED: list[tuple[tuple[str, ...], int, str, str]] = [
     (("diff", "net.cnn", "missing.cnn"), 2, "E0501", "No such file"),
     (("diff", "folder", "net.cnn"), 2, "E0501", "it is a folder"),
@@ -79,8 +81,8 @@ REFUSED: list[tuple[tuple[str, ...], int, str, str]] = [
     ((*RUN, "net.cnn"), 2, "E0551", "it is not an image"),
     ((*RUN, "a.png", "-o", "a.png"), 2, "E0503", "it is the image itself"),
     ((*RUN, "a.png", "-o", "folder"), 2, "E0552", "the ending must be"),
-    ((*RUN, "a.png", "--labels", "noise.cnn"), 2, "E0501", "not UTF-8"),
-    ((*RUN, "a.png", "--labels", "folder"), 2, "E0501", "it is a folder"),
+    ((*CLASSES, "noise.cnn"), 2, "E0501", "not UTF-8"),
+    ((*CLASSES, "folder"), 2, "E0501", "it is a folder"),
     (("run", "noise.cnn", "--input", "a.png"), 1, "E0502", "not UTF-8"),
     (("run", "net.cnn", "--input", "a.png", "--weights", "noise.pth"), 2, "E0509", "not a file of tensors"),
     (("run", "-e", "input 3x8x8 -> gap", "--input", "a.png", "--weights", "w.pth"), 2, "E0508", "weights"),
@@ -116,8 +118,7 @@ def test_refused(
 
 
 def test_labels_of_an_empty_file_do_not_fit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "v.cnn").write_text(NET.replace("as c", "as c -> gap -> flatten"), encoding="utf-8")
-    assert run(["run", "v.cnn", "--weights", "w.pth", "--input", "a.png", "--labels", "empty.cnn"]) == 2
+    assert run([*CLASSES, "empty.cnn"]) == 2
     assert "E0554" in capsys.readouterr().err
 
 
