@@ -100,7 +100,7 @@ def noticed(place: Place) -> tuple[Mutant, str]:
 
 def under(file: str, text: str) -> str:
     """Which test fails where a file has another text, or nothing. For a process of its own: cnnc is imported anew."""
-    forget(*FIRST, *THEN, *LAST, "support", "conftest", "generate")
+    forget(*FIRST, *THEN, *LAST, "support", "conftest", "generate", "formulas")
     finder = Finder(module_of(file), text)
     sys.meta_path.insert(0, finder)
     try:
