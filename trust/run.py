@@ -10,7 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 TARGET = HERE.parent / "docs" / "trust.md"
 SCRIPTS: dict[str, tuple[str, ...]] = {
-    "programs": ("--count", "3000"),
+    "programs": ("--count", "6000"),
     "foreign": (),
     "mutants": ("--count", "50000"),
     "kills": ("--every", "40"),
