@@ -124,6 +124,8 @@ def test_numbers_after_taken_names() -> None:
     ("text", "names"),
     [
         ("input x: 3x8x8\na = x -> relu\nb = x -> tanh\noutput a, b", ["a", "b"]),
+        ("input 3x8x8 -> relu\noutput gmp, tanh", ["output", "output1"]),  # a layer's name, not a tensor's
+        ("input 3x8x8 -> relu as r\noutput r, tanh", ["r", "output1"]),
         ("input 3x8x8 -> conv1x1(4) as t -> relu\noutput t, u = t -> relu", ["t", "u"]),
         ("input x: 3x8x8\noutput x -> relu, x -> tanh", ["output", "output1"]),
         ("input x: 3x8x8\noutput output1 = x -> relu, x -> tanh", ["output1", "output2"]),

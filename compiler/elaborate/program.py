@@ -341,7 +341,7 @@ class Program(Libraries):
         raise self.problem("E0333", node, self.env, got=describe(value))
 
     def run_output(self, item: ast.Output) -> None:
-        """Outputs: `name = expr`, or an expression. One that is only a name gives the output that name."""
+        """Outputs: `name = expr`, or an expression. One that is only a tensor's name gives the output that name."""
         for result in item.results:
             if isinstance(result, ast.Define):
                 value, name = self.made(result.value), result.name.id
@@ -355,13 +355,20 @@ class Program(Libraries):
 
     def output_name(self, node: ast.Expr) -> str:
         """What an output is called that is given without a name: as the tensor that it is, or by its number."""
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and self.names_tensor(node):
             self.claim(node)
             return node.id
         number = len(self.outputs)
         while (name := f"output{number or ''}") in self.given_names:
             number += 1
         return name
+
+    def names_tensor(self, node: ast.Name) -> bool:
+        """Whether a name stands for a tensor, rather than for a layer that goes on from the end of the flow."""
+        try:
+            return isinstance(self.evaluate(node, self.env), Value)
+        except Problem:
+            return True
 
     def claim(self, name: ast.Name) -> None:
         """Refuse an output that has the name of another (E0312)."""
